@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs'
+import { isLoopbackHost } from './loopback.ts'
+import { SETTINGS, type Settings } from './settings.ts'
+
+/**
+ * The settings under their environment names, parsed and checked. Whoever holds a `Config` need not check
+ * anything again.
+ */
+export type Config = Readonly<Settings>
+
+/** Everything that is wrong with the settings, all at once, in sentences for the person who set them. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`The settings are not complete:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+    this.problems = problems
+  }
+}
+
+/**
+ * Reads the settings out of an environment. Each may also be given as NAME_FILE, the path of a file that holds
+ * the value, as container secrets are. Throws `ConfigError`, which names every setting that is missing or wrong.
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const problems: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    const text = readValue(env, name, problems)
+    if (text === undefined) {
+      if (setting.required) problems.push(`${name} is not set: ${setting.expected}.`)
+      else values[name] = setting.default
+      continue
+    }
+    try {
+      values[name] = setting.parse(text)
+    } catch {
+      const shown = setting.secret ? '' : ` (it is ${JSON.stringify(text)})`
+      problems.push(`${name} should be ${setting.expected}${shown}.`)
+    }
+  }
+  problems.push(...findConflicts(values))
+  if (problems.length > 0) throw new ConfigError(problems)
+  return Object.freeze(values) as unknown as Config
+}
+
+function readValue(
+  env: Readonly<Record<string, string | undefined>>,
+  name: string,
+  problems: string[],
+): string | undefined {
+  const value = env[name]?.trim() || undefined
+  const file = env[`${name}_FILE`]?.trim() || undefined
+  if (file === undefined) return value
+  if (value !== undefined) problems.push(`${name} and ${name}_FILE are both set; one of them is enough.`)
+  try {
+    return readFileSync(file, 'utf8').trim() || undefined
+  } catch {
+    problems.push(`${name}_FILE names ${JSON.stringify(file)}, which cannot be read.`)
+    return undefined
+  }
+}
+
+/** What is wrong with settings that are each good by themselves; those that are not are missing here. */
+function findConflicts(settings: Partial<Settings>): string[] {
+  const conflicts: string[] = []
+  const base = URL.parse(settings.BASE_URL ?? '')
+  if (base?.protocol === 'http:' && !isLoopbackHost(base.hostname)) {
+    conflicts.push(
+      `BASE_URL may use http only for this machine itself (http://localhost:3000); clients and browsers refuse to sign in at ${JSON.stringify(settings.BASE_URL)}. Put TLS in front and use its https address.`,
+    )
+  }
+  const providers = ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'OPENROUTER_API_KEY'] as const
+  const given = providers.filter((name) => settings[name] !== undefined)
+  if (given.length > 1 && settings.EMBEDDED_AGENT_PROVIDER === undefined) {
+    conflicts.push(
+      `EMBEDDED_AGENT_PROVIDER should name the one to use, since ${given.join(' and ')} are set.`,
+    )
+  }
+  return conflicts
+}

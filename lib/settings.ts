@@ -1,0 +1,325 @@
+import { isIP } from 'node:net'
+import { createRedirectUriPolicy } from './oauth/redirect-uri-pattern.ts'
+import { ACTIVE_SKILLS } from './skills.ts'
+
+/**
+ * Every setting of the service: what it is for, what it should be, and how its text becomes a value. The
+ * messages about wrong settings, the table in the documentation and `.env.example` all follow this list.
+ */
+export interface Setting<Value> {
+  /** What it is for, one sentence for the table in the documentation. */
+  purpose: string
+  /** Completes "NAME should be …". */
+  expected: string
+  required: boolean
+  default: Value
+  /** A secret is never repeated in a message. */
+  secret: boolean
+  /** Throws when the text is not what is expected. */
+  parse(text: string): Value
+}
+
+const KEY_ADVICE = '32 characters or more; generate one with: openssl rand -base64 32'
+const SENTRY_APPLICATION = 'of the OAuth application at SENTRY_HOST under /settings/account/api/applications/'
+
+export const SETTINGS = {
+  BASE_URL: required('The public URL of this server, as clients and browsers see it.', {
+    expected: 'the public URL of this server, such as https://mcp.example.com',
+    parse: parseBaseUrl,
+  }),
+  SENTRY_HOST: required('The host of the Sentry to sign in at.', {
+    expected: 'the host name of your Sentry without a scheme, such as sentry.io or sentry.example.com',
+    parse: parseHost,
+  }),
+  SENTRY_CLIENT_ID: required('The client id of the OAuth application at Sentry.', {
+    expected: `the client id ${SENTRY_APPLICATION}`,
+    parse: parseText,
+  }),
+  SENTRY_CLIENT_SECRET: required('The client secret of the OAuth application at Sentry.', {
+    expected: `the client secret ${SENTRY_APPLICATION}`,
+    secret: true,
+    parse: parseText,
+  }),
+  ENCRYPTION_KEY: required(
+    'Seals what is stored. A comma-separated list rolls keys: the first one seals, all open.',
+    {
+      expected: KEY_ADVICE,
+      secret: true,
+      parse: parseKeys,
+    },
+  ),
+  JWT_SIGNING_KEY: required(
+    'Signs tokens. A comma-separated list rolls keys: the first one signs, all verify.',
+    {
+      expected: KEY_ADVICE,
+      secret: true,
+      parse: parseKeys,
+    },
+  ),
+
+  PORT: optional('The port to listen on.', 3000, { expected: 'a port from 0 to 65535', parse: parsePort }),
+  HOST: optional('The address to listen on.', '0.0.0.0', { expected: 'an address', parse: parseText }),
+  TRUST_PROXY: optional('The reverse proxies whose forwarding headers are believed.', [] as string[], {
+    expected: 'addresses or CIDR ranges, such as 10.0.0.0/8,127.0.0.1',
+    parse: parseProxies,
+  }),
+  LOG_LEVEL: optional('How much is logged; debug is verbose and still redacted.', 'info' as LogLevel, {
+    expected: 'one of fatal, error, warn, info, debug, trace, silent',
+    parse: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+  }),
+  SHUTDOWN_GRACE: optional('How long calls in flight may take to finish after SIGTERM, in seconds.', 25, {
+    expected: 'a number of seconds from 1 to 3600',
+    parse: parseSeconds(1, 3600),
+  }),
+
+  STORE: optional(
+    'Where state is kept; embedded is one SQLite file, for one process.',
+    'redis' as StoreKind,
+    {
+      expected: 'redis or embedded',
+      parse: oneOf(['redis', 'embedded']),
+    },
+  ),
+  DATA_DIR: optional('The folder of the embedded store.', './data', {
+    expected: 'a folder',
+    parse: parseText,
+  }),
+  REDIS_URL: optional('Redis or Valkey.', 'redis://localhost:6379', {
+    expected: 'a URL that begins with redis:// or rediss://',
+    secret: true,
+    parse: parseRedisUrl,
+  }),
+  REDIS_TLS: optional('TLS toward Redis; by default what the URL says.', undefined as boolean | undefined, {
+    expected: 'true or false',
+    parse: parseBoolean,
+  }),
+  REDIS_TLS_REJECT_UNAUTHORIZED: optional('Whether the certificate of Redis is verified.', true, {
+    expected: 'true or false',
+    parse: parseBoolean,
+  }),
+
+  SENTRY_PROTOCOL: optional('How Sentry is reached; http only in an isolated network.', 'https' as Protocol, {
+    expected: 'https or http',
+    parse: oneOf(['https', 'http']),
+  }),
+  SENTRY_SCOPES: optional(
+    'What is asked for at Sentry.',
+    ['org:read', 'project:read', 'project:write', 'team:read', 'team:write', 'event:write'],
+    { expected: 'Sentry scopes separated by commas, such as org:read,project:read', parse: parseScopes },
+  ),
+  ALLOWED_REDIRECT_URI_PATTERNS: optional('Where clients may send users back to.', ['*'], {
+    expected: 'patterns separated by commas, such as http://localhost:*,https://*.example.com/callback',
+    parse: parsePatterns,
+  }),
+  ACCESS_TOKEN_TTL: optional('How long an access token holds, in seconds.', 3600, {
+    expected: 'a number of seconds from 60 to 86400',
+    parse: parseSeconds(60, 86_400),
+  }),
+  REFRESH_TOKEN_TTL: optional('How long an unused sign-in holds, in seconds.', 30 * 86_400, {
+    expected: 'a number of seconds from 3600 to 31536000',
+    parse: parseSeconds(3600, 31_536_000),
+  }),
+  REFRESH_GRACE: optional('How long a refresh token just replaced is answered again, in seconds.', 120, {
+    expected: 'a number of seconds from 0 to 3600',
+    parse: parseSeconds(0, 3600),
+  }),
+  RATE_LIMIT_MCP: optional('MCP requests a minute and user; 0 is off.', 600, {
+    expected: 'a whole number',
+    parse: parseCount,
+  }),
+  RATE_LIMIT_OAUTH: optional('OAuth requests a minute and address; 0 is off.', 120, {
+    expected: 'a whole number',
+    parse: parseCount,
+  }),
+
+  TOOL_SURFACE: optional('Which tools are listed directly.', 'standard' as ToolSurface, {
+    expected: 'standard, compact or full',
+    parse: oneOf(['standard', 'compact', 'full']),
+  }),
+  READ_ONLY: optional('Takes away every tool that changes something.', false, {
+    expected: 'true or false',
+    parse: parseBoolean,
+  }),
+  DISABLED_SKILLS: optional('Skills nobody gets.', [] as string[], {
+    expected: `skills separated by commas, out of ${ACTIVE_SKILLS.join(', ')}`,
+    parse: listOf(ACTIVE_SKILLS),
+  }),
+  DISABLED_TOOLS: optional('Tools nobody gets.', [] as string[], {
+    expected: 'names of tools separated by commas',
+    parse: parseList,
+  }),
+  DEFAULT_SKILLS: optional('Skills preselected on the consent page.', [...ACTIVE_SKILLS] as string[], {
+    expected: `skills separated by commas, out of ${ACTIVE_SKILLS.join(', ')}`,
+    parse: listOf(ACTIVE_SKILLS),
+  }),
+  DIRECT_SEARCH: optional('Keeps the search tools without an AI provider: they take query syntax.', false, {
+    expected: 'true or false',
+    parse: parseBoolean,
+  }),
+  MCP_URL: optional('The documentation search.', 'https://mcp.sentry.dev', {
+    expected: 'a URL that begins with https:// or http://',
+    parse: parseHttpUrl,
+  }),
+
+  EMBEDDED_AGENT_PROVIDER: optional(
+    'The AI provider, where keys of several are set.',
+    undefined as Provider,
+    {
+      expected: 'openai, azure-openai, anthropic or openrouter',
+      parse: oneOf(['openai', 'azure-openai', 'anthropic', 'openrouter']),
+    },
+  ),
+  OPENAI_API_KEY: optionalText('Turns the AI-powered tools on, with OpenAI or a compatible endpoint.', true),
+  OPENAI_BASE_URL: optional('An OpenAI-compatible endpoint.', undefined as string | undefined, {
+    expected: 'a URL that begins with https:// or http://',
+    parse: parseHttpUrl,
+  }),
+  OPENAI_MODEL: optionalText('The model at that endpoint.'),
+  OPENAI_API_VERSION: optionalText('The API version of an Azure OpenAI endpoint.'),
+  ANTHROPIC_API_KEY: optionalText('Turns the AI-powered tools on, with Anthropic.', true),
+  ANTHROPIC_BASE_URL: optional('Another endpoint for Anthropic.', undefined as string | undefined, {
+    expected: 'a URL that begins with https:// or http://',
+    parse: parseHttpUrl,
+  }),
+  ANTHROPIC_MODEL: optionalText('The model at Anthropic.'),
+  OPENROUTER_API_KEY: optionalText('Turns the AI-powered tools on, with OpenRouter.', true),
+  OPENROUTER_MODEL: optionalText('The model at OpenRouter.'),
+  OPENROUTER_REASONING_EFFORT: optionalText('The reasoning effort at OpenRouter.'),
+}
+
+export type Settings = { [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name]['default'] }
+
+type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
+type StoreKind = 'redis' | 'embedded'
+type Protocol = 'https' | 'http'
+type ToolSurface = 'standard' | 'compact' | 'full'
+type Provider = 'openai' | 'azure-openai' | 'anthropic' | 'openrouter' | undefined
+
+interface Form<Value> {
+  expected: string
+  secret?: boolean
+  parse(text: string): Value
+}
+
+function required<Value>(purpose: string, form: Form<Value>): Setting<Value> {
+  // The default of a required setting is never read; it only carries the type.
+  return { purpose, secret: false, ...form, required: true, default: undefined as Value }
+}
+
+function optional<Value>(purpose: string, fallback: Value, form: Form<Value>): Setting<Value> {
+  return { purpose, secret: false, ...form, required: false, default: fallback }
+}
+
+function optionalText(purpose: string, secret = false): Setting<string | undefined> {
+  return optional(purpose, undefined as string | undefined, { expected: 'text', secret, parse: parseText })
+}
+
+function parseText(text: string): string {
+  return text
+}
+
+function parseBoolean(text: string): boolean {
+  if (text === 'true' || text === '1') return true
+  if (text === 'false' || text === '0') return false
+  throw new TypeError('not a boolean')
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new TypeError('not a whole number')
+  return Number(text)
+}
+
+function parsePort(text: string): number {
+  const port = parseCount(text)
+  if (port > 65_535) throw new RangeError('not a port')
+  return port
+}
+
+function parseSeconds(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const seconds = parseCount(text)
+    if (seconds < least || seconds > most) throw new RangeError('out of range')
+    return seconds
+  }
+}
+
+function parseList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
+
+function oneOf<const Value extends string>(values: readonly Value[]): (text: string) => Value {
+  return (text) => {
+    const found = values.find((value) => value === text.toLowerCase())
+    if (found === undefined) throw new TypeError('not one of the values')
+    return found
+  }
+}
+
+function listOf(values: readonly string[]): (text: string) => string[] {
+  return (text) => parseList(text).map(oneOf(values))
+}
+
+function parseScopes(text: string): string[] {
+  const scopes = [...new Set(text.split(/[\s,]+/).filter((scope) => scope !== ''))]
+  if (scopes.length === 0 || !scopes.every((scope) => /^[a-z_-]+(:[a-z_-]+)?$/.test(scope))) {
+    throw new TypeError('not a list of scopes')
+  }
+  return scopes
+}
+
+function parsePatterns(text: string): string[] {
+  const patterns = parseList(text)
+  if (patterns.length === 0) throw new TypeError('no pattern at all')
+  createRedirectUriPolicy(patterns)
+  return patterns
+}
+
+function parseProxies(text: string): string[] {
+  const proxies = parseList(text)
+  const known = ['loopback', 'linklocal', 'uniquelocal']
+  if (!proxies.every((proxy) => known.includes(proxy) || isAddressRange(proxy))) {
+    throw new TypeError('not addresses')
+  }
+  return proxies
+}
+
+function isAddressRange(text: string): boolean {
+  const [address = '', length = '0', ...rest] = text.split('/')
+  const version = isIP(address)
+  const longest = version === 4 ? 32 : 128
+  return version !== 0 && rest.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= longest
+}
+
+function parseKeys(text: string): string[] {
+  const keys = parseList(text)
+  if (keys.length === 0 || keys.some((key) => key.length < 32)) throw new RangeError('too short')
+  return keys
+}
+
+function parseHttpUrl(text: string): string {
+  const url = new URL(text)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new TypeError('not http')
+  return text.replace(/\/+$/, '')
+}
+
+function parseBaseUrl(text: string): string {
+  const url = new URL(parseHttpUrl(text))
+  if (url.search || url.hash || url.username || url.password) throw new TypeError('more than a URL')
+  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
+}
+
+function parseHost(text: string): string {
+  const url = new URL(`https://${text}`)
+  if (url.host !== text.toLowerCase() && `${url.host}:443` !== text.toLowerCase())
+    throw new TypeError('not a host')
+  return text.toLowerCase()
+}
+
+function parseRedisUrl(text: string): string {
+  const url = new URL(text)
+  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') throw new TypeError('not Redis')
+  return text
+}

@@ -1,0 +1,27 @@
+/**
+ * The skills a user can grant, in the order the consent page shows them. mcp-core puts every tool under one or
+ * more of them; a test holds their names against mcp-core's own.
+ */
+export const SKILLS = {
+  inspect: {
+    title: 'Look at issues, events and projects',
+    description:
+      'Read issues, events, traces, releases, monitors and project settings, and search documentation.',
+  },
+  seer: {
+    title: 'Ask Seer',
+    description: "Have Sentry's Seer analyze issues and suggest fixes.",
+  },
+  triage: {
+    title: 'Work on issues',
+    description: 'Resolve, assign, comment on and update issues.',
+  },
+  'project-management': {
+    title: 'Manage projects and teams',
+    description: 'Create and change projects, teams, client keys and uptime monitors.',
+  },
+} as const satisfies Record<string, { title: string; description: string }>
+
+export type Skill = keyof typeof SKILLS
+
+export const ACTIVE_SKILLS = Object.keys(SKILLS) as Skill[]
