@@ -1,0 +1,22 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+
+/**
+ * SHA-256 as base64url, 43 characters: how tokens, codes and transaction ids are kept and compared, so that what
+ * is stored cannot be presented. PKCE's S256 is the same function (RFC 7636 §4.2).
+ */
+export function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('base64url')
+}
+
+/** 256 random bits as base64url, 43 characters. */
+export function createToken(): string {
+  return randomBytes(32).toString('base64url')
+}
+
+/** Compares two texts in time that depends on neither. */
+export function isEqual(left: string, right: string): boolean {
+  return timingSafeEqual(
+    createHash('sha256').update(left).digest(),
+    createHash('sha256').update(right).digest(),
+  )
+}

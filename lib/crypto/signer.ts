@@ -1,0 +1,72 @@
+import { createHmac } from 'node:crypto'
+import { type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { isEqual } from './hash.ts'
+import { deriveKeys, type KeyRing } from './key-ring.ts'
+
+/** What the service vouches for by itself. Each has a key of its own, so none can be passed off as another. */
+export type MacPurpose = 'client-id' | 'refresh-token' | 'csrf'
+
+export interface Signer {
+  /** A JWT with HS256 under the first key, its type in the header (RFC 9068 §2.1). */
+  signJwt(claims: JWTPayload, type: string): Promise<string>
+  /** The claims of a JWT of ours: algorithm, type, signature, issuer and time are checked. Throws jose's errors. */
+  verifyJwt(token: string, expected: { type: string; issuer: string }): Promise<JWTPayload>
+  /** A MAC of 28 characters over `text`: the key's id and 128 bits of HMAC-SHA-256. */
+  createMac(purpose: MacPurpose, text: string): string
+  /** Whether `mac` is one of ours over `text`. */
+  checkMac(purpose: MacPurpose, text: string, mac: string): boolean
+}
+
+const KEY_ID_LENGTH = 6
+const MAC_BYTES = 16
+
+/** Seconds by which the clocks of two instances may differ. */
+const CLOCK_SKEW = 30
+
+export function createSigner(secrets: readonly string[]): Signer {
+  const jwtKeys = deriveKeys(secrets, 'jwt')
+  const macKeys: Record<MacPurpose, KeyRing> = {
+    'client-id': deriveKeys(secrets, 'client-id'),
+    'refresh-token': deriveKeys(secrets, 'refresh-token'),
+    csrf: deriveKeys(secrets, 'csrf'),
+  }
+
+  function signJwt(claims: JWTPayload, type: string): Promise<string> {
+    const { id, bytes } = jwtKeys.current
+    return new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: type, kid: id }).sign(bytes)
+  }
+
+  async function verifyJwt(token: string, expected: { type: string; issuer: string }): Promise<JWTPayload> {
+    const { payload } = await jwtVerify(token, ({ kid }) => findJwtKey(kid), {
+      algorithms: ['HS256'],
+      typ: expected.type,
+      issuer: expected.issuer,
+      clockTolerance: CLOCK_SKEW,
+      requiredClaims: ['exp', 'iat', 'jti', 'sub'],
+    })
+    return payload
+  }
+
+  function findJwtKey(id: string | undefined): Buffer {
+    const key = id === undefined ? undefined : jwtKeys.find(id)
+    if (key === undefined)
+      throw new TypeError('The token was signed with a key that is not in JWT_SIGNING_KEY.')
+    return key.bytes
+  }
+
+  function createMac(purpose: MacPurpose, text: string): string {
+    const { id, bytes } = macKeys[purpose].current
+    return id + computeMac(bytes, text)
+  }
+
+  function checkMac(purpose: MacPurpose, text: string, mac: string): boolean {
+    const key = macKeys[purpose].find(mac.slice(0, KEY_ID_LENGTH))
+    return key !== undefined && isEqual(computeMac(key.bytes, text), mac.slice(KEY_ID_LENGTH))
+  }
+
+  return { signJwt, verifyJwt, createMac, checkMac }
+}
+
+function computeMac(key: Buffer, text: string): string {
+  return createHmac('sha256', key).update(text).digest().subarray(0, MAC_BYTES).toString('base64url')
+}
