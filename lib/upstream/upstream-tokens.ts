@@ -1,0 +1,26 @@
+import Type, { type Static } from 'typebox'
+import Value from 'typebox/value'
+import type { Sealer } from '../crypto/sealer.ts'
+import type { NewUpstream } from '../store/store.ts'
+import type { UpstreamTokens } from './sentry-oauth.ts'
+
+const SealedTokensSchema = Type.Object({
+  accessToken: Type.String(),
+  refreshToken: Type.Optional(Type.String()),
+})
+
+/** What a grant keeps of Sentry's answer, under seal. */
+export type SealedTokens = Static<typeof SealedTokensSchema>
+
+export function sealUpstream(tokens: UpstreamTokens, grantId: string, sealer: Sealer): NewUpstream {
+  const { accessToken, refreshToken, expiresAt } = tokens
+  return {
+    sealed: sealer.seal(JSON.stringify({ accessToken, refreshToken }), `upstream ${grantId}`),
+    expiresAt,
+  }
+}
+
+/** Throws `UnsealError` when the tokens were sealed with another key. */
+export function openUpstream(sealed: string, grantId: string, sealer: Sealer): SealedTokens {
+  return Value.Parse(SealedTokensSchema, JSON.parse(sealer.open(sealed, `upstream ${grantId}`)))
+}
