@@ -1,0 +1,63 @@
+import type { FastifyBaseLogger, FastifyError } from 'fastify'
+import { UnsealError } from '../crypto/sealer.ts'
+import { StoreUnavailableError } from '../store/store.ts'
+import { UpstreamUnavailableError } from '../upstream/sentry-oauth.ts'
+import { SignInRequiredError } from '../upstream/upstream-access.ts'
+import {
+  InvalidGrantError,
+  InvalidRequestError,
+  OAuthError,
+  ServerError,
+  TemporarilyUnavailableError,
+} from './oauth-error.ts'
+
+/**
+ * The OAuth error that stands for any other: what passes is `temporarily_unavailable`, what the parsers refuse is
+ * `invalid_request`, what nobody foresaw is `server_error`. Only a grant that has really ended is `invalid_grant`.
+ */
+export function toOAuthError(error: unknown): OAuthError {
+  if (error instanceof OAuthError) return error
+  if (error instanceof SignInRequiredError) {
+    return new InvalidGrantError('The sign-in at Sentry has ended.', { cause: error })
+  }
+  if (error instanceof StoreUnavailableError || error instanceof UnsealError) {
+    return new TemporarilyUnavailableError('The server cannot reach its data. Try again in a moment.', {
+      cause: error,
+    })
+  }
+  if (error instanceof UpstreamUnavailableError) {
+    return new TemporarilyUnavailableError('Sentry is unavailable. Try again in a moment.', { cause: error })
+  }
+  return isParserError(error)
+    ? describeParserError(error)
+    : new ServerError('Something went wrong.', { cause: error })
+}
+
+/** An error of Fastify's own about the request: its body, media type, size, or what the schema says of it. */
+function isParserError(error: unknown): error is FastifyError {
+  return error instanceof Error && 'statusCode' in error && isClientStatus(error.statusCode)
+}
+
+function isClientStatus(status: unknown): boolean {
+  return typeof status === 'number' && status >= 400 && status < 500
+}
+
+function describeParserError(error: FastifyError): OAuthError {
+  const [problem] = error.validation ?? []
+  const name = problem?.instancePath.split('/')[1] ?? problem?.params.missingProperty
+  if (typeof name === 'string' && /^[a-z_]+$/.test(name))
+    return new InvalidRequestError(`${name} is not of its form.`)
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new InvalidRequestError('The request is too large.')
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return new InvalidRequestError('The Content-Type is not supported here.')
+  return new InvalidRequestError('The request cannot be read.')
+}
+
+/** Writes an error where its operator looks for it: their own faults loud, a client's mistakes only on debug. */
+export function logOAuthError(error: OAuthError, log: FastifyBaseLogger): void {
+  const { code } = error
+  if (error.cause instanceof UnsealError)
+    log.error({ err: error.cause, code }, 'stored data cannot be opened: ENCRYPTION_KEY lacks a key')
+  else if (error.status >= 500) log.error({ err: error, code }, 'request failed')
+  else log.debug({ code, description: error.message }, 'request refused')
+}

@@ -1,0 +1,54 @@
+import type { Config } from '../config.ts'
+import type { Sealer } from '../crypto/sealer.ts'
+import type { Signer } from '../crypto/signer.ts'
+import { ACTIVE_SKILLS, type Skill } from '../skills.ts'
+import type { Store } from '../store/store.ts'
+import type { SentryOAuth } from '../upstream/sentry-oauth.ts'
+import type { UpstreamAccess } from '../upstream/upstream-access.ts'
+import { createBrowserCookie } from './browser.ts'
+import type { Client } from './client.ts'
+import { readClientId } from './client-id.ts'
+import { createEndpoints, type Endpoints } from './endpoints.ts'
+import { createRedirectUriPolicy, type RedirectUriPolicy } from './redirect-uri-pattern.ts'
+
+/** What every endpoint of the authorization server works with. */
+export interface AuthorizationServer {
+  config: Config
+  endpoints: Endpoints
+  browserCookie: ReturnType<typeof createBrowserCookie>
+  store: Store
+  sealer: Sealer
+  signer: Signer
+  sentry: SentryOAuth
+  upstream: UpstreamAccess
+  /** The scopes that can be asked for; the names are Sentry's. */
+  scopes: readonly string[]
+  /** The skills that can be granted, and whether each is preselected. */
+  offeredSkills: ReadonlyMap<Skill, boolean>
+  isAllowedRedirectUri: RedirectUriPolicy
+  /** The client with this id; undefined when there is none. Throws `StoreUnavailableError`. */
+  findClient(id: string): Promise<Client | undefined>
+}
+
+type Collaborators = Pick<
+  AuthorizationServer,
+  'config' | 'store' | 'sealer' | 'signer' | 'sentry' | 'upstream'
+>
+
+export function createAuthorizationServer(collaborators: Collaborators): AuthorizationServer {
+  const { config, signer } = collaborators
+  return {
+    ...collaborators,
+    endpoints: createEndpoints(config.BASE_URL),
+    browserCookie: createBrowserCookie(config.BASE_URL),
+    scopes: config.SENTRY_SCOPES,
+    offeredSkills: new Map(
+      ACTIVE_SKILLS.filter((skill) => !config.DISABLED_SKILLS.includes(skill)).map((skill) => [
+        skill,
+        config.DEFAULT_SKILLS.includes(skill),
+      ]),
+    ),
+    isAllowedRedirectUri: createRedirectUriPolicy(config.ALLOWED_REDIRECT_URI_PATTERNS),
+    findClient: async (id) => readClientId(id, signer),
+  }
+}

@@ -1,0 +1,96 @@
+import type { Config } from '../config.ts'
+import type { Signer } from '../crypto/signer.ts'
+import type { Caller } from '../mcp/caller.ts'
+import type { GrantRecord, Store } from '../store/store.ts'
+import { SignInRequiredError, type UpstreamAccess } from '../upstream/upstream-access.ts'
+import { type AccessTokenClaims, InvalidTokenError, verifyAccessToken } from './access-token.ts'
+import type { Resource } from './resource.ts'
+import { parseScope } from './scope.ts'
+
+/** Sentry's token is renewed before a call when it ends within this time, in ms. */
+const UPSTREAM_MARGIN = 120_000
+
+/** A request to a protected resource that brings no credentials at all (RFC 6750 §3.1). */
+export class MissingTokenError extends Error {
+  override readonly name = 'MissingTokenError'
+}
+
+/** A good token of a grant that does not open this resource. Signing in for this one would help. */
+export class InsufficientGrantError extends Error {
+  override readonly name = 'InsufficientGrantError'
+}
+
+export interface BearerAuthentication {
+  config: Config
+  store: Store
+  signer: Signer
+  upstream: UpstreamAccess
+}
+
+/** The token of a Bearer authorization (RFC 6750 §2.1); undefined when there is none of that form. */
+export function readBearerToken(authorization: string | undefined): string | undefined {
+  return /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i.exec(authorization ?? '')?.[1]
+}
+
+/**
+ * Who calls a protected resource, proven by an access token: a signature check without I/O, one read of the
+ * grant, and Sentry's token out of it. Throws `MissingTokenError`, `InvalidTokenError`, `InsufficientGrantError`,
+ * and what the store and Sentry throw when they are away, which must not be taken for a bad token.
+ */
+export async function authenticateBearer(
+  token: string | undefined,
+  resource: Resource,
+  { config, store, signer, upstream }: BearerAuthentication,
+): Promise<Caller> {
+  if (token === undefined) throw new MissingTokenError('Sign in to use this server.')
+  const claims = await verifyAccessToken(token, { issuer: config.BASE_URL, signer })
+  const grant = checkGrant(await store.readGrant(claims.gid), claims)
+  checkAudience(claims, resource)
+  const accessToken = await openUpstreamToken(grant, upstream)
+  return {
+    clientId: grant.clientId,
+    clientName: grant.clientName,
+    subject: grant.subject,
+    userId: grant.subject,
+    scope: new Set(parseScope(claims.scope)),
+    skills: new Set(grant.skills),
+    constraints: {
+      ...(resource.organization !== undefined && { organizationSlug: resource.organization }),
+      ...(resource.project !== undefined && { projectSlug: resource.project }),
+    },
+    accessToken,
+    renewAccessToken: () => renewUpstreamToken(grant, upstream),
+  }
+}
+
+/** The grant that a token speaks for stands. Whoever revokes a grant ends its tokens at once. */
+function checkGrant(grant: GrantRecord | undefined, claims: AccessTokenClaims): GrantRecord {
+  if (grant?.status !== 'active' || grant.clientId !== claims.client_id) {
+    throw new InvalidTokenError('The sign-in has ended')
+  }
+  return grant
+}
+
+/** RFC 8707 §2 and RFC 9068 §4: a token opens the resource it was issued for, and no other. */
+function checkAudience(claims: AccessTokenClaims, resource: Resource): void {
+  if (claims.aud !== resource.url)
+    throw new InsufficientGrantError('The sign-in does not cover this resource')
+}
+
+async function openUpstreamToken(grant: GrantRecord, upstream: UpstreamAccess): Promise<string> {
+  try {
+    return await upstream.getAccessToken(grant, UPSTREAM_MARGIN)
+  } catch (cause) {
+    if (cause instanceof SignInRequiredError) throw new InvalidTokenError('The sign-in has ended', { cause })
+    throw cause
+  }
+}
+
+async function renewUpstreamToken(grant: GrantRecord, upstream: UpstreamAccess): Promise<string | undefined> {
+  try {
+    return await upstream.renewAccessToken(grant)
+  } catch (error) {
+    if (error instanceof SignInRequiredError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,48 @@
+import { createToken } from '../crypto/hash.ts'
+import type { GrantRecord } from '../store/store.ts'
+import type { UpstreamTokens } from '../upstream/sentry-oauth.ts'
+import { sealUpstream } from '../upstream/upstream-tokens.ts'
+import type { AuthorizationServer } from './authorization-server.ts'
+import type { Transaction } from './transaction.ts'
+
+/** How long an authorization code holds, in ms (RFC 6749 §4.1.2 recommends ten minutes at the most). */
+export const CODE_TTL = 60_000
+
+/** How long a spent code is remembered, in ms, so that a replay is told from an unknown code. */
+export const CODE_TOMBSTONE_TTL = 10 * 60_000
+
+/** How long a grant waits for its code to be redeemed, in ms. */
+export const UNREDEEMED_GRANT_TTL = 10 * 60_000
+
+/** How long a grant lasts however often it is refreshed, in ms. */
+const LONGEST_GRANT = 365 * 86_400_000
+
+/** How many grants one user may hold for one client: one for each place they use it in. */
+export const GRANTS_PER_CLIENT = 20
+
+/** The grant that a user's consent and Sentry's answer make together. */
+export function createGrantRecord(
+  transaction: Transaction,
+  tokens: UpstreamTokens,
+  userId: string,
+  { sealer }: Pick<AuthorizationServer, 'sealer'>,
+): GrantRecord {
+  const id = createToken()
+  const now = Date.now()
+  const { scope: upstreamScope } = tokens
+  return {
+    id,
+    status: 'active',
+    clientId: transaction.clientId,
+    clientName: transaction.clientName,
+    subject: userId,
+    resource: transaction.resource,
+    // Sentry may grant less than was asked for, where its application is limited.
+    scope: transaction.scope.filter((scope) => upstreamScope === undefined || upstreamScope.includes(scope)),
+    skills: transaction.skills,
+    createdAt: now,
+    lastUsedAt: now,
+    expiresAt: now + LONGEST_GRANT,
+    upstream: { ...sealUpstream(tokens, id, sealer), generation: 0, renewalStartedAt: undefined },
+  }
+}

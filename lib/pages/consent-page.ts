@@ -1,0 +1,58 @@
+import { describeRedirectTarget } from '../oauth/redirect-uri.ts'
+import { SKILLS, type Skill } from '../skills.ts'
+import { type Html, html } from './html.ts'
+import { renderPage } from './layout.ts'
+
+export interface Consent {
+  /** Where the form is posted to. */
+  action: string
+  transactionId: string
+  csrfToken: string
+  clientName: string
+  redirectUri: string
+  sentryHost: string
+  /** What the resource is limited to, if it is. */
+  organization: string | undefined
+  project: string | undefined
+  /** The skills a user may grant here, and whether each is ticked. */
+  skills: ReadonlyMap<Skill, boolean>
+}
+
+/** Asks a user whether a client may act for them at Sentry. One form, two buttons, no script. */
+export function renderConsentPage(consent: Consent): string {
+  return renderPage(
+    `Allow ${consent.clientName} to use Sentry?`,
+    html`<h1>Allow “${consent.clientName}” to use Sentry as you?</h1>
+<p class="soft">The name is what the client calls itself; nobody has verified it. If you did not just connect a client, deny.</p>
+<dl>
+<div><dt>Sends you to</dt><dd><strong>${describeRedirectTarget(consent.redirectUri)}</strong></dd></div>
+<div><dt>Signs you in at</dt><dd><strong>${consent.sentryHost}</strong></dd></div>
+<div><dt>Limited to</dt><dd>${describeLimit(consent)}</dd></div>
+</dl>
+<form method="post" action="${consent.action}">
+<input type="hidden" name="transaction" value="${consent.transactionId}">
+<input type="hidden" name="csrf" value="${consent.csrfToken}">
+<fieldset>
+<legend>What it may do</legend>
+${[...consent.skills].map(([skill, isTicked]) => renderSkill(skill, isTicked))}
+</fieldset>
+<p class="soft">It never gets more than your own permissions at Sentry, and never your Sentry password or token.</p>
+<div class="actions">
+<button name="decision" value="deny">Deny</button>
+<button name="decision" value="allow" class="primary">Allow</button>
+</div>
+</form>`,
+  )
+}
+
+function renderSkill(skill: Skill, isTicked: boolean): Html {
+  const { title, description } = SKILLS[skill]
+  return html`<label><input type="checkbox" name="skill" value="${skill}"${isTicked ? html` checked` : ''}><span>${title}<small>${description}</small></span></label>
+`
+}
+
+function describeLimit({ organization, project }: Consent): Html {
+  if (organization === undefined) return html`everything you can see at Sentry`
+  if (project === undefined) return html`organization <strong>${organization}</strong>`
+  return html`project <strong>${project}</strong> of organization <strong>${organization}</strong>`
+}

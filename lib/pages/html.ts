@@ -1,0 +1,34 @@
+/** Text that is HTML already and must not be escaped again. */
+export class Html {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/**
+ * A template whose values are escaped, for elements and for quoted attributes alike. Values of `Html` stand as
+ * they are, and so do the members of a list.
+ */
+export function html(strings: TemplateStringsArray, ...values: (string | Html | Html[])[]): Html {
+  return new Html(strings.map((text, index) => text + formatValue(values[index])).join(''))
+}
+
+function formatValue(value: string | Html | Html[] | undefined): string {
+  if (value === undefined) return ''
+  if (value instanceof Html) return value.text
+  return Array.isArray(value) ? value.map((item) => item.text).join('') : escapeHtml(value)
+}
+
+const ENTITIES: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
+}

@@ -1,0 +1,91 @@
+import cookie from '@fastify/cookie'
+import formbody from '@fastify/formbody'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { logOAuthError, toOAuthError } from '../lib/oauth/answer-error.ts'
+import { createErrorResponse } from '../lib/oauth/authorization-response.ts'
+import { createAuthorizationServer } from '../lib/oauth/authorization-server.ts'
+import { describeError } from '../lib/oauth/error-answer.ts'
+import { AuthorizationError, TemporarilyUnavailableError } from '../lib/oauth/oauth-error.ts'
+import { PageError, START_AGAIN } from '../lib/oauth/page-error.ts'
+import { renderErrorPage } from '../lib/pages/error-page.ts'
+import authorizeRoute from '../routes/oauth/authorize.ts'
+import callbackRoute from '../routes/oauth/callback.ts'
+import consentRoute from '../routes/oauth/consent.ts'
+import registerRoute from '../routes/oauth/register.ts'
+import revokeRoute from '../routes/oauth/revoke.ts'
+import tokenRoute from '../routes/oauth/token.ts'
+
+/**
+ * The authorization server. Three of its endpoints speak JSON to clients, three speak to a person's browser;
+ * each kind has its own way of saying what went wrong, and no answer of either is ever cached.
+ */
+async function oauthProxyPlugin(fastify: FastifyInstance) {
+  const { config, store, sealer, signer, sentry, upstream } = fastify
+  const server = createAuthorizationServer({ config, store, sealer, signer, sentry, upstream })
+
+  await fastify.register(cookie)
+  fastify.addHook('onRequest', async (_request, reply) => {
+    reply.header('cache-control', 'no-store')
+  })
+
+  await fastify.register(async function clientEndpoints(scope) {
+    scope.setErrorHandler(answerWithJson)
+    await scope.register(registerRoute, { server })
+    await scope.register(async function formEndpoints(forms) {
+      forms.removeContentTypeParser('application/json')
+      await forms.register(formbody)
+      await forms.register(tokenRoute, { server })
+      await forms.register(revokeRoute, { server })
+    })
+  })
+
+  await fastify.register(async function browserEndpoints(scope) {
+    scope.removeContentTypeParser('application/json')
+    await scope.register(formbody)
+    scope.setErrorHandler(answerToBrowser)
+    await scope.register(authorizeRoute, { server })
+    await scope.register(consentRoute, { server })
+    await scope.register(callbackRoute, { server })
+  })
+
+  function answerWithJson(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+    const error = toOAuthError(thrown)
+    logOAuthError(error, request.log)
+    if (error instanceof TemporarilyUnavailableError) reply.header('retry-after', error.retryAfter)
+    return reply.code(error.status).send(describeError(error))
+  }
+
+  function answerToBrowser(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+    if (thrown instanceof AuthorizationError) {
+      logOAuthError(thrown.error, request.log)
+      const status = request.method === 'POST' ? 303 : 302
+      return reply.redirect(createErrorResponse(thrown.client, server.endpoints.issuer, thrown.error), status)
+    }
+    const { status, message, advice } =
+      thrown instanceof PageError ? thrown : toPageError(thrown, request, reply)
+    return reply
+      .code(status)
+      .type('text/html; charset=utf-8')
+      .send(renderErrorPage(message, advice, request.id))
+  }
+}
+
+/** What has no page of its own: the error's sentence, and advice that fits its kind. */
+function toPageError(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): PageError {
+  const error = toOAuthError(thrown)
+  logOAuthError(error, request.log)
+  if (error instanceof TemporarilyUnavailableError) {
+    reply.header('retry-after', error.retryAfter)
+    return new PageError(error.status, error.message, 'Wait a moment and reload this page.')
+  }
+  // An unknown client is a bad request to a person; 401 would ask them for a password.
+  return new PageError(error.status >= 500 ? error.status : 400, error.message, START_AGAIN)
+}
+
+export default fp(oauthProxyPlugin, {
+  name: 'oauth-proxy',
+  fastify: '5.x',
+  encapsulate: true,
+  dependencies: ['config', 'redis', 'crypto', 'sentry', 'security'],
+})

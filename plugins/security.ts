@@ -1,0 +1,67 @@
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { isAllowedHost, isAllowedOrigin } from '../lib/origin.ts'
+import { STYLE_SOURCE } from '../lib/pages/layout.ts'
+
+/**
+ * What every answer carries and every request must pass: security headers, CORS, the Host header. CORS can be
+ * registered only once in an application, so which path gets what is decided here.
+ */
+async function securityPlugin(fastify: FastifyInstance) {
+  const { BASE_URL } = fastify.config
+
+  await fastify.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      // No form-action: browsers apply it to the redirects that follow, and clients' private-use schemes are no
+      // origins that could be listed.
+      directives: {
+        defaultSrc: ["'none'"],
+        styleSrc: [STYLE_SOURCE],
+        frameAncestors: ["'none'"],
+        baseUri: ["'none'"],
+      },
+    },
+    // Clients open the sign-in as a pop-up and wait for it to come back: isolating it would cut them off.
+    crossOriginOpenerPolicy: false,
+    // With no-referrer, browsers send the consent form with `Origin: null`.
+    referrerPolicy: { policy: 'same-origin' },
+    strictTransportSecurity: BASE_URL.startsWith('https:'),
+    xFrameOptions: { action: 'deny' },
+  })
+
+  await fastify.register(cors, () => (request: FastifyRequest, done: CorsCallback) => {
+    done(null, createCorsOptions(request.url, BASE_URL))
+  })
+
+  fastify.addHook('onRequest', async (request, reply) => {
+    // Probes come by address.
+    if (request.url.startsWith('/health') || isAllowedHost(request.host, BASE_URL)) return
+    request.log.warn(
+      { host: request.host },
+      'refused a foreign Host; a proxy in front must pass Host on unchanged',
+    )
+    return reply
+      .code(403)
+      .send({ error: 'forbidden', error_description: 'The Host header is not that of this server.' })
+  })
+}
+
+type CorsCallback = (error: Error | null, options: ReturnType<typeof createCorsOptions>) => void
+
+/** Discovery is for everybody; what speaks JSON is for allowed pages; what a browser navigates to is for none. */
+function createCorsOptions(url: string, baseUrl: string) {
+  if (url.startsWith('/.well-known/')) return { origin: '*', methods: ['GET'] }
+  if (!/^\/(mcp|oauth\/(register|token|revoke))\b/.test(url)) return { origin: false }
+  return {
+    origin: (origin: string | undefined, done: (error: Error | null, allow: boolean) => void) =>
+      done(null, origin !== undefined && isAllowedOrigin(origin, baseUrl)),
+    methods: ['POST'],
+    exposedHeaders: ['WWW-Authenticate', 'Retry-After'],
+    maxAge: 600,
+  }
+}
+
+export default fp(securityPlugin, { name: 'security', fastify: '5.x', dependencies: ['config'] })

@@ -1,0 +1,52 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { hashToken } from '../../lib/crypto/hash.ts'
+import { createErrorResponse } from '../../lib/oauth/authorization-response.ts'
+import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
+import {
+  ConsentFormSchema,
+  checkBrowser,
+  checkSameOrigin,
+  expectTransaction,
+  readSkills,
+} from '../../lib/oauth/consent-form.ts'
+import { AccessDeniedError } from '../../lib/oauth/oauth-error.ts'
+import { getProvenRedirect, openTransaction, sealTransaction } from '../../lib/oauth/transaction.ts'
+
+const schema = { body: ConsentFormSchema }
+
+/** Takes the user's decision. A yes goes on to Sentry; a no goes back to the client, which must hear of it. */
+const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = async (
+  fastify,
+  { server },
+) => {
+  const { store, sealer, endpoints } = server
+
+  fastify.post('/oauth/consent', { schema, bodyLimit: 16 * 1024 }, async (request, reply) => {
+    const form = request.body
+    checkSameOrigin(request.headers, server)
+    const browserSecret = checkBrowser(form, request.cookies[server.browserCookie.name], server)
+    const idHash = hashToken(form.transaction)
+    const browserHash = hashToken(browserSecret)
+
+    if (form.decision === 'deny') {
+      const sealed = expectTransaction(await store.denyTransaction(idHash, browserHash))
+      const redirect = getProvenRedirect(openTransaction(sealed, idHash, sealer))
+      const denial = new AccessDeniedError('The user did not allow access.')
+      return reply.redirect(createErrorResponse(redirect, endpoints.issuer, denial), 303)
+    }
+
+    const skills = readSkills(form, server)
+    const sealed = expectTransaction(await store.readTransaction(idHash, browserHash))
+    const transaction = { ...openTransaction(sealed, idHash, sealer), skills }
+    const approved = sealTransaction(transaction, idHash, sealer)
+    expectTransaction(await store.approveTransaction(idHash, browserHash, approved))
+    const url = server.sentry.createAuthorizationUrl({
+      state: form.transaction,
+      verifier: transaction.upstreamVerifier,
+      scope: server.scopes,
+    })
+    return reply.redirect(url, 303)
+  })
+}
+
+export default consentRoute

@@ -1,0 +1,53 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import { InvalidTokenError, verifyAccessToken } from '../../lib/oauth/access-token.ts'
+import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
+import { ErrorAnswerSchemas } from '../../lib/oauth/error-answer.ts'
+import { ParameterSchema, requireParameter } from '../../lib/oauth/parameters.ts'
+import { readRefreshToken } from '../../lib/oauth/refresh-token.ts'
+import { authenticateClient, checkPublic } from '../../lib/oauth/token-request.ts'
+
+const schema = {
+  body: Type.Object({
+    client_id: ParameterSchema,
+    client_secret: ParameterSchema,
+    token: ParameterSchema,
+    token_type_hint: ParameterSchema,
+  }),
+  response: { 200: Type.Object({}), ...ErrorAnswerSchemas },
+}
+
+/**
+ * Revocation (RFC 7009). Either token ends its grant, and with it every other token of that sign-in. A token of
+ * another client is left alone (§2.1), and one that is not known is answered as if it had been revoked (§2.2).
+ */
+const revokeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = async (
+  fastify,
+  { server },
+) => {
+  const { store, signer, endpoints } = server
+
+  fastify.post('/oauth/revoke', { schema, bodyLimit: 16 * 1024 }, async (request) => {
+    const form = request.body
+    checkPublic(form, request.headers.authorization)
+    const client = await authenticateClient(form, server)
+    const grantId = await findGrantId(requireParameter('token', form.token))
+    const grant = grantId === undefined ? undefined : await store.readGrant(grantId)
+    if (grant !== undefined && grant.clientId === client.id)
+      await store.revokeGrant(grant.id, 'client_request')
+    return {}
+  })
+
+  async function findGrantId(token: string): Promise<string | undefined> {
+    const refresh = readRefreshToken(token, signer)
+    if (refresh !== undefined) return refresh.grantId
+    try {
+      return (await verifyAccessToken(token, { issuer: endpoints.issuer, signer })).gid
+    } catch (error) {
+      if (error instanceof InvalidTokenError) return undefined
+      throw error
+    }
+  }
+}
+
+export default revokeRoute

@@ -1,0 +1,124 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Static } from 'typebox'
+import { hashToken } from '../../lib/crypto/hash.ts'
+import { issueAccessToken } from '../../lib/oauth/access-token.ts'
+import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
+import type { Client } from '../../lib/oauth/client.ts'
+import { ErrorAnswerSchemas } from '../../lib/oauth/error-answer.ts'
+import { CODE_TOMBSTONE_TTL, GRANTS_PER_CLIENT } from '../../lib/oauth/grant.ts'
+import { InvalidGrantError, UnsupportedGrantTypeError } from '../../lib/oauth/oauth-error.ts'
+import { readParameter, requireParameter } from '../../lib/oauth/parameters.ts'
+import {
+  issueRefreshToken,
+  openSuccessor,
+  readRefreshToken,
+  sealSuccessor,
+} from '../../lib/oauth/refresh-token.ts'
+import { formatScope } from '../../lib/oauth/scope.ts'
+import {
+  authenticateClient,
+  checkGrant,
+  checkGrantedResource,
+  checkGrantedScope,
+  checkPublic,
+  checkResourceForm,
+  checkRotation,
+  checkVerifier,
+  createDeadRefreshTokenError,
+  expectRedeemed,
+  TokenAnswerSchema,
+  type TokenForm,
+  TokenFormSchema,
+} from '../../lib/oauth/token-request.ts'
+import type { GrantRecord } from '../../lib/store/store.ts'
+
+const schema = { body: TokenFormSchema, response: { 200: TokenAnswerSchema, ...ErrorAnswerSchemas } }
+
+type TokenAnswer = Static<typeof TokenAnswerSchema>
+
+/** The token endpoint (RFC 6749 §3.2). */
+const tokenRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = async (
+  fastify,
+  { server },
+) => {
+  const { store, signer, config, endpoints } = server
+  const refreshTtl = config.REFRESH_TOKEN_TTL * 1000
+
+  fastify.post('/oauth/token', { schema, bodyLimit: 16 * 1024 }, async (request) => {
+    const form = request.body
+    checkPublic(form, request.headers.authorization)
+    const client = await authenticateClient(form, server)
+    const grantType = requireParameter('grant_type', form.grant_type)
+    if (grantType === 'authorization_code') return redeemCode(form, client)
+    if (grantType === 'refresh_token') return refresh(form, client)
+    throw new UnsupportedGrantTypeError('grant_type must be authorization_code or refresh_token.')
+  })
+
+  /** RFC 6749 §4.1.3. Everything that can be judged without the code is judged before the code is spent. */
+  async function redeemCode(form: TokenForm, client: Client): Promise<TokenAnswer> {
+    const code = requireParameter('code', form.code)
+    const codeChallenge = checkVerifier(form)
+    const redirectUri = readParameter('redirect_uri', form.redirect_uri)
+    const resource = checkResourceForm(form, server)
+    const proof = {
+      clientId: client.id,
+      redirectUriHash: redirectUri === undefined ? undefined : hashToken(redirectUri),
+      codeChallenge,
+    }
+    const outcome = await store.redeemCode(hashToken(code), proof, CODE_TOMBSTONE_TTL)
+    if (outcome.outcome === 'replayed') await store.revokeGrant(outcome.grantId, 'code_replayed')
+    const grant = checkGrant(await store.readGrant(expectRedeemed(outcome)), client)
+    checkGrantedResource(resource, grant)
+
+    const refreshToken = issueRefreshToken(grant.id, signer)
+    if (!(await store.activateGrant(grant.id, hashToken(refreshToken), refreshTtl, GRANTS_PER_CLIENT))) {
+      throw new InvalidGrantError('The sign-in has ended.')
+    }
+    return createAnswer(grant, grant.scope, refreshToken)
+  }
+
+  /** RFC 6749 §6, RFC 9700 §4.14.2. Sentry is asked before anything is rotated, so that an outage costs nothing. */
+  async function refresh(form: TokenForm, client: Client): Promise<TokenAnswer> {
+    const presented = requireParameter('refresh_token', form.refresh_token)
+    const named = readRefreshToken(presented, signer)
+    if (named === undefined) throw createDeadRefreshTokenError()
+    const grant = checkGrant(await store.readGrant(named.grantId), client)
+    checkGrantedResource(checkResourceForm(form, server), grant)
+    const scope = checkGrantedScope(form, grant)
+    await server.upstream.getAccessToken(grant, 2 * config.ACCESS_TOKEN_TTL * 1000)
+
+    const next = issueRefreshToken(grant.id, signer)
+    const outcome = await store.rotateRefreshToken(grant.id, {
+      clientId: client.id,
+      presentedHash: hashToken(presented),
+      nextHash: hashToken(next),
+      capsule: sealSuccessor(next, presented),
+      grace: config.REFRESH_GRACE * 1000,
+      ttl: refreshTtl,
+    })
+    checkRotation(outcome)
+    const current = outcome.outcome === 'repeated' ? openSuccessor(outcome.capsule, presented) : next
+    return createAnswer(grant, scope, current)
+  }
+
+  async function createAnswer(
+    grant: GrantRecord,
+    scope: string[],
+    refreshToken: string,
+  ): Promise<TokenAnswer> {
+    const { id, clientId, subject, resource } = grant
+    const accessToken = await issueAccessToken(
+      { grantId: id, clientId, subject, resource, scope },
+      { issuer: endpoints.issuer, ttl: config.ACCESS_TOKEN_TTL, signer },
+    )
+    return {
+      access_token: accessToken,
+      token_type: 'Bearer',
+      expires_in: config.ACCESS_TOKEN_TTL,
+      refresh_token: refreshToken,
+      scope: formatScope(scope),
+    }
+  }
+}
+
+export default tokenRoute
