@@ -1,0 +1,152 @@
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Caller } from './caller.ts'
+import type { McpCore, SentryTool, ToolContext } from './mcp-core-types.ts'
+import { redactSecrets } from './redact.ts'
+import { withoutRegionConstraint } from './single-region.ts'
+import type { ToolVariant } from './tool-catalogue.ts'
+import { describeFailure } from './tool-errors.ts'
+import {
+  runUpstreamCall,
+  type SentryLocation,
+  type UpstreamCall,
+  type UpstreamTimeouts,
+} from './upstream-call.ts'
+import { TOKEN_PLACEHOLDER } from './upstream-fetch.ts'
+
+/** One call of one tool. */
+export interface ToolCall {
+  tool: SentryTool
+  args: Record<string, unknown>
+  caller: Caller
+  variant: ToolVariant
+  /** Ends when the client goes away. */
+  signal: AbortSignal
+  reportProgress: ToolContext['reportProgress']
+  /** What an operator finds the call's log entries by. */
+  reference: string
+  log: FastifyBaseLogger
+}
+
+/** What every call needs to know about this installation. */
+export interface ToolEnvironment {
+  core: McpCore
+  sentry: SentryLocation
+  sentryHost: string
+  sentryProtocol: 'https' | 'http'
+  /** Where documentation is searched. */
+  mcpUrl: string
+  timeouts: UpstreamTimeouts
+}
+
+/**
+ * Calls a tool for a caller. Whatever goes wrong is in the result, in words for a model; only when the client has
+ * gone away it rejects, with the reason of `signal`, and what is under way at Sentry is broken off.
+ */
+export async function callTool(toolCall: ToolCall, environment: ToolEnvironment): Promise<CallToolResult> {
+  const { tool, caller, signal, log } = toolCall
+  const { core } = environment
+  const call = startUpstreamCall(caller, signal, environment)
+  const context = createContext(toolCall, environment)
+  const startedAt = performance.now()
+  try {
+    const output = await runUpstreamCall(call, () => {
+      const params = core.prepareToolParams({ tool, params: toolCall.args, context })
+      return untilAborted(tool.handler(params, context), signal)
+    })
+    if (call.signInEnded) throw new Error('The sign-in ended during the call.')
+    const result = toResult(output)
+    log.debug({ tool: tool.name, ms: Math.round(performance.now() - startedAt) }, 'tool called')
+    return result
+  } catch (error) {
+    signal.throwIfAborted()
+    const { text, isUnexpected } = describeFailure(error, { core, call, reference: toolCall.reference })
+    const fields = { tool: tool.name, ms: Math.round(performance.now() - startedAt) }
+    if (isUnexpected) log.error({ ...fields, reason: explain(error, 'stack') }, 'tool call failed')
+    else log.info({ ...fields, reason: explain(error, 'message') }, 'tool call failed')
+    return { content: [{ type: 'text', text }], isError: true }
+  }
+}
+
+function startUpstreamCall(
+  caller: Caller,
+  signal: AbortSignal,
+  { sentry, timeouts }: ToolEnvironment,
+): UpstreamCall {
+  return {
+    signal,
+    sentry,
+    timeouts,
+    organizationSlug: caller.constraints.organizationSlug,
+    accessToken: caller.accessToken,
+    renewAccessToken: () => caller.renewAccessToken(),
+    renewal: undefined,
+    signInEnded: false,
+    demand: undefined,
+    retryAfter: undefined,
+  }
+}
+
+/** mcp-core keeps what it looks up once per context, so that each call has one of its own. */
+function createContext(toolCall: ToolCall, environment: ToolEnvironment): ToolContext {
+  const { caller, variant } = toolCall
+  const { constraints } = caller
+  return {
+    accessToken: TOKEN_PLACEHOLDER,
+    userId: caller.userId,
+    clientName: toHeaderText(caller.clientName),
+    sentryHost: environment.sentryHost,
+    sentryProtocol: environment.sentryProtocol,
+    mcpUrl: environment.mcpUrl,
+    constraints: environment.sentry.isCloud ? constraints : withoutRegionConstraint(constraints),
+    grantedSkills: variant.grantedSkills,
+    availableToolNames: variant.availableToolNames,
+    directToolNames: variant.directToolNames,
+    transport: 'http',
+    experimentalMode: false,
+    reportProgress: toolCall.reportProgress,
+  }
+}
+
+/** mcp-core sends the name to Sentry in a header, where a client could otherwise put anything. */
+function toHeaderText(text: string): string {
+  return text
+    .replace(/[^\x20-\x7e]/g, ' ')
+    .trim()
+    .slice(0, 64)
+}
+
+/** mcp-core knows nothing of signals: its work is left alone, and without requests soon runs out. */
+function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+/** An error and its causes, for the log. They may repeat what Sentry said, and that what it was sent. */
+function explain(error: unknown, detail: 'message' | 'stack', depth = 4): string {
+  if (!(error instanceof Error) || depth === 0) return redactSecrets(String(error))
+  const text = redactSecrets(error[detail] ?? error.message)
+  return error.cause === undefined ? text : `${text}; caused by: ${explain(error.cause, detail, depth - 1)}`
+}
+
+/** The four forms in which mcp-core's tools answer. */
+function toResult(output: unknown): CallToolResult {
+  if (typeof output === 'string') return { content: [{ type: 'text', text: output }] }
+  if (Array.isArray(output)) return { content: output }
+  if (typeof output === 'object' && output !== null) {
+    if ('content' in output && Array.isArray(output.content)) return output as CallToolResult
+    if ('structuredContent' in output && typeof output.structuredContent === 'object') {
+      const structuredContent = output.structuredContent as Record<string, unknown>
+      // For clients that do not read structured content, as its text.
+      return {
+        content: [{ type: 'text', text: JSON.stringify(structuredContent, null, 2) }],
+        structuredContent,
+      }
+    }
+  }
+  throw new TypeError('The tool answered in no form that MCP has.')
+}

@@ -1,0 +1,24 @@
+/** The codes of JSON-RPC 2.0 §5.1, and the one that MCP servers use for a refusal by HTTP. */
+export const PARSE_ERROR = -32700
+export const INVALID_REQUEST = -32600
+export const INVALID_PARAMS = -32602
+export const INTERNAL_ERROR = -32603
+export const SERVER_ERROR = -32000
+
+export type JsonRpcId = string | number
+
+/** A JSON-RPC message on its way to a client. */
+export type JsonRpcMessage = { jsonrpc: '2.0' } & Record<string, unknown>
+
+/** An error answer; the id is null where the request's own could not be read (JSON-RPC 2.0 §5). */
+export function createErrorAnswer(
+  code: number,
+  message: string,
+  id: JsonRpcId | null = null,
+): JsonRpcMessage {
+  return { jsonrpc: '2.0', error: { code, message }, id }
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,113 @@
+import {
+  createMcpHandler,
+  type Server,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server'
+import type { Caller } from './caller.ts'
+import { createErrorAnswer, INVALID_REQUEST, isRecord, SERVER_ERROR } from './json-rpc.ts'
+import { ABANDONED, createJsonAnswer, type McpAnswer, readAnswer } from './mcp-answer.ts'
+import {
+  acceptsStream,
+  allowsBatch,
+  classifyRequest,
+  type McpRequest,
+  type Route,
+  readMcpHeaders,
+  toWebRequest,
+} from './mcp-request.ts'
+import { createMcpServer, findMissingTool, type McpServerOptions } from './mcp-server.ts'
+import { createProgress } from './progress.ts'
+import { type AnswerTiming, answerInTime, DEFAULT_TIMING } from './slow-answer.ts'
+import type { ToolVariant } from './tool-catalogue.ts'
+import { encodeListAnswer, findListRequest } from './tool-list.ts'
+
+export interface McpEndpoint {
+  /** Answers a request of an authenticated caller. Rejects only for faults of this server. */
+  answer(request: McpRequest, caller: Caller): Promise<McpAnswer>
+}
+
+export interface McpEndpointOptions extends McpServerOptions {
+  /**
+   * The `WWW-Authenticate` value that asks the client for a wider grant: for all of `scope`, which includes what
+   * is granted already (RFC 6750 §3.1; MCP 2025-11-25, step-up authorization).
+   */
+  challengeScope(scope: readonly string[], caller: Caller): string
+  timing?: AnswerTiming
+}
+
+/**
+ * The MCP endpoint of every revision from 2024-11-05 to 2026-07-28. It has no sessions: each request is answered
+ * by a server of its own, and nothing is remembered from one to the next.
+ */
+export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
+  const { catalogue, serverInfo, timing = DEFAULT_TIMING } = options
+
+  async function answer(request: McpRequest, caller: Caller): Promise<McpAnswer> {
+    const { body, signal, reference, log } = request
+    const headers = readMcpHeaders(request.headers)
+    if (Array.isArray(body) && !allowsBatch(headers)) {
+      return createJsonAnswer(400, createErrorAnswer(INVALID_REQUEST, 'This revision of MCP has no batches.'))
+    }
+    const route = classifyRequest(body, headers)
+    const variant = catalogue.findVariant(caller)
+    const list = findListRequest(body, headers, route)
+    if (list !== undefined) return createJsonAnswer(200, encodeListAnswer(variant, list, serverInfo))
+    const missing = route.kind === 'reject' ? [] : findMissingScope(body, caller, variant)
+    if (missing.length > 0) return askForScope(missing, caller)
+
+    const progress = createProgress()
+    const exchange = { caller, variant, progress, signal, reference, log }
+    const served = serve(request, route, () => createMcpServer(exchange, options))
+    try {
+      return await readAnswer(
+        await answerInTime(served, { timing, progress, mayStream: acceptsStream(headers) }),
+      )
+    } catch (error) {
+      if (signal.aborted) return ABANDONED
+      throw error
+    }
+  }
+
+  /** The scopes that a call lacks and the user could grant; none when it is not scopes alone that it lacks. */
+  function findMissingScope(body: unknown, caller: Caller, variant: ToolVariant): readonly string[] {
+    if (!isRecord(body) || body.method !== 'tools/call') return []
+    const name = findMissingTool(body.params, variant)
+    const verdict = name === undefined ? undefined : catalogue.judge(name, caller)
+    return verdict?.verdict === 'not_granted' && verdict.skills.length === 0 ? verdict.scope : []
+  }
+
+  function askForScope(missing: readonly string[], caller: Caller): McpAnswer {
+    const scope = [...new Set([...caller.scope, ...missing])]
+    return createJsonAnswer(
+      403,
+      createErrorAnswer(SERVER_ERROR, `This call needs the permission ${missing.join(', ')}.`),
+      { 'www-authenticate': options.challengeScope(scope, caller) },
+    )
+  }
+
+  return { answer }
+}
+
+function serve(request: McpRequest, route: Route, createServer: () => Server): Promise<Response> {
+  if (route.kind === 'legacy') return serveLegacy(request, createServer())
+  const onerror = (err: Error) => request.log.debug({ err }, 'MCP request refused')
+  const handler = createMcpHandler(createServer, { legacy: 'reject', onerror })
+  return handler.fetch(toWebRequest(request), { parsedBody: request.body })
+}
+
+/** The SDK's own handler would answer the older revisions with a stream each time. */
+async function serveLegacy(request: McpRequest, server: Server): Promise<Response> {
+  server.onerror = (err) => request.log.debug({ err }, 'MCP request refused')
+  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
+  await server.connect(transport)
+  const { promise: abandoned, reject } = Promise.withResolvers<never>()
+  const abandon = () => reject(request.signal.reason)
+  request.signal.addEventListener('abort', abandon, { once: true })
+  try {
+    const served = transport.handleRequest(toWebRequest(request), { parsedBody: request.body })
+    return await Promise.race([served, abandoned])
+  } finally {
+    request.signal.removeEventListener('abort', abandon)
+    await server.close()
+  }
+}

@@ -1,0 +1,48 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Config } from '../config.ts'
+import { type AgentProviderSettings, configureAgentProvider } from './agent-provider.ts'
+import { loadMcpCore } from './mcp-core.ts'
+import { routeMcpCoreLogs } from './mcp-core-log.ts'
+import type { ToolRegistry } from './mcp-core-types.ts'
+import { createMcpEndpoint, type McpEndpoint, type McpEndpointOptions } from './mcp-endpoint.ts'
+import { createToolCatalogue } from './tool-catalogue.ts'
+import { createToolPolicy, type ToolSettings } from './tool-policy.ts'
+import { DEFAULT_TIMEOUTS, type UpstreamTimeouts } from './upstream-call.ts'
+
+export type McpSettings = ToolSettings &
+  AgentProviderSettings &
+  Pick<Config, 'SENTRY_HOST' | 'SENTRY_PROTOCOL' | 'MCP_URL'>
+
+export interface McpOptions extends Pick<McpEndpointOptions, 'challengeScope' | 'timing'> {
+  settings: McpSettings
+  /** The version that clients are told. */
+  version: string
+  log: FastifyBaseLogger
+  /** Other tools than Sentry's. */
+  tools?: ToolRegistry
+  timeouts?: UpstreamTimeouts
+}
+
+/**
+ * The MCP endpoint as the settings want it, with Sentry's own tools. Loading them takes most of a second. Throws
+ * `McpCoreShapeError`, or `UnknownToolError` when DISABLED_TOOLS does not make sense.
+ */
+export async function openMcp({ settings, version, log, ...options }: McpOptions): Promise<McpEndpoint> {
+  const core = await loadMcpCore()
+  routeMcpCoreLogs(core, log)
+  const { tools = core.tools, timeouts = DEFAULT_TIMEOUTS } = options
+  const hasAgentProvider = configureAgentProvider(core, settings)
+  const { SENTRY_HOST: sentryHost, SENTRY_PROTOCOL: sentryProtocol } = settings
+  const sentry = {
+    origin: new URL(`${sentryProtocol}://${sentryHost}`).origin,
+    isCloud: core.isSentryHost(sentryHost),
+  }
+  const policy = createToolPolicy({ core, tools, settings, hasAgentProvider })
+  return createMcpEndpoint({
+    catalogue: createToolCatalogue({ core, tools, policy, isCloud: sentry.isCloud }),
+    environment: { core, sentry, sentryHost, sentryProtocol, mcpUrl: settings.MCP_URL, timeouts },
+    serverInfo: { name: 'sentry-mcp', title: 'Sentry', version },
+    challengeScope: options.challengeScope,
+    timing: options.timing,
+  })
+}

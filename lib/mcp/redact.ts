@@ -1,0 +1,22 @@
+const SECRETS: readonly [pattern: RegExp, replacement: string][] = [
+  [/\b(Bearer|Basic)\s+[\w.~+/-]{8,}=*/gi, '$1 [redacted]'],
+  // Sentry's tokens: those with a prefix, and the bare 64 hexadecimal digits of older releases.
+  [/\bsntry[a-z]{1,2}_[\w=+/-]+/g, '[redacted]'],
+  [/\b[0-9a-f]{64}\b/gi, '[redacted]'],
+  [/\bsk-[\w-]{16,}/g, '[redacted]'],
+  [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, '[redacted]'],
+]
+
+/** A text without what looks like a credential: of Sentry, of an AI provider, or of an HTTP header. */
+export function redactSecrets(text: string): string {
+  return SECRETS.reduce((clean, [pattern, replacement]) => clean.replace(pattern, replacement), text)
+}
+
+/** The same for every string inside a value. What is nested deeper than `depth` levels is left out. */
+export function redactValue(value: unknown, depth = 6): unknown {
+  if (typeof value === 'string') return redactSecrets(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (depth === 0) return '[nested]'
+  if (Array.isArray(value)) return value.map((item) => redactValue(item, depth - 1))
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactValue(item, depth - 1)]))
+}

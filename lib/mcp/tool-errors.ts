@@ -1,0 +1,109 @@
+import type { McpCore, SentryApiError } from './mcp-core-types.ts'
+import { redactSecrets } from './redact.ts'
+import type { UpstreamCall } from './upstream-call.ts'
+import { UpstreamError } from './upstream-fetch.ts'
+
+/** How much of what Sentry says about an error is passed on, in characters. */
+const MAX_DETAIL = 600
+
+/** What a model is told about a call that failed, and whether the operator should hear of it. */
+export interface ToolFailure {
+  text: string
+  /** Nobody foresaw this: it is logged as an error. */
+  isUnexpected: boolean
+}
+
+/**
+ * Says in plain words what went wrong and what can be done, for a model that will act on it. Only sentences of
+ * ours and details of Sentry's API get in, never a credential. `reference` leads an operator to the log entry.
+ */
+export function describeFailure(
+  error: unknown,
+  { core, call, reference }: { core: McpCore; call: UpstreamCall; reference: string },
+): ToolFailure {
+  const known = describeKnown(error, core, call)
+  if (known !== undefined) return { text: redactSecrets(known), isUnexpected: false }
+  const text = `The tool failed for a reason that this server did not foresee. Try again once; if it fails again, tell the user to give the operator of this Sentry MCP server the reference ${reference}.`
+  return { text, isUnexpected: true }
+}
+
+function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): string | undefined {
+  if (call.signInEnded) {
+    return "The user's sign-in at Sentry has ended. The user has to authorize this MCP server again in their client; until then no tool can reach Sentry."
+  }
+  const upstream = findCause(error, (cause) => cause instanceof UpstreamError)
+  if (upstream !== undefined) return `${upstream.message}${adviseRetry(upstream)}`
+  if (error instanceof core.UserInputError) {
+    return `The input cannot be used: ${error.message}\n\nCorrect it and call the tool again.`
+  }
+  const refusal = findCause(error, (cause) => cause instanceof core.ApiError)
+  if (refusal !== undefined) return describeRefusal(refusal as SentryApiError, core, call)
+  if (isUnreadable(error)) {
+    return 'Sentry answered in a form that this server cannot read. A proxy or a maintenance page may stand between them, or this release of Sentry does not have what the tool needs.'
+  }
+  if (error instanceof core.ConfigurationError) {
+    return 'The tool needs a setting that the operator of this Sentry MCP server has not made. Tools that do not need it still work.'
+  }
+  if (core.isExpectedToolError(error)) {
+    return 'The AI provider behind this tool did not complete the request. Try again later, or use a tool that needs none: execute_sentry_tool and get_sentry_resource still work.'
+  }
+  return undefined
+}
+
+function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCall): string {
+  const { status } = error
+  const detail = shorten(error.message)
+  if (status === 401 && call.demand !== undefined) {
+    return `Sentry wants something from the user before it answers (${call.demand}). Ask the user to open Sentry in a browser and do what it asks, then try again.`
+  }
+  if (status === 401) {
+    return "Sentry refused the user's access (HTTP 401). Ask the user to authorize this MCP server again in their client."
+  }
+  if (status === 403) {
+    return `Sentry does not allow this (HTTP 403): ${detail}\n\nThe user's role, or the permissions they granted to this connection, do not cover it. Trying again will not help.`
+  }
+  if (status === 404) {
+    return `Sentry found nothing there (HTTP 404): ${detail}\n\nCheck the organization, project and identifier, for instance with find_organizations and find_projects. What the user may not see is not found either.`
+  }
+  if (status === 429) {
+    const wait = call.retryAfter === undefined ? 'about a minute' : `${call.retryAfter} seconds`
+    return `Sentry takes no more requests just now (HTTP 429). Wait ${wait}, then call the tool again.`
+  }
+  if (error instanceof core.ApiClientError) {
+    return `Sentry did not accept the request${status === undefined ? '' : ` (HTTP ${status})`}: ${detail}\n\nChange the arguments and call the tool again.`
+  }
+  const wait = call.retryAfter === undefined ? 'in a moment' : `in ${call.retryAfter} seconds`
+  return `Sentry could not answer (HTTP ${status}). Try again ${wait}; if it goes on, Sentry itself has a problem.`
+}
+
+/** mcp-core puts the whole answer into the message where it was not the error object it expected. */
+function shorten(message: string): string {
+  const text = /<(!doctype|html)/i.test(message) ? 'it answered with a web page' : message.trim()
+  return text.length > MAX_DETAIL ? `${text.slice(0, MAX_DETAIL)}…` : text
+}
+
+/** An answer that is no JSON, or JSON of another shape. mcp-core has no class for the former. */
+function isUnreadable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return (
+    error.name === 'ZodError' ||
+    error instanceof SyntaxError ||
+    /^(Expected JSON response|Failed to parse JSON response)/.test(error.message)
+  )
+}
+
+function adviseRetry(error: Error): string {
+  return /reached|within|in time/.test(error.message)
+    ? ' Try again in a moment; if it goes on, it is down or the network between is.'
+    : ''
+}
+
+/** The first error of a kind in a chain of causes, which is cut off where it is too long or runs in a circle. */
+function findCause(error: unknown, isWanted: (cause: Error) => boolean): Error | undefined {
+  let cause = error
+  for (let depth = 0; depth < 6 && cause instanceof Error; depth += 1) {
+    if (isWanted(cause)) return cause
+    cause = cause.cause
+  }
+  return undefined
+}

@@ -1,0 +1,115 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { UnsealError } from '../lib/crypto/sealer.ts'
+import type { Caller } from '../lib/mcp/caller.ts'
+import { createErrorAnswer, SERVER_ERROR } from '../lib/mcp/json-rpc.ts'
+import { openMcp } from '../lib/mcp/open-mcp.ts'
+import { InvalidTokenError } from '../lib/oauth/access-token.ts'
+import {
+  authenticateBearer,
+  InsufficientGrantError,
+  MissingTokenError,
+  readBearerToken,
+} from '../lib/oauth/bearer-authentication.ts'
+import { createChallenge } from '../lib/oauth/challenge.ts'
+import { createResource, type Resource } from '../lib/oauth/resource.ts'
+import { isAllowedOrigin } from '../lib/origin.ts'
+import { StoreUnavailableError } from '../lib/store/store.ts'
+import { UpstreamUnavailableError } from '../lib/upstream/sentry-oauth.ts'
+import { VERSION } from '../lib/version.ts'
+import mcpRoute from '../routes/mcp.ts'
+
+/** Seconds after which a client may try again while the store or Sentry is away. */
+const RETRY_AFTER = 2
+
+/**
+ * The protected resource: who calls is settled before anything else of a request is looked at, so that clients
+ * which probe with any method or revision learn where to sign in.
+ */
+async function mcpTransportPlugin(fastify: FastifyInstance) {
+  const { config, store, signer, upstream } = fastify
+  const resource = expectResource(config.BASE_URL)
+  const scope = config.SENTRY_SCOPES
+  const endpoint = await openMcp({
+    settings: config,
+    version: VERSION,
+    log: fastify.log,
+    challengeScope: (wanted) => createChallenge({ resource, scope: wanted, error: 'insufficient_scope' }),
+  })
+
+  fastify.decorateRequest('caller')
+  fastify.addHook('onRequest', async (request, reply) => {
+    try {
+      const token = readBearerToken(request.headers.authorization)
+      request.caller = await authenticateBearer(token, resource, { config, store, signer, upstream })
+    } catch (error) {
+      return refuse(error, request, reply)
+    }
+    const { origin } = request.headers
+    if (origin !== undefined && !isAllowedOrigin(origin, config.BASE_URL)) {
+      return reply
+        .code(403)
+        .send(createErrorAnswer(SERVER_ERROR, 'Requests from this origin are not allowed.'))
+    }
+  })
+  await fastify.register(mcpRoute, { endpoint })
+
+  function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    if (error instanceof MissingTokenError) {
+      return challenge(reply, 401, error.message, { resource, scope })
+    }
+    if (error instanceof InvalidTokenError) {
+      request.log.debug({ err: error }, 'token refused')
+      const { message: description } = error
+      return challenge(reply, 401, description, { resource, scope, error: 'invalid_token', description })
+    }
+    if (error instanceof InsufficientGrantError) {
+      const { message: description } = error
+      return challenge(reply, 403, description, { resource, scope, error: 'insufficient_scope', description })
+    }
+    return answerUnavailable(error, request, reply)
+  }
+
+  function challenge(
+    reply: FastifyReply,
+    status: number,
+    message: string,
+    what: Parameters<typeof createChallenge>[0],
+  ): FastifyReply {
+    return reply
+      .code(status)
+      .header('www-authenticate', createChallenge(what))
+      .header('cache-control', 'no-store')
+      .send(createErrorAnswer(SERVER_ERROR, message))
+  }
+}
+
+/** A store or a Sentry that is away says nothing about a token. Anything unforeseen is thrown on. */
+function answerUnavailable(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const isPassing = error instanceof StoreUnavailableError || error instanceof UpstreamUnavailableError
+  if (!isPassing && !(error instanceof UnsealError)) throw error
+  request.log.error({ err: error }, 'caller could not be looked up')
+  return reply
+    .code(503)
+    .header('retry-after', RETRY_AFTER)
+    .send(createErrorAnswer(SERVER_ERROR, 'temporarily_unavailable: try again in a moment.'))
+}
+
+function expectResource(baseUrl: string): Resource {
+  const resource = createResource(baseUrl)
+  if (resource === undefined) throw new TypeError('The resource without limits always exists.')
+  return resource
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller
+  }
+}
+
+export default fp(mcpTransportPlugin, {
+  name: 'mcp-transport',
+  fastify: '5.x',
+  encapsulate: true,
+  dependencies: ['config', 'redis', 'crypto', 'sentry', 'security'],
+})

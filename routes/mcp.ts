@@ -1,0 +1,78 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Caller } from '../lib/mcp/caller.ts'
+import { createErrorAnswer, INTERNAL_ERROR, PARSE_ERROR, SERVER_ERROR } from '../lib/mcp/json-rpc.ts'
+import type { McpEndpoint } from '../lib/mcp/mcp-endpoint.ts'
+
+/** The longest request, in bytes. */
+const MAX_BODY = 1024 * 1024
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whoever the access token speaks for; set before an MCP route is reached. */
+    caller: Caller
+  }
+}
+
+export interface McpRouteOptions {
+  endpoint: McpEndpoint
+}
+
+/**
+ * `POST /mcp` (MCP, Streamable HTTP). There is nothing to GET and no session to DELETE, and whatever goes wrong is
+ * answered as JSON-RPC. The access token is checked by a hook of the plugin this is registered in.
+ */
+export default async function mcpRoute(fastify: FastifyInstance, { endpoint }: McpRouteOptions) {
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string', bodyLimit: MAX_BODY },
+    fastify.getDefaultJsonParser('error', 'error'),
+  )
+  fastify.setErrorHandler(answerError)
+
+  fastify.post('/mcp', { bodyLimit: MAX_BODY }, async (request, reply) => {
+    const { caller, body, headers, id: reference, log } = request
+    const signal = watchClient(reply)
+    try {
+      const answer = await endpoint.answer({ headers, body, signal, reference, log }, caller)
+      return reply.code(answer.status).headers(answer.headers).send(answer.body)
+    } catch (error) {
+      log.error({ err: error }, 'MCP request failed')
+      return reply.code(500).send(createErrorAnswer(INTERNAL_ERROR, 'Internal error.'))
+    }
+  })
+
+  fastify.route({
+    method: ['GET', 'HEAD', 'DELETE', 'PUT', 'PATCH'],
+    url: '/mcp',
+    // A body has no meaning here, so that its media type cannot be the wrong one.
+    onRequest: async (_request, reply) =>
+      reply.code(405).header('allow', 'POST').send(createErrorAnswer(SERVER_ERROR, 'Method not allowed.')),
+    handler: async () => undefined,
+  })
+}
+
+/** A signal that ends when the client goes away before it has its answer. */
+function watchClient(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort()
+  })
+  return controller.signal
+}
+
+/** Answers what is wrong with a body; anything else is for the plugin around to answer. */
+function answerError(error: FastifyError, _request: FastifyRequest, reply: FastifyReply) {
+  if (error.statusCode === 400) {
+    return reply.code(400).send(createErrorAnswer(PARSE_ERROR, 'Parse error: the body is not valid JSON.'))
+  }
+  if (error.statusCode === 413) {
+    const message = `Payload too large: a request may have ${MAX_BODY} bytes.`
+    return reply.code(413).send(createErrorAnswer(SERVER_ERROR, message))
+  }
+  if (error.statusCode === 415) {
+    const message = 'Unsupported media type: Content-Type must be application/json.'
+    return reply.code(415).send(createErrorAnswer(SERVER_ERROR, message))
+  }
+  throw error
+}
