@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyRequest, FastifyServerOptions } from 'fastify'
+import type { Config } from './config.ts'
+
+/**
+ * How the server itself behaves, whoever makes it (`app.ts` adds how requests are logged). Input is never
+ * coerced or trimmed to fit, and no request is logged with its query, which carries codes and states.
+ */
+export const serverOptions = {
+  ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+  bodyLimit: 1024 * 1024,
+  // Longer than the idle time of the proxies in front, so that it is they who close a connection.
+  keepAliveTimeout: 75_000,
+  requestTimeout: 30_000,
+  forceCloseConnections: 'idle',
+  genReqId: () => randomBytes(8).toString('hex'),
+  logger: {
+    level: 'info',
+    redact: {
+      paths: ['req.headers', 'res.headers', '*.access_token', '*.refresh_token', '*.client_secret', '*.code'],
+      censor: '[redacted]',
+    },
+    serializers: { req: serializeRequest },
+  },
+} satisfies FastifyServerOptions
+
+/** The same with what the settings say. */
+export function createServerOptions(config: Config) {
+  return {
+    ...serverOptions,
+    trustProxy: config.TRUST_PROXY.length > 0 ? config.TRUST_PROXY : false,
+    logger: { ...serverOptions.logger, level: config.LOG_LEVEL },
+  } satisfies FastifyServerOptions
+}
+
+function serializeRequest(request: FastifyRequest) {
+  return { method: request.method, path: request.url?.split('?')[0], ip: request.ip }
+}

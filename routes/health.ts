@@ -1,0 +1,37 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import type { Store } from '../lib/store/store.ts'
+
+export interface HealthOptions {
+  store: Store
+  isDraining(): boolean
+}
+
+const ReadinessSchema = Type.Object({
+  status: Type.Union([Type.Literal('ready'), Type.Literal('draining'), Type.Literal('store_unavailable')]),
+  store: Type.String(),
+})
+
+const schema = { response: { 200: ReadinessSchema, 503: ReadinessSchema } }
+
+const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (fastify, { store, isDraining }) => {
+  /** Liveness: the process answers. It asks nobody, so that a store that is away restarts nothing. */
+  fastify.get('/health', { logLevel: 'warn' }, async (_request, reply) => reply.type('text/plain').send('ok'))
+
+  /** Readiness: requests that come now will be served. */
+  fastify.get('/health/ready', { schema, logLevel: 'warn' }, async (_request, reply) => {
+    const status = isDraining() ? 'draining' : await checkStore()
+    return reply.code(status === 'ready' ? 200 : 503).send({ status, store: store.kind })
+  })
+
+  async function checkStore() {
+    try {
+      await store.ping()
+      return 'ready'
+    } catch {
+      return 'store_unavailable'
+    }
+  }
+}
+
+export default healthRoutes
