@@ -1,0 +1,94 @@
+import * as v2 from '@modelcontextprotocol/client'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { type Test, test } from 'tap'
+import { createBrowser, signIn } from '../sandbox/browser.ts'
+import { startService, useRedisStore } from '../service.ts'
+
+const REDIRECT_URI = 'http://127.0.0.1:41998/callback'
+
+/** What both generations of the official client want to know from the program around them. */
+function createProvider() {
+  const kept = new Map<string, unknown>()
+  let answer: URL | undefined
+  return {
+    redirectUrl: REDIRECT_URI,
+    clientMetadata: { client_name: 'Official client', redirect_uris: [REDIRECT_URI] },
+    state: () => 'state-of-the-client',
+    clientInformation: () => kept.get('client') as undefined,
+    saveClientInformation: (client: unknown) => void kept.set('client', client),
+    tokens: () => kept.get('tokens') as undefined,
+    saveTokens: (tokens: unknown) => void kept.set('tokens', tokens),
+    discoveryState: () => kept.get('discovery') as undefined,
+    saveDiscoveryState: (state: unknown) => void kept.set('discovery', state),
+    codeVerifier: () => kept.get('verifier') as string,
+    saveCodeVerifier: (verifier: string) => void kept.set('verifier', verifier),
+    async redirectToAuthorization(url: URL) {
+      answer = await signIn(createBrowser(), url.href)
+    },
+    /** Where the browser came back to. */
+    get answer(): URLSearchParams {
+      return answer?.searchParams ?? new URLSearchParams()
+    },
+  }
+}
+
+interface McpClient {
+  listTools(): Promise<{ tools: { name: string }[] }>
+  callTool(call: { name: string; arguments: Record<string, unknown> }): Promise<object>
+}
+
+/** What a person does with a client once it is connected. */
+async function checkWork(t: Test, client: McpClient) {
+  const { tools } = await client.listTools()
+  const names = tools.map(({ name }) => name)
+  for (const name of ['whoami', 'find_organizations', 'search_issues', 'execute_sentry_tool']) {
+    t.ok(names.includes(name), name)
+  }
+  const result = await client.callTool({ name: 'whoami', arguments: {} })
+  t.match(JSON.stringify(result), /mara@tidewater\.example/)
+  const found = await client.callTool({
+    name: 'find_projects',
+    arguments: { organizationSlug: 'tidewater-books' },
+  })
+  t.notMatch(JSON.stringify(found), /"isError":true/)
+}
+
+async function start(t: Test): Promise<URL> {
+  const { url } = await startService(t, { settings: { ...(await useRedisStore(t)), DIRECT_SEARCH: 'true' } })
+  return new URL(`${url}/mcp`)
+}
+
+test('@modelcontextprotocol/sdk signs in and works', async (t) => {
+  const url = await start(t)
+  const authProvider = createProvider()
+  const first = new StreamableHTTPClientTransport(url, { authProvider })
+  const client = new Client({ name: 'official-client', version: '1.0.0' })
+  await t.rejects(client.connect(first), { name: 'Error' }, 'the first request is a 401')
+  await first.finishAuth(authProvider.answer.get('code') ?? '')
+
+  await client.connect(new StreamableHTTPClientTransport(url, { authProvider }))
+  t.teardown(() => client.close())
+  t.equal(client.getServerVersion()?.name, 'sentry-mcp')
+  await checkWork(t, client)
+})
+
+const eras = [
+  { title: 'as it comes', versionNegotiation: undefined },
+  { title: 'in 2026-07-28', versionNegotiation: { mode: 'auto' as const } },
+]
+for (const { title, versionNegotiation } of eras) {
+  test(`@modelcontextprotocol/client signs in and works, ${title}`, async (t) => {
+    const url = await start(t)
+    const authProvider = createProvider()
+    const first = new v2.StreamableHTTPClientTransport(url, { authProvider })
+    const create = () => new v2.Client({ name: 'official-client', version: '2.0.0' }, { versionNegotiation })
+    await t.rejects(create().connect(first), v2.UnauthorizedError, 'the first request is a 401')
+    await first.finishAuth(authProvider.answer)
+
+    const client = create()
+    await client.connect(new v2.StreamableHTTPClientTransport(url, { authProvider }))
+    t.teardown(() => client.close())
+    await checkWork(t, client)
+  })
+}

@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Test } from 'tap'
+import { createToken, hashToken } from '../../../lib/crypto/hash.ts'
+import type { GrantRecord, Store } from '../../../lib/store/store.ts'
+import {
+  AFTERWARDS,
+  BRIEF,
+  DAY,
+  MINUTE,
+  makeActiveGrant,
+  makeGrant,
+  makeRotation,
+  plain,
+} from './store-samples.ts'
+
+export async function testGrants(t: Test, store: Store): Promise<void> {
+  await t.test('a grant is read as it was written', async (t) => {
+    const grant = makeGrant()
+    await store.createGrant(grant, MINUTE)
+    t.same(plain(await store.readGrant(grant.id)), plain(grant))
+    const bare = makeGrant({ scope: [], skills: [], clientName: '' })
+    bare.upstream.expiresAt = undefined
+    await store.createGrant(bare, MINUTE)
+    t.same(plain(await store.readGrant(bare.id)), plain(bare))
+  })
+
+  await t.test('a grant that never was is undefined', async (t) => {
+    t.equal(await store.readGrant('unknown'), undefined)
+    t.equal(await store.activateGrant('unknown', 'refresh', DAY, 20), false)
+    t.equal(await store.revokeGrant('unknown', 'user_request'), undefined)
+    t.resolves(store.touchGrant('unknown'))
+  })
+
+  await t.test('a grant that nobody redeems ends by time; an activated one stays', async (t) => {
+    const [left, redeemed] = [makeGrant(), makeGrant()]
+    await store.createGrant(left, BRIEF)
+    await store.createGrant(redeemed, BRIEF)
+    t.equal(await store.activateGrant(redeemed.id, 'refresh', MINUTE, 20), true)
+    await sleep(AFTERWARDS)
+    t.equal(await store.readGrant(left.id), undefined)
+    t.equal(await store.activateGrant(left.id, 'refresh', MINUTE, 20), false)
+    t.match(await store.readGrant(redeemed.id), { status: 'active' })
+  })
+
+  await t.test('a grant is activated once', async (t) => {
+    const { grant, refresh } = await makeActiveGrant(store)
+    t.equal(await store.activateGrant(grant.id, 'another', DAY, 20), false)
+    t.match(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'rotated' })
+  })
+
+  await t.test('a grant ends when it is not used for its time', async (t) => {
+    const grant = makeGrant()
+    await store.createGrant(grant, MINUTE)
+    await store.activateGrant(grant.id, 'refresh', BRIEF, 20)
+    await sleep(AFTERWARDS)
+    t.equal(await store.readGrant(grant.id), undefined)
+  })
+
+  await t.test('neither activation nor rotation keeps a grant beyond its end', async (t) => {
+    const { grant, refresh } = await makeActiveGrant(store, { expiresAt: Date.now() + BRIEF })
+    t.match(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'rotated' })
+    await sleep(AFTERWARDS)
+    t.equal(await store.readGrant(grant.id), undefined)
+  })
+
+  await t.test('touching notes the use at most once a minute', async (t) => {
+    const now = Date.now()
+    const [idle, busy] = [makeGrant({ lastUsedAt: now - 61_000 }), makeGrant({ lastUsedAt: now - 50_000 })]
+    for (const grant of [idle, busy]) {
+      await store.createGrant(grant, MINUTE)
+      await store.touchGrant(grant.id)
+    }
+    t.ok(((await store.readGrant(idle.id))?.lastUsedAt ?? 0) >= now)
+    t.equal((await store.readGrant(busy.id))?.lastUsedAt, now - 50_000)
+  })
+
+  await t.test('a revoked grant answers what it was and keeps no secret', async (t) => {
+    const { grant, refresh } = await makeActiveGrant(store)
+    t.match(await store.revokeGrant(grant.id, 'user_request'), {
+      status: 'active',
+      upstream: { sealed: 'v1.key.sealed-upstream' },
+    })
+    const revoked = await store.readGrant(grant.id)
+    t.match(revoked, { status: 'revoked', reason: 'user_request', upstream: { sealed: '', generation: 0 } })
+    t.equal(revoked?.upstream.expiresAt, undefined)
+    t.match(await store.revokeGrant(grant.id, 'superseded'), { status: 'revoked', reason: 'user_request' })
+    t.match(await store.readGrant(grant.id), { reason: 'user_request' })
+    t.same(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'revoked' })
+    t.equal(await store.activateGrant(grant.id, 'refresh', DAY, 20), false)
+  })
+}
+
+export async function testSubjects(t: Test, store: Store): Promise<void> {
+  const activate = async (changes: Partial<GrantRecord>, limit = 20) => {
+    const grant = makeGrant(changes)
+    await store.createGrant(grant, MINUTE)
+    await store.activateGrant(grant.id, hashToken(grant.id), DAY, limit)
+    return grant.id
+  }
+  const list = async (subject: string) => (await store.listGrants(subject)).map(({ id }) => id)
+
+  await t.test('a subject has its redeemed grants listed, newest first, and nobody else’s', async (t) => {
+    const subject = createToken()
+    const now = Date.now()
+    const middle = await activate({ subject, createdAt: now - 2_000 })
+    const newest = await activate({ subject, createdAt: now - 1_000, clientId: 'client-2' })
+    const oldest = await activate({ subject, createdAt: now - 3_000 })
+    await activate({})
+    await store.createGrant(makeGrant({ subject }), MINUTE)
+    t.same(await list(subject), [newest, middle, oldest])
+    await store.requireSignIn(middle, 0)
+    await store.revokeGrant(newest, 'user_request')
+    t.same(await list(subject), [middle, oldest])
+    t.same(await list('nobody'), [])
+  })
+
+  await t.test('what has ended leaves the list by itself', async (t) => {
+    const subject = createToken()
+    const brief = await activate({ subject, expiresAt: Date.now() + BRIEF })
+    t.same(await list(subject), [brief])
+    const lasting = await activate({ subject })
+    await sleep(AFTERWARDS)
+    t.same(await list(subject), [lasting])
+  })
+
+  await t.test('beyond the limit the least recently used grant of a client is superseded', async (t) => {
+    const subject = createToken()
+    const ids = [await activate({ subject }, 3)]
+    const other = await activate({ subject, clientId: 'client-2' }, 3)
+    for (const _ of [2, 3]) {
+      await sleep(2)
+      ids.push(await activate({ subject }, 3))
+    }
+    const [first = '', second = '', third = ''] = ids
+    await sleep(2)
+    await store.rotateRefreshToken(first, makeRotation(hashToken(first)))
+    await sleep(2)
+    const fourth = await activate({ subject }, 3)
+    t.match(await store.readGrant(second), { status: 'revoked', reason: 'superseded' })
+    t.same(new Set(await list(subject)), new Set([first, third, fourth, other]))
+  })
+
+  await t.test('50 sign-ins at once leave as many grants as the limit allows', async (t) => {
+    const subject = createToken()
+    await Promise.all(Array.from({ length: 50 }, () => activate({ subject }, 5)))
+    t.equal((await store.listGrants(subject)).length, 5)
+  })
+}

@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Cluster, Redis } from 'ioredis'
+import { type Test, test } from 'tap'
+import { createToken } from '../../../lib/crypto/hash.ts'
+import { createKeyPrefix, createKeys } from '../../../lib/store/keys.ts'
+import { createRedisStore } from '../../../lib/store/redis-store.ts'
+import { findRedis, startRedis } from '../../redis.ts'
+import { testStoreContract } from './store-contract.ts'
+import { makeActiveGrant, makeGrant, makeRotation } from './store-samples.ts'
+
+const MINUTE = 60_000
+
+test('the Redis store keeps the contract, and every key of it ends by itself', async (t) => {
+  const { redis, store, prefix } = await openStore(t)
+  await testStoreContract(t, store)
+  const names = await redis.keys(`${prefix}:*`)
+  const ends = await Promise.all(names.map((name) => redis.pttl(name)))
+  t.ok(names.length > 50)
+  t.same(
+    names.filter((_, position) => ends[position] === -1),
+    [],
+  )
+})
+
+test('the Redis store keeps the contract on a cluster: each script stays in one slot', async (t) => {
+  const server = await startRedis(t, '--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1')
+  const node = new Redis(server.url)
+  t.teardown(() => node.disconnect())
+  await node.cluster('ADDSLOTSRANGE', 0, 16_383)
+  while (!(await node.cluster('INFO')).includes('cluster_state:ok')) await sleep(20)
+  const { hostname: host, port } = new URL(server.url)
+  const cluster = new Cluster([server.url], { natMap: () => ({ host, port: Number(port) }) })
+  t.teardown(() => cluster.disconnect())
+  await testStoreContract(t, createRedisStore(cluster, { prefix: 'test' }))
+})
+
+test('a tool call reads its grant with one command', async (t) => {
+  const server = await startRedis(t)
+  const redis = new Redis(server.url)
+  t.teardown(() => redis.disconnect())
+  const store = createRedisStore(redis, { prefix: 'test' })
+  const { grant } = await makeActiveGrant(store)
+  await redis.config('RESETSTAT')
+  await store.readGrant(grant.id)
+  const used = [...(await redis.info('commandstats')).matchAll(/^cmdstat_(\S+):calls=(\d+)/gm)]
+  t.same(
+    used.map(([, command, calls]) => `${command} ${calls}`).filter((line) => !line.startsWith('config')),
+    ['hmget 1'],
+  )
+})
+
+test('a server that has forgotten its scripts is given them again', async (t) => {
+  const { redis, store } = await openStore(t)
+  const { grant, refresh } = await makeActiveGrant(store)
+  await redis.script('FLUSH')
+  t.match(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'rotated' })
+})
+
+test('a revoked grant has no secret left in Redis', async (t) => {
+  const { redis, store, prefix } = await openStore(t)
+  const [revoked, reused] = [await makeActiveGrant(store), await makeActiveGrant(store)]
+  const rotation = makeRotation(reused.refresh)
+  await store.rotateRefreshToken(revoked.grant.id, makeRotation(revoked.refresh))
+  await store.revokeGrant(revoked.grant.id, 'client_request')
+  await store.rotateRefreshToken(reused.grant.id, rotation)
+  await store.rotateRefreshToken(reused.grant.id, makeRotation(rotation.nextHash))
+  t.match(await store.rotateRefreshToken(reused.grant.id, rotation), { outcome: 'reused' })
+  for (const { grant } of [revoked, reused]) {
+    const fields = await redis.hkeys(createKeys(prefix).grant(grant.id))
+    t.strictSame(
+      fields.filter((field) => /^(upstream|refresh.*|capsule)$/.test(field)),
+      [],
+    )
+  }
+})
+
+test('a crash in the middle of an activation leaves nothing wrong', async (t) => {
+  const { redis, store, prefix } = await openStore(t)
+  const grant = makeGrant()
+  const index = createKeys(prefix).subject(grant.subject)
+  await store.createGrant(grant, 200)
+  // What a process has done when it dies between the two scripts.
+  await redis.zadd(index, grant.expiresAt, grant.id)
+  await sleep(250)
+  t.same(await store.listGrants(grant.subject), [])
+  t.equal(await redis.zcard(index), 0, 'the list forgets a grant that has ended')
+})
+
+test('the list of a subject ends with its last grant', async (t) => {
+  const { redis, store, prefix } = await openStore(t)
+  const subject = createToken()
+  const ends = [Date.now() + 3 * MINUTE, Date.now() + 5 * MINUTE, Date.now() + 4 * MINUTE]
+  for (const expiresAt of ends) await makeActiveGrant(store, { subject, expiresAt })
+  t.equal(await redis.pexpiretime(createKeys(prefix).subject(subject)), Math.max(...ends))
+})
+
+test('deployments under different public URLs do not meet', async (t) => {
+  t.equal(createKeyPrefix('https://mcp.example.com'), 'sentry-mcp:mcp.example.com')
+  t.equal(createKeyPrefix('https://example.com:8443/mcp-server/'), 'sentry-mcp:example.com:8443/mcp-server')
+  const redis = new Redis(await findRedis(t))
+  t.teardown(() => redis.disconnect())
+  const [one, other] = ['one', 'other'].map((name) =>
+    createRedisStore(redis, { prefix: createKeyPrefix(`https://${name}-${createToken()}.example.com`) }),
+  )
+  const grant = makeGrant()
+  await one?.createGrant(grant, MINUTE)
+  t.equal(await other?.readGrant(grant.id), undefined)
+})
+
+async function openStore(t: Test) {
+  const redis = new Redis(await findRedis(t))
+  t.teardown(() => redis.disconnect())
+  const prefix = `test-${createToken()}`
+  return { redis, prefix, store: createRedisStore(redis, { prefix }) }
+}

@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Test } from 'tap'
+import { createToken, hashToken } from '../../../lib/crypto/hash.ts'
+import type { CodeRecord, Store } from '../../../lib/store/store.ts'
+import { AFTERWARDS, BRIEF, countOutcomes, MINUTE } from './store-samples.ts'
+
+export async function testTransactions(t: Test, store: Store): Promise<void> {
+  const begin = async (ttl = MINUTE) => {
+    const id = hashToken(createToken())
+    await store.saveTransaction(id, { browserHash: 'browser', sealed: 'asked' }, ttl)
+    return id
+  }
+
+  await t.test('a transaction is read, approved and taken by the browser it was begun in', async (t) => {
+    const id = await begin()
+    t.same(await store.readTransaction(id, 'browser'), { outcome: 'ok', sealed: 'asked' })
+    t.same(await store.approveTransaction(id, 'browser', 'first'), { outcome: 'ok', sealed: 'first' })
+    t.same(await store.approveTransaction(id, 'browser', 'second'), { outcome: 'ok', sealed: 'second' })
+    t.same(await store.readTransaction(id, 'browser'), { outcome: 'ok', sealed: 'second' })
+    t.same(await store.takeTransaction(id, 'browser'), { outcome: 'ok', sealed: 'second' })
+    t.same(await store.takeTransaction(id, 'browser'), { outcome: 'missing' })
+  })
+
+  await t.test('a transaction that nobody began is missing', async (t) => {
+    t.same(await store.readTransaction('unknown', 'browser'), { outcome: 'missing' })
+    t.same(await store.approveTransaction('unknown', 'browser', 'x'), { outcome: 'missing' })
+    t.same(await store.takeTransaction('unknown', 'browser'), { outcome: 'missing' })
+    t.same(await store.denyTransaction('unknown', 'browser'), { outcome: 'missing' })
+  })
+
+  await t.test('another browser neither reads nor takes a transaction, and leaves it as it is', async (t) => {
+    const id = await begin()
+    const refused = { outcome: 'other_browser' }
+    t.same(await store.readTransaction(id, 'other'), refused)
+    t.same(await store.approveTransaction(id, 'other', 'x'), refused)
+    t.same(await store.denyTransaction(id, 'other'), refused)
+    t.same(await store.takeTransaction(id, 'other'), refused)
+    await store.approveTransaction(id, 'browser', 'mine')
+    t.same(await store.takeTransaction(id, 'other'), refused)
+    t.same(await store.takeTransaction(id, 'browser'), { outcome: 'ok', sealed: 'mine' })
+  })
+
+  await t.test('a transaction without consent cannot be taken, but can be denied', async (t) => {
+    const id = await begin()
+    t.same(await store.takeTransaction(id, 'browser'), { outcome: 'not_approved' })
+    t.same(await store.denyTransaction(id, 'browser'), { outcome: 'ok', sealed: 'asked' })
+    t.same(await store.readTransaction(id, 'browser'), { outcome: 'missing' })
+  })
+
+  await t.test('a transaction ends by time, whether approved or not', async (t) => {
+    const [pending, approved] = [await begin(BRIEF), await begin(BRIEF)]
+    await store.approveTransaction(approved, 'browser', 'x')
+    await sleep(AFTERWARDS)
+    t.same(await store.readTransaction(pending, 'browser'), { outcome: 'missing' })
+    t.same(await store.takeTransaction(approved, 'browser'), { outcome: 'missing' })
+  })
+
+  await t.test('50 callbacks at once: exactly one takes the transaction', async (t) => {
+    const id = await begin()
+    await store.approveTransaction(id, 'browser', 'x')
+    t.same(await countOutcomes(() => store.takeTransaction(id, 'browser')), { ok: 1, missing: 49 })
+  })
+}
+
+export async function testCodes(t: Test, store: Store): Promise<void> {
+  const code: CodeRecord = {
+    clientId: 'client-1',
+    redirectUriHash: 'redirect',
+    codeChallenge: 'challenge',
+    grantId: 'grant-1',
+  }
+  const proof = { clientId: 'client-1', redirectUriHash: 'redirect', codeChallenge: 'challenge' }
+  const issue = async (ttl = MINUTE) => {
+    const hash = hashToken(createToken())
+    await store.saveCode(hash, code, ttl)
+    return hash
+  }
+
+  await t.test('a code is redeemed once and then known as replayed (RFC 6749 §4.1.2)', async (t) => {
+    const hash = await issue()
+    t.same(await store.redeemCode(hash, proof, MINUTE), { outcome: 'redeemed', grantId: 'grant-1' })
+    t.same(await store.redeemCode(hash, proof, MINUTE), { outcome: 'replayed', grantId: 'grant-1' })
+  })
+
+  await t.test('the redirect URI may be left out of the token request (OAuth 2.1 §4.1.3)', async (t) => {
+    const without = { ...proof, redirectUriHash: undefined }
+    t.match(await store.redeemCode(await issue(), without, MINUTE), { outcome: 'redeemed' })
+  })
+
+  await t.test('an unknown code is missing', async (t) => {
+    t.same(await store.redeemCode('unknown', proof, MINUTE), { outcome: 'missing' })
+  })
+
+  await t.test('another client cannot spend a code, nor learn that it was spent', async (t) => {
+    const hash = await issue()
+    const other = { ...proof, clientId: 'client-2' }
+    t.same(await store.redeemCode(hash, other, MINUTE), { outcome: 'other_client' })
+    t.match(await store.redeemCode(hash, proof, MINUTE), { outcome: 'redeemed' })
+    t.same(await store.redeemCode(hash, other, MINUTE), { outcome: 'other_client' })
+  })
+
+  await t.test('a wrong verifier spends the code for good (RFC 7636 §4.6)', async (t) => {
+    const hash = await issue()
+    const wrong = { ...proof, codeChallenge: 'wrong', redirectUriHash: 'wrong' }
+    t.same(await store.redeemCode(hash, wrong, MINUTE), { outcome: 'wrong_verifier', grantId: 'grant-1' })
+    t.match(await store.redeemCode(hash, proof, MINUTE), { outcome: 'replayed' })
+  })
+
+  await t.test('a wrong redirect URI spends the code for good (RFC 6749 §4.1.3)', async (t) => {
+    const hash = await issue()
+    const wrong = { ...proof, redirectUriHash: 'wrong' }
+    t.same(await store.redeemCode(hash, wrong, MINUTE), { outcome: 'wrong_redirect_uri', grantId: 'grant-1' })
+    t.match(await store.redeemCode(hash, proof, MINUTE), { outcome: 'replayed' })
+  })
+
+  await t.test('a code ends by time, and so does the memory of a spent one', async (t) => {
+    const [unused, spent] = [await issue(BRIEF), await issue(BRIEF)]
+    await store.redeemCode(spent, proof, 3 * BRIEF)
+    await sleep(AFTERWARDS)
+    t.same(await store.redeemCode(unused, proof, MINUTE), { outcome: 'missing' })
+    t.match(await store.redeemCode(spent, proof, MINUTE), { outcome: 'replayed' })
+    await sleep(2 * BRIEF)
+    t.same(await store.redeemCode(spent, proof, MINUTE), { outcome: 'missing' })
+  })
+
+  await t.test('50 redemptions at once: one is redeemed, 49 are replays', async (t) => {
+    const hash = await issue()
+    const outcomes = await countOutcomes(() => store.redeemCode(hash, proof, MINUTE))
+    t.same(outcomes, { redeemed: 1, replayed: 49 })
+  })
+}

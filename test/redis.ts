@@ -1,0 +1,184 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import type { Test } from 'tap'
+
+/** A Redis or Valkey that a test runs for itself, with the faults it can have. */
+export interface RedisServer {
+  url: string
+  /** It keeps its connections and answers nothing. */
+  freeze(): Promise<void>
+  thaw(): Promise<void>
+  /** It ends at once, as in a crash. */
+  kill(): Promise<void>
+  /** Starts it again on the same port, with no more data than it has saved. */
+  restart(): Promise<void>
+}
+
+const run = promisify(execFile)
+const BINARIES = ['valkey-server', 'redis-server']
+const IMAGE = 'valkey/valkey:8-alpine'
+const INSTALL =
+  'command -v redis-server || { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y redis-server; }'
+const START_PATIENCE = 10_000
+
+/**
+ * The URL of a real Redis for a test: TEST_REDIS_URL, or a server started for it. Others may be using the same
+ * one at the same time.
+ */
+export async function findRedis(t: Test): Promise<string> {
+  return process.env.TEST_REDIS_URL ?? (await startRedis(t)).url
+}
+
+/**
+ * Starts a server on a free loopback port for one test alone, which saves nothing by itself and ends with the
+ * test. Takes valkey-server or redis-server from the PATH, else a container, else installs redis-server on
+ * Debian as root.
+ */
+export async function startRedis(t: Test, ...args: string[]): Promise<RedisServer> {
+  const port = await findFreePort()
+  const start = await chooseStarter()
+  const server = await start(port, args)
+  t.teardown(() => server.remove())
+  await waitForAnswer(port)
+  return {
+    ...server,
+    url: `redis://127.0.0.1:${port}`,
+    async restart() {
+      await server.restart()
+      await waitForAnswer(port)
+    },
+  }
+}
+
+type Server = Omit<RedisServer, 'url'> & { remove(): Promise<void> }
+type Starter = (port: number, args: string[]) => Promise<Server>
+
+async function chooseStarter(): Promise<Starter> {
+  const installed = findBinary()
+  if (installed !== undefined) return startProcess(installed)
+  if (await succeeds('docker', 'info')) return startContainer
+  if (existsSync('/etc/debian_version') && process.getuid?.() === 0) {
+    // Test files run side by side, and apt-get does not.
+    await run('flock', [join(tmpdir(), 'sentry-mcp-apt.lock'), 'sh', '-c', INSTALL])
+    const binary = findBinary()
+    if (binary !== undefined) return startProcess(binary)
+  }
+  throw new Error(
+    `The tests need a real Redis or Valkey: install valkey-server or redis-server (7.0 or newer), start Docker, or set TEST_REDIS_URL.`,
+  )
+}
+
+function findBinary(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  return BINARIES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable)
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function succeeds(command: string, ...args: string[]): Promise<boolean> {
+  return run(command, args, { timeout: 10_000 }).then(
+    () => true,
+    () => false,
+  )
+}
+
+const NO_PERSISTENCE = ['--save', '', '--appendonly', 'no']
+
+function startProcess(binary: string): Starter {
+  return async (port, args) => {
+    const directory = mkdtempSync(join(tmpdir(), 'sentry-mcp-redis-'))
+    const own = `--port ${port} --bind 127.0.0.1 --dir ${directory}`.split(' ')
+    const launch = () => spawn(binary, [...own, ...NO_PERSISTENCE, ...args], { stdio: 'ignore' })
+    let child = launch()
+    const end = () => child.kill('SIGKILL')
+    process.once('exit', end)
+
+    async function kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const exited = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exited
+    }
+
+    return {
+      kill,
+      async freeze() {
+        child.kill('SIGSTOP')
+      },
+      async thaw() {
+        child.kill('SIGCONT')
+      },
+      async restart() {
+        await kill()
+        child = launch()
+      },
+      async remove() {
+        await kill()
+        process.off('exit', end)
+        rmSync(directory, { recursive: true })
+      },
+    }
+  }
+}
+
+const startContainer: Starter = async (port, args) => {
+  const publish = `127.0.0.1:${port}:6379`
+  const command = ['valkey-server', '--protected-mode', 'no', ...NO_PERSISTENCE, ...args]
+  const { stdout } = await run('docker', ['run', '--detach', '--publish', publish, IMAGE, ...command])
+  const container = stdout.trim()
+  const docker = async (action: string, ...rest: string[]) => {
+    await run('docker', [action, ...rest, container])
+  }
+  return {
+    freeze: () => docker('pause'),
+    thaw: () => docker('unpause'),
+    kill: () => docker('kill'),
+    restart: () => docker('restart', '--time', '0'),
+    remove: () => docker('rm', '--force'),
+  }
+}
+
+async function findFreePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+/** Any answer will do; a server with a password answers too. */
+async function waitForAnswer(port: number): Promise<void> {
+  const deadline = Date.now() + START_PATIENCE
+  while (!(await answers(port))) {
+    if (Date.now() > deadline) throw new Error(`The test's Redis does not answer on port ${port}.`)
+    await sleep(10)
+  }
+}
+
+async function answers(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    socket.write('PING\r\n')
+    await once(socket, 'data', { signal: AbortSignal.timeout(1_000) })
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}

@@ -1,0 +1,297 @@
+import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'tap'
+import { type McpService, type PostOptions, readText, startMcp } from '../lib/mcp/mcp-service.ts'
+
+const LEGACY = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']
+const MODERN = '2026-07-28'
+
+const service = await startShared()
+
+test('every older revision is negotiated and served (MCP lifecycle)', async (t) => {
+  for (const revision of LEGACY) {
+    const answer = await send('initialize', {
+      protocolVersion: revision,
+      capabilities: {},
+      clientInfo: { name: 'test', version: '1' },
+    })
+    t.match(answer, {
+      status: 200,
+      type: /^application\/json/,
+      json: {
+        result: {
+          protocolVersion: revision,
+          capabilities: { tools: { listChanged: false } },
+          serverInfo: { name: 'sentry-mcp', version: '1.2.3' },
+          instructions: /find_organizations/,
+        },
+      },
+    })
+    const headers = { 'mcp-protocol-version': revision }
+    t.match(await send('ping', {}, headers), { status: 200, json: { result: {} } })
+    t.match(await send('tools/list', {}, headers), { status: 200, json: { result: { tools: Array } } })
+  }
+  const unknown = { protocolVersion: '1999-01-01', capabilities: {}, clientInfo: { name: 't', version: '1' } }
+  t.match(await send('initialize', unknown), { json: { result: { protocolVersion: '2025-11-25' } } })
+})
+
+test('no session is ever named, and one that a client names is ignored (2026-07-28)', async (t) => {
+  const headers = { 'mcp-session-id': 'of another server' }
+  const response = await service.post({ jsonrpc: '2.0', id: 1, method: 'ping' }, { headers })
+  t.equal(response.status, 200)
+  t.notOk(response.headers.has('mcp-session-id'))
+  await response.body?.cancel()
+})
+
+test('2026-07-28: server/discover and the hints for caches', async (t) => {
+  t.match(await sendModern('server/discover'), {
+    status: 200,
+    json: {
+      result: {
+        resultType: 'complete',
+        supportedVersions: [MODERN],
+        capabilities: { tools: { listChanged: false } },
+        ttlMs: Number,
+        cacheScope: 'private',
+        _meta: { 'io.modelcontextprotocol/serverInfo': { name: 'sentry-mcp' } },
+      },
+    },
+  })
+  t.match(await sendModern('tools/list'), {
+    json: { result: { resultType: 'complete', tools: Array, ttlMs: Number, cacheScope: 'private' } },
+  })
+  t.match(await sendModern('tools/call', { name: 'whoami', arguments: {} }), {
+    status: 200,
+    type: /^application\/json/,
+    json: { result: { resultType: 'complete', structuredContent: { user: { id: '1001' } } } },
+  })
+})
+
+test('the prepared list is what the SDK would answer, in both eras', async (t) => {
+  const legacy = await send('tools/list')
+  // A batch is never prepared.
+  const response = await service.post([{ jsonrpc: '2.0', id: 1, method: 'tools/list' }])
+  const [first] = (await response.json()) as { result: object }[]
+  t.same((legacy.json as { result: object }).result, first?.result)
+  const modern = (await sendModern('tools/list')).json as { result: object }
+  const viaCursor = await sendModern('tools/list', { cursor: undefined, _meta: { extra: true } })
+  t.same(modern.result, (viaCursor.json as { result: object }).result)
+  t.match(await sendModern('tools/list', { cursor: 'second page' }), { json: { error: { code: -32602 } } })
+  t.match(await send('tools/list', { cursor: 'second page' }), { json: { error: { code: -32602 } } })
+})
+
+test('the answer carries the id of its request, whatever it is (JSON-RPC 2.0 §5)', async (t) => {
+  for (const id of [0, -1, 'text', 'with "quotes" and \\', '']) {
+    for (const method of ['tools/list', 'ping']) {
+      const response = await service.post({ jsonrpc: '2.0', id, method })
+      t.match(await response.json(), { jsonrpc: '2.0', id }, `${method} ${id}`)
+    }
+  }
+})
+
+test('what is wrong with a request, revision by revision (MCP, Streamable HTTP)', async (t) => {
+  const withHeader = (revision: string) => ({ 'mcp-protocol-version': revision })
+  const list = { jsonrpc: '2.0', id: 7, method: 'tools/list' }
+  const cases: [title: string, body: unknown, headers: Record<string, string>, status: number, code: number][] = [
+    ['an unknown revision', list, withHeader('2024-10-08'), 400, -32000],
+    ['an unknown method', { ...list, method: 'nope' }, {}, 200, -32601],
+    ['JSON-RPC without a method', { jsonrpc: '2.0', id: 1 }, {}, 400, -32600],
+    ['JSON that is no JSON-RPC', { hello: 'world' }, {}, 400, -32600],
+    ['null', 'null', {}, 400, -32600],
+    ['a number', '12', {}, 400, -32600],
+    ['broken JSON', '{"jsonrpc":', {}, 400, -32700],
+    ['nothing', '', {}, 400, -32700],
+    ['a name that reaches for a prototype', '{"__proto__":{}}', {}, 400, -32700],
+    ['a batch in 2025-06-18', [list], withHeader('2025-06-18'), 400, -32600],
+    ['a batch in 2025-11-25', [list], withHeader('2025-11-25'), 400, -32600],
+    ['a batch in 2026-07-28', [list], withHeader(MODERN), 400, -32600],
+    ['an empty batch', [], {}, 400, -32600],
+    ['a batch of 101', Array(101).fill(list), {}, 400, -32600],
+    ['only JSON is accepted', list, { accept: 'application/json' }, 406, -32000],
+    ['a text', JSON.stringify(list), { 'content-type': 'text/plain' }, 415, -32000],
+    ['a form', 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }, 415, -32000],
+    ['2026-07-28 without its envelope', list, withHeader(MODERN), 400, -32602],
+    ['initialize in 2026-07-28', { ...list, method: 'initialize' }, withHeader(MODERN), 400, -32020],
+    ['a call without a name', { ...list, method: 'tools/call', params: {} }, {}, 200, -32602],
+    ['arguments that are none', callOf('whoami', 'text'), {}, 200, -32602],
+    ['an unknown tool', callOf('no_such_tool', {}), {}, 200, -32602],
+    ['a body of more than 1 MiB', callOf('whoami', { text: 'x'.repeat(1024 * 1024) }), {}, 413, -32000],
+  ]
+  for (const [title, body, headers, status, code] of cases) {
+    const response = await service.post(body, { headers })
+    t.equal(response.status, status, title)
+    t.match(response.headers.get('content-type'), /^application\/json/, title)
+    t.match(await response.json(), { jsonrpc: '2.0', error: { code, message: String } }, title)
+  }
+})
+
+test('what is wrong with a request of 2026-07-28 (SEP-2243, SEP-2575)', async (t) => {
+  const call = { name: 'whoami', arguments: {} }
+  const cases: [title: string, method: string, params: object, headers: Record<string, string>, status: number, code: number][] = [
+    ['an unknown method', 'nope', {}, {}, 404, -32601],
+    ['ping, which it no longer has', 'ping', {}, {}, 404, -32601],
+    ['no Mcp-Method', 'tools/list', {}, { 'mcp-method': '' }, 400, -32020],
+    ['another Mcp-Method', 'tools/list', {}, { 'mcp-method': 'tools/call' }, 400, -32020],
+    ['another Mcp-Name', 'tools/call', call, { 'mcp-name': 'find_teams' }, 400, -32020],
+    ['a name that is no Base64', 'tools/call', call, { 'mcp-name': '=?base64?%%%?=' }, 400, -32020],
+    ['another revision in the header', 'tools/list', {}, { 'mcp-protocol-version': '2025-06-18' }, 400, -32020],
+    ['an unknown tool', 'tools/call', { name: 'no_such_tool', arguments: {} }, {}, 200, -32602],
+  ]
+  for (const [title, method, params, headers, status, code] of cases) {
+    t.match(await sendModern(method, params, headers), { status, json: { id: 1, error: { code } } }, title)
+  }
+  const future = { _meta: envelope('2027-01-01') }
+  const answer = await send('tools/list', future, { 'mcp-protocol-version': '2027-01-01', 'mcp-method': 'tools/list' })
+  t.match(answer, { status: 400, json: { error: { code: -32022, data: { supported: [MODERN] } } } })
+  const { status } = await sendModern('tools/call', call, { 'mcp-name': `=?base64?${btoa('whoami')}?=` })
+  t.equal(status, 200, 'an encoded name is decoded before it is compared')
+})
+
+test('a header that is left out of a request of 2026-07-28 is missed', async (t) => {
+  const body = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: envelope(MODERN) } }
+  for (const headers of [{ 'mcp-method': 'tools/list' }, { 'mcp-protocol-version': MODERN }]) {
+    const response = await service.post(body, { headers })
+    t.equal(response.status, 400)
+    t.match(await response.json(), { error: { code: -32020 } })
+  }
+})
+
+test('notifications and responses are taken without a word (202, no body)', async (t) => {
+  const notification = { jsonrpc: '2.0', method: 'notifications/initialized' }
+  const modern = { ...notification, method: 'notifications/cancelled', params: { requestId: 1, _meta: envelope(MODERN) } }
+  const bodies: [body: unknown, headers: Record<string, string>][] = [
+    [notification, {}],
+    [{ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } }, {}],
+    [{ jsonrpc: '2.0', id: 3, result: {} }, {}],
+    [[notification, notification], {}],
+    [modern, { 'mcp-protocol-version': MODERN, 'mcp-method': 'notifications/cancelled' }],
+  ]
+  for (const [body, headers] of bodies) {
+    const response = await service.post(body, { headers })
+    t.equal(response.status, 202)
+    t.equal(await response.text(), '')
+  }
+})
+
+test('2025-03-26 has batches, answered in one array', async (t) => {
+  const batch = [
+    { jsonrpc: '2.0', id: 'a', method: 'ping' },
+    { jsonrpc: '2.0', method: 'notifications/initialized' },
+    { ...callOf('whoami', {}), id: 'b' },
+  ]
+  for (const headers of [{}, { 'mcp-protocol-version': '2025-03-26' }]) {
+    const response = await service.post(batch, { headers })
+    t.equal(response.status, 200)
+    const answers = (await response.json()) as { id: string }[]
+    t.same(answers.map(({ id }) => id).sort(), ['a', 'b'])
+  }
+})
+
+test('there is nothing to GET and no session to DELETE: 405 with Allow', async (t) => {
+  for (const method of ['GET', 'HEAD', 'DELETE', 'PUT', 'PATCH']) {
+    const response = await fetch(service.url, {
+      method,
+      headers: { authorization: 'Bearer mara', 'content-type': 'text/plain', accept: 'text/event-stream' },
+      body: method === 'PUT' ? 'text' : undefined,
+    })
+    t.equal(response.status, 405, method)
+    t.equal(response.headers.get('allow'), 'POST', method)
+    const text = await response.text()
+    if (method !== 'HEAD') t.match(JSON.parse(text), { jsonrpc: '2.0', error: { code: -32000 }, id: null })
+    const anonymous = await fetch(service.url, { method })
+    t.equal(anonymous.status, 401, `${method} without a token: authentication comes first`)
+  }
+})
+
+test('subscriptions/listen has nothing to wait for and ends at once', async (t) => {
+  const answer = await sendModern('subscriptions/listen', { notifications: { toolsListChanged: true } })
+  t.equal(answer.status, 200)
+  t.match(answer.type, /^text\/event-stream/)
+  t.match(answer.text, /"resultType":"complete"/)
+})
+
+test('answers are about one user and are not kept', async (t) => {
+  for (const method of ['tools/list', 'ping']) {
+    const response = await service.post({ jsonrpc: '2.0', id: 1, method })
+    t.equal(response.headers.get('cache-control'), 'no-store')
+    await response.body?.cancel()
+  }
+})
+
+test('users with the same JSON-RPC ids at the same time each see their own (CVE-2026-25536)', async (t) => {
+  const { sentry } = service
+  sentry.setUser({ id: '2002', name: 'Ole Brandt', email: 'ole@lantern.example' })
+  service.addCaller('ole')
+  sentry.setUser({ id: '1001', name: 'Mara Lind', email: 'mara@tidewater.example' })
+  service.addCaller('mara')
+  const heal = sentry.fail('/api/0/auth/', { kind: 'hang', ms: 150 }, 6)
+  t.teardown(heal)
+  const users = ['mara', 'ole', 'mara', 'ole', 'ole', 'mara']
+  const seen = await Promise.all(
+    users.map(async (caller, index) => {
+      const answer = await sendAs(caller, index % 2 === 0 ? 'legacy' : 'modern')
+      return (answer.json as { result: { structuredContent: { user: { id: string } } } }).result.structuredContent.user.id
+    }),
+  )
+  t.same(seen, users.map((name) => (name === 'mara' ? '1001' : '2002')))
+})
+
+test('a client that leaves ends its call, and the request to Sentry with it', async (t) => {
+  for (const era of ['legacy', 'modern'] as const) {
+    const heal = service.sentry.fail('/api/0/organizations/', { kind: 'hang', ms: 20_000 })
+    const before = service.sentry.requests.length
+    const controller = new AbortController()
+    const call = callOf('find_organizations', {})
+    const answer = post(era, call, { signal: controller.signal })
+    while (service.sentry.requests.length === before) await sleep(5)
+    const closed = watchSentrySocket(service.sentry.url)
+    controller.abort()
+    await t.rejects(answer)
+    t.ok(await closed, `${era}: the connection to Sentry is given up within a second`)
+    heal()
+  }
+})
+
+test('a plain HTTP client over one connection gets whole answers', async (t) => {
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
+  const length = await new Promise<number>((resolve, reject) => {
+    const headers = {
+      authorization: 'Bearer mara',
+      'content-type': 'application/json; charset=utf-8',
+      accept: 'text/event-stream;q=0.5, application/json',
+      'content-length': Buffer.byteLength(body),
+    }
+    const request = httpRequest(service.url, { method: 'POST', headers }, (response) => {
+      let received = 0
+      response.on('data', (chunk: Buffer) => {
+        received += chunk.length
+      })
+      response.on('end', () => resolve(received - Number(response.headers['content-length'])))
+    })
+    request.on('error', reject)
+    request.end(body)
+  })
+  t.equal(length, 0, 'Content-Length is right')
+})
+
+async function startShared(): Promise<McpService> {
+  const { promise, resolve } = Promise.withResolvers<McpService>()
+  test('the endpoint starts', async (t) => {
+    resolve(await startMcp(t.parent ?? t))
+  })
+  return promise
+}
+
+interface Answer {
+  status: number
+  type: string | null
+  text: string
+  json: unknown
+}
+
+async function read(response: Response): Promise<Answer> {
+  const text = await response.text()
+  const type = response.headers.get('content-type')
+  return { status: response.status, type, text, json: type?.includes('json') ? JSON.parse(text) : undefined }
+}

@@ -1,0 +1,109 @@
+import { test } from 'tap'
+import { registerClient } from '../../client.ts'
+import { startService } from '../../service.ts'
+
+test('what is wrong with client or redirect URI is shown, never redirected (RFC 6749 §4.1.2.1, CVE-2025-4143)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const other = await registerClient(url, 'https://other.example/callback')
+  const wrong: [string, Record<string, string | undefined>][] = [
+    ['no client', { client_id: undefined }],
+    ['an unknown client', { client_id: 'nobody' }],
+    ['an altered client id', { client_id: client.id.replace('.eyJ', '.eyK') }],
+    ['another path', { redirect_uri: 'http://127.0.0.1:41998/elsewhere' }],
+    ['another host', { redirect_uri: 'http://localhost:41998/callback' }],
+    ["another client's", { redirect_uri: other.redirectUri }],
+    ['user information', { redirect_uri: 'http://127.0.0.1:41998@evil.example/callback' }],
+    ['script', { redirect_uri: 'javascript:alert(1)' }],
+  ]
+  for (const [what, changes] of wrong) {
+    const arrival = await client.open(changes)
+    t.equal(arrival.kind, 'page', what)
+    if (arrival.kind !== 'page') continue
+    t.equal(arrival.page.status, 400, what)
+    t.match(arrival.page.headers.get('content-type'), /text\/html/)
+    t.equal(arrival.page.forms.length, 0)
+  }
+})
+
+test('everything else is told to the client (RFC 6749 §4.1.2.1)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const wrong: [string, Record<string, string | undefined>, string][] = [
+    ['no response_type (§3.1.1)', { response_type: undefined }, 'invalid_request'],
+    ['the implicit flow', { response_type: 'token' }, 'unsupported_response_type'],
+    ['no challenge (RFC 7636 §4.4.1)', { code_challenge: undefined }, 'invalid_request'],
+    ['plain (RFC 7636 §4.3)', { code_challenge_method: 'plain' }, 'invalid_request'],
+    ['no method, which means plain', { code_challenge_method: undefined }, 'invalid_request'],
+    ['a challenge that is none', { code_challenge: 'short' }, 'invalid_request'],
+    ['a foreign resource (RFC 8707 §2)', { resource: 'https://evil.example/mcp' }, 'invalid_target'],
+    ['a resource with a fragment', { resource: `${url}/mcp#x` }, 'invalid_target'],
+    ['a resource that steps up', { resource: `${url}/mcp/../oauth` }, 'invalid_target'],
+    ['only unknown scopes (§3.3)', { scope: 'root everything' }, 'invalid_scope'],
+    ['a state beyond measure', { state: 's'.repeat(3000) }, 'invalid_request'],
+  ]
+  for (const [what, changes, error] of wrong) {
+    const arrival = await client.open(changes)
+    t.equal(arrival.kind, 'client', what)
+    if (arrival.kind !== 'client') continue
+    t.equal(arrival.url.searchParams.get('error'), error, what)
+    t.equal(arrival.url.searchParams.get('iss'), url, 'RFC 9207')
+    t.equal(arrival.url.searchParams.get('code'), null)
+  }
+  const repeated = await client.browser.open(`${client.createAuthorizeUrl()}&scope=a&scope=b`)
+  t.match(
+    repeated.kind === 'client' && repeated.url.searchParams.get('error'),
+    'invalid_request',
+    'a repeated parameter (§3.1)',
+  )
+})
+
+test('the port of a loopback redirect URI may change (RFC 8252 §7.3)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url, 'http://127.0.0.1/callback')
+  const answer = await client.authorize({ redirect_uri: 'http://127.0.0.1:51234/callback' })
+  t.equal(answer.port, '51234')
+  t.ok(answer.searchParams.get('code'))
+})
+
+test('the consent page says who asks, and cannot be framed or scripted (MCP security best practices, RFC 9700 §4.16)', async (t) => {
+  const { url, sentry } = await startService(t)
+  const registered = await fetch(`${url}/oauth/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      client_name: `<script>alert(1)</script>"'&\u202e\u0007`,
+      redirect_uris: ['https://app.example/callback'],
+    }),
+  })
+  const { client_id } = (await registered.json()) as { client_id: string }
+  const client = await registerClient(url)
+  const arrival = await client.open({
+    client_id,
+    redirect_uri: 'https://app.example/callback',
+    resource: `${url}/mcp/acme/web`,
+  })
+  if (arrival.kind !== 'page') return t.fail('the consent page is shown')
+  const { html, headers, forms } = arrival.page
+  t.notMatch(html, /<script/, 'the name is escaped (GHSA-c2jp-c369-7pvx, FastMCP #3418)')
+  t.match(html, '&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;')
+  t.notOk(html.includes('\u202e') || html.includes('\u0007'), 'control and bidi characters are gone')
+  t.match(html, 'app.example', 'where it leads')
+  t.match(html, sentry.host, 'which Sentry')
+  t.match(html, /acme/, 'what it is limited to')
+  t.equal(forms.length, 1)
+  t.match(headers.get('content-security-policy'), /default-src 'none'.*frame-ancestors 'none'/)
+  t.notMatch(headers.get('content-security-policy'), /form-action/, 'form-action would break cursor://')
+  t.equal(headers.get('x-frame-options'), 'DENY')
+  t.equal(headers.get('cache-control'), 'no-store')
+  t.match(headers.get('set-cookie'), /^sentry-mcp=[\w-]{43}; Max-Age=3600; Path=\/; HttpOnly; SameSite=Lax$/)
+  t.equal(sentry.requests.length, 0, 'Sentry has heard nothing yet')
+})
+
+test('a HEAD request begins nothing', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const response = await fetch(client.createAuthorizeUrl(), { method: 'HEAD' })
+  t.equal(response.status, 404)
+  t.equal(response.headers.get('set-cookie'), null)
+})

@@ -1,0 +1,137 @@
+import { test } from 'tap'
+import { registerClient, type TestClient } from '../../client.ts'
+import type { Browser, Page } from '../../sandbox/browser.ts'
+import { createBrowser } from '../../sandbox/browser.ts'
+import { startService } from '../../service.ts'
+
+async function openConsent(client: TestClient): Promise<Page> {
+  const arrival = await client.open()
+  if (arrival.kind !== 'page') throw new Error('The consent page was not shown.')
+  return arrival.page
+}
+
+function press(browser: Browser, page: Page, decision: 'allow' | 'deny') {
+  const [form] = page.forms
+  const button = form?.buttons.find(({ value }) => value === decision)
+  if (form === undefined || button === undefined) throw new Error('There is no such button.')
+  return browser.submit(page, form, button)
+}
+
+/** Posts the fields of a consent page with headers of the test's choice. */
+function post(page: Page, headers: Record<string, string>, changes: Record<string, string> = {}) {
+  const [form] = page.forms
+  if (form === undefined) throw new Error('There is no form.')
+  const fields = Object.fromEntries(
+    [...page.html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [
+      name ?? '',
+      value ?? '',
+    ]),
+  )
+  return fetch(form.action, {
+    method: 'POST',
+    redirect: 'manual',
+    headers,
+    body: new URLSearchParams({ ...fields, skill: 'inspect', decision: 'allow', ...changes }),
+  })
+}
+
+function readCookie(page: Page): string {
+  return page.headers.get('set-cookie')?.split(';')[0] ?? ''
+}
+
+test('Sentry is asked only after a yes on our page (GHSA-c2jp-c369-7pvx: confused deputy)', async (t) => {
+  const { url, sentry } = await startService(t)
+  const client = await registerClient(url)
+  await client.signIn()
+  const before = sentry.requests.length
+  const page = await openConsent(client)
+  t.equal(sentry.requests.length, before, 'a returning user is asked again')
+  t.equal(
+    (await press(client.browser, page, 'allow')).kind,
+    'client',
+    'Sentry lets a returning user through silently',
+  )
+})
+
+test('a consent posted from elsewhere counts for nothing (FastMCP #3519)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const page = await openConsent(client)
+  const cookie = readCookie(page)
+
+  t.equal((await post(page, { cookie, origin: 'https://evil.example' })).status, 403, 'a foreign Origin')
+  t.equal((await post(page, { cookie, origin: 'null' })).status, 403, 'an opaque Origin')
+  t.equal((await post(page, { cookie })).status, 403, 'neither Origin nor Sec-Fetch-Site')
+  t.equal((await post(page, { cookie, 'sec-fetch-site': 'cross-site' })).status, 403)
+  t.equal((await post(page, { cookie, origin: url }, { csrf: 'x' })).status, 403, 'a token that is none')
+  t.equal((await post(page, { origin: url })).status, 403, 'no cookie')
+  t.equal(
+    (await post(page, { cookie: `sentry-mcp=${'a'.repeat(43)}`, origin: url })).status,
+    403,
+    "a victim's cookie",
+  )
+  t.equal((await post(page, { cookie, origin: url })).status, 303, 'the page itself still works afterwards')
+})
+
+test('a page that is loaded twice works twice (FastMCP #4818)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const first = await openConsent(client)
+  await openConsent(client)
+  t.equal((await press(client.browser, first, 'allow')).kind, 'page', 'it leads on to Sentry')
+})
+
+test('only the browser that consented comes back from Sentry (CVE-2026-27124)', async (t) => {
+  const { url, sentry } = await startService(t)
+  const attacker = await registerClient(url)
+  const page = await openConsent(attacker)
+  const response = await post(page, { cookie: readCookie(page), origin: url })
+  const sentryUrl = response.headers.get('location') ?? ''
+  t.match(sentryUrl, sentry.url)
+
+  const victim = createBrowser()
+  const atSentry = await victim.open(sentryUrl)
+  if (atSentry.kind !== 'page') return t.fail("Sentry's page is shown")
+  const [form] = atSentry.page.forms
+  const approve = form?.buttons.find(({ value }) => value === 'approve')
+  if (form === undefined || approve === undefined) return t.fail('Sentry asks')
+  const end = await victim.submit(atSentry.page, form, approve)
+  t.match(end, { kind: 'page', page: { status: 403 } }, "the victim's browser is stopped")
+
+  const own = await attacker.browser.open(sentryUrl)
+  t.equal(own.kind, 'client', 'the sign-in is still good in the browser it was begun in')
+})
+
+test('a callback is good once (RFC 9700 §4.7)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  await client.authorize()
+  const callback = client.browser.chain.find((visit) => visit.url.includes('/oauth/callback'))?.url ?? ''
+  const again = await client.browser.open(callback)
+  t.match(again, { kind: 'page', page: { status: 400 } })
+
+  for (const query of ['', '?code=x', '?code=x&state=short', `?code=x&state=${'A'.repeat(43)}`]) {
+    const arrival = await client.browser.open(`${url}/oauth/callback${query}`)
+    t.match(arrival, { kind: 'page', page: { status: 400 } }, `a callback with ${query || 'nothing'}`)
+  }
+})
+
+test('what was ticked is what the client gets', async (t) => {
+  const { url } = await startService(t, {})
+  const client = await registerClient(url)
+  const page = await openConsent(client)
+  const nothing = await post(page, { cookie: readCookie(page), origin: url }, { skill: 'no-such-skill' })
+  t.equal(nothing.status, 400, 'nothing ticked is no consent')
+  t.match(await nothing.text(), /tick at least one/)
+})
+
+test('a form of another media type is not read', async (t) => {
+  const { url } = await startService(t)
+  const response = await fetch(`${url}/oauth/consent`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: url },
+    body: '{}',
+  })
+  t.equal(response.status, 400)
+  t.match(response.headers.get('content-type'), /text\/html/, 'people get pages')
+})

@@ -1,0 +1,122 @@
+import { test } from 'tap'
+import { registerClient, type Tokens } from '../../client.ts'
+import { postMcp } from '../../mcp.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../../service.ts'
+
+for (const useStore of [useEmbeddedStore, useRedisStore]) {
+  test(`a client signs in and calls a tool (RFC 6749 §4.1, ${useStore.name})`, async (t) => {
+    const { url, sentry } = await startService(t, { settings: await useStore(t) })
+    const client = await registerClient(url)
+
+    const answer = await client.authorize()
+    t.equal(`${answer.origin}${answer.pathname}`, client.redirectUri)
+    t.equal(answer.searchParams.get('state'), 'state of the client', 'state returns byte for byte')
+    t.same(answer.searchParams.getAll('iss'), [url], 'RFC 9207: iss, once')
+    t.match(answer.searchParams.get('code'), /^[A-Za-z0-9_-]{43}$/)
+
+    const response = await client.redeem(answer.searchParams.get('code') ?? '')
+    t.equal(response.status, 200)
+    t.equal(response.headers.get('cache-control'), 'no-store', 'RFC 6749 §5.1')
+    const tokens = (await response.json()) as Tokens
+    t.match(tokens, { token_type: 'Bearer', expires_in: 3600, scope: /org:read/ })
+    t.notMatch(JSON.stringify(tokens), /sntry/, "nothing of Sentry's reaches the client")
+
+    const called = await postMcp(`${url}/mcp`, tokens.access_token, 'tools/call', {
+      name: 'whoami',
+      arguments: {},
+    })
+    t.equal(called.status, 200)
+    t.match(await called.text(), /mara@tidewater\.example/)
+    t.ok(
+      sentry.requests.some(({ path }) => path.startsWith('/api/0/')),
+      'it was Sentry that answered',
+    )
+  })
+}
+
+test('two instances with one Redis share a sign-in, step by step', async (t) => {
+  const settings = {
+    ...(await useRedisStore(t)),
+    ENCRYPTION_KEY: 'e'.repeat(32),
+    JWT_SIGNING_KEY: 'j'.repeat(32),
+  }
+  const first = await startService(t, { settings })
+  const second = await startService(t, {
+    settings: { ...settings, BASE_URL: first.url },
+    sharedSentry: first.sentry,
+  })
+  const client = await registerClient(second.url)
+  const page = await client.browser.open(client.createAuthorizeUrl({ resource: `${first.url}/mcp` }))
+  t.equal(page.kind, 'page', 'what one instance registered, the other shows')
+
+  const there = await registerClient(first.url)
+  const answer = await there.authorize()
+  const response = await fetch(`${second.url}/oauth/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'authorization_code',
+      client_id: there.id,
+      code: answer.searchParams.get('code') ?? '',
+      code_verifier: there.verifier,
+    }),
+  })
+  t.equal(response.status, 200, 'a code of one instance is redeemed at the other')
+})
+
+test('the user says no (RFC 6749 §4.1.2.1)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+
+  const denied = await client.authorize({}, { consent: 'deny' })
+  t.equal(denied.searchParams.get('error'), 'access_denied')
+  t.equal(denied.searchParams.get('state'), 'state of the client')
+  t.equal(denied.searchParams.get('iss'), url, 'RFC 9207: on errors as well')
+  t.equal(denied.searchParams.get('code'), null)
+
+  const deniedAtSentry = await client.authorize({}, { sentry: 'deny' })
+  t.equal(deniedAtSentry.searchParams.get('error'), 'access_denied', 'a no at Sentry reaches the client')
+})
+
+test('Sentry fails while its code is traded: the client may try again', async (t) => {
+  const { url, sentry } = await startService(t)
+  const client = await registerClient(url)
+
+  const faults = [
+    { kind: 'status', status: 502, body: 'Bad gateway' },
+    { kind: 'status', status: 429, retryAfter: 1 },
+    { kind: 'html' },
+    { kind: 'truncated' },
+    { kind: 'redirect-loop' },
+    { kind: 'reset' },
+  ] as const
+  for (const fault of faults) {
+    const repair = sentry.fail('POST /oauth/token/', fault)
+    const answer = await client.authorize()
+    t.equal(answer.searchParams.get('error'), 'temporarily_unavailable', fault.kind)
+    repair()
+  }
+})
+
+test('a client without state gets none, and one without resource means the whole', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const answer = await client.authorize({ state: undefined, resource: undefined })
+  t.equal(answer.searchParams.has('state'), false)
+  t.equal((await client.redeem(answer.searchParams.get('code') ?? '')).status, 200)
+})
+
+test('a redirect URI keeps its query and loses what could pass for an answer (RFC 6749 §3.1.2)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url, 'http://127.0.0.1:41998/cb?tenant=a%20b&iss=https://evil.example')
+  const answer = await client.authorize()
+  t.equal(answer.searchParams.get('tenant'), 'a b')
+  t.same(answer.searchParams.getAll('iss'), [url])
+})
+
+test("clients' private-use schemes are reached (RFC 8252 §7.1)", async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url, 'cursor://anysphere.cursor-mcp/oauth/callback')
+  const answer = await client.authorize()
+  t.equal(answer.protocol, 'cursor:')
+  t.ok(answer.searchParams.get('code'))
+})

@@ -1,0 +1,200 @@
+import { test } from 'tap'
+import { registerClient, type Tokens } from '../../client.ts'
+import { postMcp } from '../../mcp.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../../service.ts'
+
+const listTools = (url: string, token: string) => postMcp(`${url}/mcp`, token, 'tools/list')
+
+test('a code that is not good is invalid_grant (RFC 6749 §5.2)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const other = await registerClient(url, 'http://127.0.0.1:41997/callback')
+  const getCode = async () => (await client.authorize()).searchParams.get('code') ?? ''
+
+  t.match(await (await client.redeem('made-up')).json(), { error: 'invalid_grant' })
+
+  const code = await getCode()
+  t.match(await (await other.redeem(code)).json(), { error: 'invalid_grant' }, 'another client')
+  t.equal((await client.redeem(code)).status, 200, '… which could not burn it')
+
+  const forWrongVerifier = await getCode()
+  const wrong = await client.redeem(forWrongVerifier, { code_verifier: 'w'.repeat(43) })
+  t.match(await wrong.json(), { error: 'invalid_grant' }, 'a wrong verifier (RFC 7636 §4.6)')
+  t.match(
+    await (await client.redeem(forWrongVerifier)).json(),
+    { error: 'invalid_grant' },
+    '… which burns it (§10.5)',
+  )
+
+  const forWrongUri = await getCode()
+  const elsewhere = await client.redeem(forWrongUri, { redirect_uri: 'http://127.0.0.1:41999/callback' })
+  t.match(await elsewhere.json(), { error: 'invalid_grant' }, 'another redirect URI (§4.1.3)')
+
+  const withoutVerifier = await client.requestToken({
+    grant_type: 'authorization_code',
+    code: await getCode(),
+  })
+  t.match(await withoutVerifier.json(), { error: 'invalid_request' }, 'no verifier (CVE-2025-4144)')
+})
+
+test('a wrong resource costs no code (RFC 8707 §2.2)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const code = (await client.authorize()).searchParams.get('code') ?? ''
+  const wrong = await client.redeem(code, { resource: 'https://evil.example/mcp' })
+  t.match(await wrong.json(), { error: 'invalid_target' })
+  t.equal((await client.redeem(code, { resource: `${url}/mcp` })).status, 200)
+})
+
+test('a code that is used twice ends what it gave (RFC 6749 §4.1.2, OAuth 2.1 §4.1.3)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const code = (await client.authorize()).searchParams.get('code') ?? ''
+  const { access_token } = (await (await client.redeem(code)).json()) as Tokens
+  t.equal((await listTools(url, access_token)).status, 200)
+  t.match(await (await client.redeem(code)).json(), { error: 'invalid_grant' })
+  t.equal((await listTools(url, access_token)).status, 401)
+})
+
+for (const useStore of [useEmbeddedStore, useRedisStore]) {
+  test(`of fifty that redeem one code at once, one wins (RFC 6749 §10.5, ${useStore.name})`, async (t) => {
+    const { url } = await startService(t, { settings: await useStore(t) })
+    const client = await registerClient(url)
+    const code = (await client.authorize()).searchParams.get('code') ?? ''
+    const answers = await Promise.all(Array.from({ length: 50 }, () => client.redeem(code)))
+    t.ok(answers.filter(({ status }) => status === 200).length <= 1)
+    t.ok(answers.every(({ status }) => status === 200 || status === 400))
+  })
+
+  test(`of fifty that refresh at once, all get the same successor (RFC 9700 §4.14.2, ${useStore.name})`, async (t) => {
+    const { url } = await startService(t, { settings: await useStore(t) })
+    const client = await registerClient(url)
+    const { refresh_token } = await client.signIn()
+    const answers = await Promise.all(Array.from({ length: 50 }, () => client.refresh(refresh_token)))
+    const tokens = (await Promise.all(answers.map((answer) => answer.json()))) as Tokens[]
+    t.equal(new Set(tokens.map((token) => token.refresh_token)).size, 1)
+    t.not(tokens[0]?.refresh_token, refresh_token)
+    t.equal((await listTools(url, tokens[49]?.access_token ?? '')).status, 200)
+  })
+}
+
+test('a refresh token rotates, its predecessor ends everything (RFC 9700 §4.14.2)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const first = await client.signIn()
+  const second = (await (await client.refresh(first.refresh_token)).json()) as Tokens
+  const repeated = (await (await client.refresh(first.refresh_token)).json()) as Tokens
+  t.equal(repeated.refresh_token, second.refresh_token, 'an answer that was lost can be had again')
+  const third = (await (await client.refresh(second.refresh_token)).json()) as Tokens
+  t.equal((await listTools(url, third.access_token)).status, 200)
+
+  const reused = await client.refresh(first.refresh_token)
+  t.equal(reused.status, 400)
+  t.match(
+    await reused.json(),
+    { error: 'invalid_grant' },
+    'older than the predecessor (django-oauth-toolkit#1617)',
+  )
+  t.equal((await listTools(url, third.access_token)).status, 401)
+  t.match(await (await client.refresh(third.refresh_token)).json(), { error: 'invalid_grant' })
+})
+
+test('a made-up refresh token ends nothing (workers-oauth-provider #225)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const other = await registerClient(url, 'http://127.0.0.1:41997/callback')
+  const tokens = await client.signIn()
+  const [version, grant, , mac] = tokens.refresh_token.split('.')
+  for (const forged of [`${version}.${grant}.${'A'.repeat(43)}.${mac}`, 'nonsense', tokens.access_token]) {
+    t.match(await (await client.refresh(forged)).json(), { error: 'invalid_grant' })
+  }
+  t.match(
+    await (await other.refresh(tokens.refresh_token)).json(),
+    { error: 'invalid_grant' },
+    'another client (RFC 6749 §6)',
+  )
+  t.equal((await listTools(url, tokens.access_token)).status, 200)
+  t.equal((await client.refresh(tokens.refresh_token)).status, 200)
+})
+
+test('a refresh may ask for less, never for more (RFC 6749 §6)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const tokens = await client.signIn({ scope: 'org:read project:read' })
+  t.equal(tokens.scope, 'org:read project:read')
+  const more = await client.refresh(tokens.refresh_token, { scope: 'org:read event:write' })
+  t.match(await more.json(), { error: 'invalid_scope' })
+  const less = await client.refresh(tokens.refresh_token, { scope: 'org:read' })
+  t.match(await less.json(), { scope: 'org:read' })
+})
+
+test('tokens are not taken for one another (FastMCP #3524)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const tokens = await client.signIn()
+  t.equal((await listTools(url, tokens.refresh_token)).status, 401)
+})
+
+test('a second sign-in of the same client leaves the first alone (sentry-mcp #924)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const first = await client.signIn()
+  const second = await client.signIn()
+  t.equal((await listTools(url, first.access_token)).status, 200)
+  t.equal((await listTools(url, second.access_token)).status, 200)
+})
+
+test('bad requests get the error of RFC 6749 §5.2 in its shape', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const send = (body: string, type = 'application/x-www-form-urlencoded') =>
+    fetch(`${url}/oauth/token`, { method: 'POST', headers: { 'content-type': type }, body })
+  const id = `client_id=${client.id}`
+  const wrong: [string, Response, number, string][] = [
+    ['nothing', await send(''), 400, 'invalid_request'],
+    ['no grant type', await send(id), 400, 'invalid_request'],
+    ['a grant type that is none', await send(`${id}&grant_type=password`), 400, 'unsupported_grant_type'],
+    ['an unknown client', await send('client_id=x&grant_type=refresh_token'), 401, 'invalid_client'],
+    [
+      'a parameter twice (§3.2)',
+      await send(`${id}&grant_type=refresh_token&grant_type=x`),
+      400,
+      'invalid_request',
+    ],
+    ['JSON', await send('{"grant_type":"refresh_token"}', 'application/json'), 400, 'invalid_request'],
+    ['text', await send(id, 'text/plain'), 400, 'invalid_request'],
+    ['a secret, for a public client', await send(`${id}&client_secret=x`), 400, 'invalid_request'],
+    ['too much', await send(`${id}&code=${'x'.repeat(20_000)}`), 400, 'invalid_request'],
+  ]
+  for (const [what, response, status, error] of wrong) {
+    t.equal(response.status, status, what)
+    t.match(response.headers.get('content-type'), /application\/json/, what)
+    t.equal(response.headers.get('cache-control'), 'no-store', what)
+    const body = (await response.json()) as object
+    t.match(body, { error, error_description: String }, what)
+    t.same(Object.keys(body).sort(), ['error', 'error_description'], what)
+  }
+})
+
+test('a revoked token ends its grant, and only the client it belongs to can (RFC 7009 §2.1)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const other = await registerClient(url, 'http://127.0.0.1:41997/callback')
+  const revoke = (id: string, token: string) =>
+    fetch(`${url}/oauth/revoke`, { method: 'POST', body: new URLSearchParams({ client_id: id, token }) })
+
+  const tokens = await client.signIn()
+  t.equal((await revoke(other.id, tokens.refresh_token)).status, 200)
+  t.equal(
+    (await listTools(url, tokens.access_token)).status,
+    200,
+    'another client ends nothing (workers-oauth-provider #188)',
+  )
+  t.equal((await revoke(client.id, 'unknown')).status, 200, 'an unknown token counts as revoked (§2.2)')
+  t.equal((await revoke(client.id, tokens.refresh_token)).status, 200)
+  t.equal((await listTools(url, tokens.access_token)).status, 401)
+
+  const again = await client.signIn()
+  await revoke(client.id, again.access_token)
+  t.match(await (await client.refresh(again.refresh_token)).json(), { error: 'invalid_grant' })
+})

@@ -1,0 +1,143 @@
+import { createHash, randomBytes } from 'node:crypto'
+
+export interface SentryUser {
+  id: string
+  name: string | null
+  email: string
+}
+
+/** The OAuth application as its owner registered it at Sentry. */
+export interface Application {
+  name: string
+  clientId: string
+  clientSecret: string
+  /** Compared exactly. Tests may add to it while the sandbox runs. */
+  redirectUris: string[]
+  /** Set for an application that is limited to one organisation; its tokens reach nothing else. */
+  organizationId: string | undefined
+}
+
+export interface AuthorizationCode {
+  user: SentryUser
+  scope: string[]
+  redirectUri: string
+  codeChallenge: string | undefined
+  /** ms since the epoch */
+  expiresAt: number
+}
+
+export interface ApiToken {
+  accessToken: string
+  refreshToken: string
+  user: SentryUser
+  scope: string[]
+  /** ms since the epoch; undefined never ends. */
+  expiresAt: number | undefined
+}
+
+export interface Accounts {
+  /** Who every browser is signed in as. */
+  signedIn: SentryUser
+  findUser(id: string): SentryUser
+  hasApproved(user: SentryUser, scope: readonly string[]): boolean
+  approve(user: SentryUser, scope: readonly string[]): void
+  /** As if every user had removed the application from their account, but without ending its tokens. */
+  forgetApprovals(): void
+  issueCode(code: Omit<AuthorizationCode, 'expiresAt'>): string
+  /** Takes the code out for good: whatever goes wrong next, nobody can use it a second time. */
+  takeCode(code: string): AuthorizationCode | undefined
+  issueTokens(user: SentryUser, scope: readonly string[]): ApiToken
+  /** Replaces both tokens of a pair in place. The old ones are dead at once; there is no grace. */
+  refreshTokens(refreshToken: string): ApiToken | undefined
+  findToken(accessToken: string): ApiToken | undefined
+  /** Deletes the pair that `token`, access or refresh token, belongs to. */
+  revokeToken(token: string): void
+  /** Ends the access token by time; the refresh token goes on. */
+  expireToken(accessToken: string): void
+}
+
+const CODE_TTL = 10 * 60 * 1000
+
+/**
+ * Users, approvals, codes and tokens of the sandbox's Sentry. `accessTokenTtl` is in seconds, null for tokens
+ * without an end.
+ */
+export function createAccounts(user: SentryUser, accessTokenTtl: number | null): Accounts {
+  const users = new Map<string, SentryUser>([[user.id, user]])
+  const approvals = new Map<string, Set<string>>()
+  const codes = new Map<string, AuthorizationCode>()
+  const tokens = new Set<ApiToken>()
+
+  function createPair(): Pick<ApiToken, 'accessToken' | 'refreshToken' | 'expiresAt'> {
+    return {
+      accessToken: `sntryu_${randomBytes(32).toString('hex')}`,
+      refreshToken: `sntryr_${randomBytes(32).toString('hex')}`,
+      expiresAt: accessTokenTtl === null ? undefined : Date.now() + accessTokenTtl * 1000,
+    }
+  }
+
+  function findByEither(token: string): ApiToken | undefined {
+    return tokens.values().find((pair) => pair.accessToken === token || pair.refreshToken === token)
+  }
+
+  return {
+    get signedIn() {
+      return user
+    },
+    set signedIn(next) {
+      user = next
+      users.set(next.id, next)
+    },
+    findUser(id) {
+      const found = users.get(id)
+      if (found === undefined) throw new Error(`The sandbox's Sentry knows no user ${id}.`)
+      return found
+    },
+    hasApproved(who, scope) {
+      const approved = approvals.get(who.id)
+      return approved !== undefined && scope.every((name) => approved.has(name))
+    },
+    approve(who, scope) {
+      approvals.set(who.id, new Set([...(approvals.get(who.id) ?? []), ...scope]))
+    },
+    forgetApprovals() {
+      approvals.clear()
+    },
+    issueCode(code) {
+      const id = randomBytes(32).toString('hex')
+      codes.set(id, { ...code, expiresAt: Date.now() + CODE_TTL })
+      return id
+    },
+    takeCode(id) {
+      const code = codes.get(id)
+      codes.delete(id)
+      return code !== undefined && code.expiresAt > Date.now() ? code : undefined
+    },
+    issueTokens(who, scope) {
+      const pair = { ...createPair(), user: who, scope: [...scope].sort() }
+      tokens.add(pair)
+      return { ...pair }
+    },
+    refreshTokens(refreshToken) {
+      const pair = tokens.values().find((candidate) => candidate.refreshToken === refreshToken)
+      if (pair === undefined) return undefined
+      return { ...Object.assign(pair, createPair()) }
+    },
+    findToken(accessToken) {
+      return tokens.values().find((pair) => pair.accessToken === accessToken)
+    },
+    revokeToken(token) {
+      const pair = findByEither(token)
+      if (pair !== undefined) tokens.delete(pair)
+    },
+    expireToken(accessToken) {
+      const pair = findByEither(accessToken)
+      if (pair !== undefined) pair.expiresAt = Date.now() - 1000
+    },
+  }
+}
+
+/** BASE64URL(SHA-256(verifier)), as RFC 7636 §4.2 has it. */
+export function computeChallenge(verifier: string): string {
+  return createHash('sha256').update(verifier).digest('base64url')
+}
