@@ -1,0 +1,36 @@
+/** Builds the names of keys. Names hold identifiers and hashes, never a secret. */
+export interface StoreKeys {
+  /** A transaction, by the SHA-256 of its state. */
+  transaction(idHash: string): string
+  /** An authorization code, by its SHA-256. */
+  code(codeHash: string): string
+  /** A grant. */
+  grant(grantId: string): string
+  /** The right to renew the upstream token of a grant; in the same slot as the grant. */
+  upstreamLock(grantId: string): string
+  /** The grants of a subject. */
+  subject(subject: string): string
+}
+
+/**
+ * Key builders for one deployment. What is in braces decides the slot of a Redis Cluster (hash tag), so that
+ * every script finds its keys in one slot. `prefix` therefore must not contain braces.
+ */
+export function createKeys(prefix: string): StoreKeys {
+  return {
+    transaction: (idHash) => `${prefix}:transaction:{${idHash}}`,
+    code: (codeHash) => `${prefix}:code:{${codeHash}}`,
+    grant: (grantId) => `${prefix}:grant:{${grantId}}`,
+    upstreamLock: (grantId) => `${prefix}:upstream-lock:{${grantId}}`,
+    subject: (subject) => `${prefix}:subject:{${subject}}`,
+  }
+}
+
+/**
+ * The prefix of the deployment at `baseUrl`. Deployments with different public URLs may share one Redis, for
+ * the tokens of one mean nothing to the other.
+ */
+export function createKeyPrefix(baseUrl: string): string {
+  const { host, pathname } = new URL(baseUrl)
+  return `sentry-mcp:${host}${pathname.replace(/\/+$/, '')}`
+}

@@ -1,0 +1,156 @@
+import type { Cluster, Redis } from 'ioredis'
+import { guardOperations } from './guard.ts'
+import { createKeys } from './keys.ts'
+import { formatGrant, GRANT_FIELDS, parseGrant } from './redis-grant.ts'
+import * as scripts from './redis-scripts.ts'
+import type { GrantRecord, RevocationReason, Store, TransactionOutcome } from './store.ts'
+
+/**
+ * A store on Redis 7.0, Valkey 8 or newer, for any number of processes; see docs/storage.md for its keys. The
+ * client is the caller's to close. `prefix` begins every key.
+ *
+ * Whatever goes wrong is a `StoreUnavailableError`: no connection, no answer within 2 s, a refusal (OOM, READONLY,
+ * LOADING, NOAUTH). Nothing is sent twice, for a script without an answer may have run.
+ */
+export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: string }): Store {
+  const keys = createKeys(prefix)
+
+  async function run<Answer>(
+    script: scripts.RedisScript<Answer>,
+    key: string,
+    ...args: (string | number)[]
+  ): Promise<Answer> {
+    let reply: unknown
+    try {
+      reply = await redis.evalsha(script.sha, 1, key, ...args)
+    } catch (error) {
+      // The one refusal that says for certain that nothing ran.
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+      reply = await redis.eval(script.lua, 1, key, ...args)
+    }
+    return JSON.parse(String(reply))
+  }
+
+  async function readGrant(grantId: string): Promise<GrantRecord | undefined> {
+    return parseGrant(grantId, await redis.hmget(keys.grant(grantId), ...GRANT_FIELDS))
+  }
+
+  async function readSubject(subject: string): Promise<GrantRecord[]> {
+    const key = keys.subject(subject)
+    const ids = await redis.zrange(key, 0, '-1')
+    const grants = await Promise.all(ids.map(readGrant))
+    const ended = ids.filter((_, position) => !isLiving(grants[position]))
+    if (ended.length > 0) await redis.zrem(key, ...ended)
+    return grants.filter(isLiving).sort((one, other) => other.createdAt - one.createdAt)
+  }
+
+  async function supersede({ subject, clientId }: GrantRecord, limit: number): Promise<void> {
+    const grants = (await readSubject(subject)).filter((grant) => grant.clientId === clientId)
+    const surplus = grants.sort((one, other) => other.lastUsedAt - one.lastUsedAt).slice(limit)
+    await Promise.all(surplus.map(({ id }) => revokeGrant(id, 'superseded')))
+  }
+
+  async function revokeGrant(grantId: string, reason: RevocationReason): Promise<GrantRecord | undefined> {
+    return parseGrant(grantId, (await run(scripts.revokeGrant, keys.grant(grantId), reason)) ?? [])
+  }
+
+  const operations: Omit<Store, 'kind' | 'close'> = {
+    async ping() {
+      await redis.ping()
+    },
+
+    async saveTransaction(idHash, { browserHash, sealed }, ttl) {
+      await run(scripts.saveTransaction, keys.transaction(idHash), browserHash, sealed, ttl)
+    },
+
+    async readTransaction(idHash, browserHash): Promise<TransactionOutcome> {
+      const [browser, sealed] = await redis.hmget(keys.transaction(idHash), 'browser', 'sealed')
+      if (browser == null || sealed == null) return { outcome: 'missing' }
+      return browser === browserHash ? { outcome: 'ok', sealed } : { outcome: 'other_browser' }
+    },
+
+    approveTransaction: (idHash, browserHash, sealed) =>
+      run(scripts.approveTransaction, keys.transaction(idHash), browserHash, sealed),
+
+    takeTransaction: (idHash, browserHash) =>
+      run(scripts.takeTransaction, keys.transaction(idHash), browserHash),
+
+    denyTransaction: (idHash, browserHash) =>
+      run(scripts.denyTransaction, keys.transaction(idHash), browserHash),
+
+    async saveCode(codeHash, { clientId, redirectUriHash, codeChallenge, grantId }, ttl) {
+      await run(scripts.saveCode, keys.code(codeHash), ttl, clientId, redirectUriHash, codeChallenge, grantId)
+    },
+
+    redeemCode: (codeHash, { clientId, redirectUriHash, codeChallenge }, tombstoneTtl) =>
+      run(
+        scripts.redeemCode,
+        keys.code(codeHash),
+        clientId,
+        redirectUriHash ?? '',
+        codeChallenge,
+        tombstoneTtl,
+      ),
+
+    async createGrant(grant, ttl) {
+      await run(scripts.createGrant, keys.grant(grant.id), ttl, grant.expiresAt, ...formatGrant(grant))
+    },
+
+    readGrant,
+
+    // The index of the subject is in another slot than the grant, so it is written first: whoever dies in
+    // between leaves the name of a grant that is about to end, and lists drop that when they are read. The
+    // other way round a live grant would be missing from its user's list.
+    async activateGrant(grantId, refreshHash, ttl, limit) {
+      const grant = await readGrant(grantId)
+      if (grant?.status !== 'active') return false
+      await run(scripts.listGrant, keys.subject(grant.subject), grantId, grant.expiresAt)
+      const activated = await run(scripts.activateGrant, keys.grant(grantId), refreshHash, ttl)
+      // What is left over the limit goes with the next sign-in; this one has succeeded already.
+      if (activated) await supersede(grant, limit).catch(() => undefined)
+      return activated
+    },
+
+    rotateRefreshToken: (grantId, { clientId, presentedHash, nextHash, capsule, grace, ttl }) =>
+      run(
+        scripts.rotateRefreshToken,
+        keys.grant(grantId),
+        clientId,
+        presentedHash,
+        nextHash,
+        capsule,
+        grace,
+        ttl,
+      ),
+
+    async touchGrant(grantId) {
+      await run(scripts.touchGrant, keys.grant(grantId))
+    },
+
+    async lockUpstream(grantId, owner, ttl) {
+      return (await redis.set(keys.upstreamLock(grantId), owner, 'PX', ttl, 'NX')) === 'OK'
+    },
+
+    async unlockUpstream(grantId, owner) {
+      await run(scripts.unlockUpstream, keys.upstreamLock(grantId), owner)
+    },
+
+    async markUpstreamRenewal(grantId, generation) {
+      await run(scripts.markUpstreamRenewal, keys.grant(grantId), generation)
+    },
+
+    commitUpstream: (grantId, generation, { sealed, expiresAt }) =>
+      run(scripts.commitUpstream, keys.grant(grantId), generation, sealed, expiresAt ?? ''),
+
+    requireSignIn: (grantId, generation) => run(scripts.requireSignIn, keys.grant(grantId), generation),
+
+    revokeGrant,
+    listGrants: readSubject,
+  }
+
+  return { kind: 'redis', ...guardOperations(operations), async close() {} }
+}
+
+function isLiving(grant: GrantRecord | undefined): grant is GrantRecord {
+  return grant !== undefined && grant.status !== 'revoked'
+}
