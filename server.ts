@@ -25,7 +25,7 @@ function readConfig(): Config {
     return loadConfig(process.env)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n\nTo see it work first: npm run demo needs no settings.\n`)
+    process.stderr.write(`${error.message}\n`)
     process.exit(1)
   }
 }

@@ -8,14 +8,17 @@ import { SETTINGS, type Settings } from './settings.ts'
  */
 export type Config = Readonly<Settings>
 
-/** Everything that is wrong with the settings, all at once, in sentences for the person who set them. */
+/**
+ * Everything that is wrong with the settings, all at once, in sentences for the person who set them. It has no
+ * stack: whoever prints it shows that person the sentences alone.
+ */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
-  readonly problems: readonly string[]
 
   constructor(problems: readonly string[]) {
-    super(`The settings are not complete:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
-    this.problems = problems
+    const list = problems.map((problem) => `  - ${problem}`).join('\n')
+    super(`The settings are not complete:\n${list}\n\nTo see it work first: npm run demo needs no settings.`)
+    this.stack = this.message
   }
 }
 
