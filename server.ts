@@ -1,31 +1,27 @@
 import closeWithGrace from 'close-with-grace'
 import Fastify from 'fastify'
 import app, { createOptions } from './app.ts'
-import { type Config, ConfigError, loadConfig } from './lib/config.ts'
-
-const config = readConfig()
-const server = Fastify(createOptions(config))
-
-closeWithGrace({ delay: config.SHUTDOWN_GRACE * 1000, logger: server.log }, async ({ err, signal }) => {
-  if (err) server.log.fatal({ err }, 'ends after an error that nothing caught')
-  else server.log.info({ signal }, 'ends')
-  await server.close()
-})
+import { loadConfig } from './lib/config.ts'
+import { StartUpError } from './lib/start-up-error.ts'
 
 try {
-  await server.register(app, { config })
-  await server.listen({ port: config.PORT, host: config.HOST })
-} catch (err) {
-  server.log.fatal({ err }, 'could not start')
+  await start()
+} catch (error) {
+  // What whoever runs it can mend is told in its own words; a stack would only bury them.
+  process.stderr.write(`${error instanceof StartUpError ? error.message : (error as Error).stack}\n`)
   process.exit(1)
 }
 
-function readConfig(): Config {
-  try {
-    return loadConfig(process.env)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exit(1)
-  }
+async function start() {
+  const config = loadConfig(process.env)
+  const server = Fastify(createOptions(config))
+
+  closeWithGrace({ delay: config.SHUTDOWN_GRACE * 1000, logger: server.log }, async ({ err, signal }) => {
+    if (err) server.log.fatal({ err }, 'ends after an error that nothing caught')
+    else server.log.info({ signal }, 'ends')
+    await server.close()
+  })
+
+  await server.register(app, { config })
+  await server.listen({ port: config.PORT, host: config.HOST })
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isLoopbackHost } from './loopback.ts'
 import { SETTINGS, type Settings } from './settings.ts'
+import { StartUpError } from './start-up-error.ts'
 
 /**
  * The settings under their environment names, parsed and checked. Whoever holds a `Config` need not check
@@ -8,17 +9,11 @@ import { SETTINGS, type Settings } from './settings.ts'
  */
 export type Config = Readonly<Settings>
 
-/**
- * Everything that is wrong with the settings, all at once, in sentences for the person who set them. It has no
- * stack: whoever prints it shows that person the sentences alone.
- */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-
+/** Everything that is wrong with the settings, all at once, in sentences for the person who set them. */
+export class ConfigError extends StartUpError {
   constructor(problems: readonly string[]) {
     const list = problems.map((problem) => `  - ${problem}`).join('\n')
     super(`The settings are not complete:\n${list}\n\nTo see it work first: npm run demo needs no settings.`)
-    this.stack = this.message
   }
 }
 

@@ -320,6 +320,7 @@ function parseHost(text: string): string {
 
 function parseRedisUrl(text: string): string {
   const url = new URL(text)
+  decodeURIComponent(`${url.username}${url.password}`)
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') throw new TypeError('not Redis')
   return text
 }

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
@@ -101,10 +101,9 @@ function startProcess(binary: string): Starter {
   return async (port, args) => {
     const directory = mkdtempSync(join(tmpdir(), 'sentry-mcp-redis-'))
     const own = `--port ${port} --bind 127.0.0.1 --dir ${directory}`.split(' ')
-    const launch = () => spawn(binary, [...own, ...NO_PERSISTENCE, ...args], { stdio: 'ignore' })
+    const launch = () =>
+      leash(spawn(binary, [...own, ...NO_PERSISTENCE, ...args], { stdio: 'ignore' }), directory)
     let child = launch()
-    const end = () => child.kill('SIGKILL')
-    process.once('exit', end)
 
     async function kill() {
       if (child.exitCode !== null || child.signalCode !== null) return
@@ -127,11 +126,20 @@ function startProcess(binary: string): Starter {
       },
       async remove() {
         await kill()
-        process.off('exit', end)
         rmSync(directory, { recursive: true })
       },
     }
   }
+}
+
+/** Ends a server with this process, however that ends: its end of the pipe closes, which the shell waits for. */
+function leash(server: ChildProcess, directory: string): ChildProcess {
+  const script = 'read _; kill -KILL "$1"; rm -rf "$2"'
+  const shell = spawn('sh', ['-c', script, 'sh', `${server.pid}`, directory], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  server.once('exit', () => shell.kill('SIGKILL'))
+  return server
 }
 
 const startContainer: Starter = async (port, args) => {

@@ -1,11 +1,10 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { StartUpError } from '../start-up-error.ts'
 
 /** The file of the embedded store cannot be used. The message says why and what to do about it. */
-export class EmbeddedStoreError extends Error {
-  override readonly name = 'EmbeddedStoreError'
-}
+export class EmbeddedStoreError extends StartUpError {}
 
 /** Records of several kinds in one table, as JSON. A record whose time has come is not there any more. */
 export interface RecordTable<Records extends Record<keyof Records, EndingRecord>> {

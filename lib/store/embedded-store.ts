@@ -1,6 +1,8 @@
 import { type EndingRecord, openRecordTable } from './embedded-database.ts'
 import { guardOperations } from './guard.ts'
 import {
+  CLIENT_TOUCH_INTERVAL,
+  type ClientRecord,
   type CodeOutcome,
   type CodeRecord,
   type GrantRecord,
@@ -13,6 +15,10 @@ import {
   type TransactionOutcome,
   type TransactionRecord,
 } from './store.ts'
+
+interface StoredClient extends EndingRecord {
+  client: ClientRecord
+}
 
 interface StoredTransaction extends TransactionRecord, EndingRecord {
   stage: 'pending' | 'approved'
@@ -34,6 +40,8 @@ interface StoredLock extends EndingRecord {
 }
 
 interface Records {
+  client: StoredClient
+  assertion: EndingRecord
   transaction: StoredTransaction
   code: StoredCode
   grant: StoredGrant
@@ -126,6 +134,28 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
   const operations: Omit<Store, 'kind' | 'close'> = {
     async ping() {
       read('grant', '')
+    },
+
+    async saveClient(id, client, ttl) {
+      write('client', id, { client, endsAt: Date.now() + ttl })
+    },
+
+    async readClient(id, ttl) {
+      return transact(() => {
+        const stored = read('client', id)
+        if (stored === undefined) return undefined
+        const endsAt = Date.now() + ttl
+        if (endsAt - stored.endsAt >= CLIENT_TOUCH_INTERVAL) write('client', id, { ...stored, endsAt })
+        return stored.client
+      })
+    },
+
+    async spendAssertion(assertionHash, ttl) {
+      return transact(() => {
+        if (read('assertion', assertionHash) !== undefined) return false
+        write('assertion', assertionHash, { endsAt: Date.now() + ttl })
+        return true
+      })
     },
 
     async saveTransaction(idHash, transaction, ttl) {

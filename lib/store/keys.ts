@@ -1,5 +1,9 @@
 /** Builds the names of keys. Names hold identifiers and hashes, never a secret. */
 export interface StoreKeys {
+  /** A registered client. */
+  client(id: string): string
+  /** A client's assertion that was used, by its SHA-256. */
+  assertion(assertionHash: string): string
   /** A transaction, by the SHA-256 of its state. */
   transaction(idHash: string): string
   /** An authorization code, by its SHA-256. */
@@ -18,6 +22,8 @@ export interface StoreKeys {
  */
 export function createKeys(prefix: string): StoreKeys {
   return {
+    client: (id) => `${prefix}:client:{${id}}`,
+    assertion: (assertionHash) => `${prefix}:assertion:{${assertionHash}}`,
     transaction: (idHash) => `${prefix}:transaction:{${idHash}}`,
     code: (codeHash) => `${prefix}:code:{${codeHash}}`,
     grant: (grantId) => `${prefix}:grant:{${grantId}}`,

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { GRANT_FIELDS } from './redis-grant.ts'
 import {
+  CLIENT_TOUCH_INTERVAL,
+  type ClientRecord,
   type CodeOutcome,
   type RotationOutcome,
   TOMBSTONE_TTL,
@@ -44,6 +46,16 @@ local transaction = redis.call('HMGET', KEYS[1], 'stage', 'browser', 'sealed')
 if not transaction[1] then return '{"outcome":"missing"}' end
 if transaction[2] ~= ARGV[1] then return '{"outcome":"other_browser"}' end
 `
+
+/** KEYS: client. ARGV: ttl. The record is JSON already. */
+export const readClient = defineScript<ClientRecord | null>(`
+local client = redis.call('GET', KEYS[1])
+if not client then return 'null' end
+if redis.call('PTTL', KEYS[1]) <= ARGV[1] - ${CLIENT_TOUCH_INTERVAL} then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+end
+return client
+`)
 
 /** KEYS: transaction. ARGV: browser, sealed, ttl. */
 export const saveTransaction = defineScript<null>(`

@@ -35,15 +35,27 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
     return parseGrant(grantId, await redis.hmget(keys.grant(grantId), ...GRANT_FIELDS))
   }
 
+  /** The redeemed grants of a subject. Those that have ended leave the index here. */
   async function readSubject(subject: string): Promise<GrantRecord[]> {
     const key = keys.subject(subject)
     const ids = await redis.zrange(key, 0, '-1')
-    const grants = await Promise.all(ids.map(readGrant))
-    const ended = ids.filter((_, position) => !isLiving(grants[position]))
-    if (ended.length > 0) await redis.zrem(key, ...ended)
-    return grants.filter(isLiving).sort((one, other) => other.createdAt - one.createdAt)
+    const entries = await Promise.all(ids.map(readIndexed))
+    const ended = entries.filter(({ grant }) => grant === undefined || grant.status === 'revoked')
+    if (ended.length > 0) await redis.zrem(key, ...ended.map(({ id }) => id))
+    return entries
+      .flatMap(({ grant, isRedeemed }) => (grant !== undefined && isRedeemed ? [grant] : []))
+      .sort((one, other) => other.createdAt - one.createdAt)
   }
 
+  async function readIndexed(id: string) {
+    const values = await redis.hmget(keys.grant(id), ...GRANT_FIELDS, 'refresh')
+    return { id, grant: parseGrant(id, values), isRedeemed: values.at(-1) != null }
+  }
+
+  /**
+   * Only redeemed grants count, whose last use is settled: any number of sign-ins at once then agree on which
+   * grants are beyond the limit.
+   */
   async function supersede({ subject, clientId }: GrantRecord, limit: number): Promise<void> {
     const grants = (await readSubject(subject)).filter((grant) => grant.clientId === clientId)
     const surplus = grants.sort((one, other) => other.lastUsedAt - one.lastUsedAt).slice(limit)
@@ -57,6 +69,18 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
   const operations: Omit<Store, 'kind' | 'close'> = {
     async ping() {
       await redis.ping()
+    },
+
+    async saveClient(id, client, ttl) {
+      await redis.set(keys.client(id), JSON.stringify(client), 'PX', ttl)
+    },
+
+    async readClient(id, ttl) {
+      return (await run(scripts.readClient, keys.client(id), ttl)) ?? undefined
+    },
+
+    async spendAssertion(assertionHash, ttl) {
+      return (await redis.set(keys.assertion(assertionHash), '1', 'PX', ttl, 'NX')) === 'OK'
     },
 
     async saveTransaction(idHash, { browserHash, sealed }, ttl) {
@@ -99,8 +123,8 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
     readGrant,
 
     // The index of the subject is in another slot than the grant, so it is written first: whoever dies in
-    // between leaves the name of a grant that is about to end, and lists drop that when they are read. The
-    // other way round a live grant would be missing from its user's list.
+    // between leaves the name of a grant that nobody redeems, which no list shows and which leaves the index
+    // once it has ended. The other way round a live grant would be missing from its user's list.
     async activateGrant(grantId, refreshHash, ttl, limit) {
       const grant = await readGrant(grantId)
       if (grant?.status !== 'active') return false
@@ -149,8 +173,4 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
   }
 
   return { kind: 'redis', ...guardOperations(operations), async close() {} }
-}
-
-function isLiving(grant: GrantRecord | undefined): grant is GrantRecord {
-  return grant !== undefined && grant.status !== 'revoked'
 }

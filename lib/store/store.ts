@@ -13,6 +13,16 @@ export interface Store {
   /** Resolves when the store answers; used for readiness. */
   ping(): Promise<void>
 
+  /** Writes a registered client; it ends after `ttl` unless it is read. */
+  saveClient(id: string, client: ClientRecord, ttl: number): Promise<void>
+  /** A registered client. Reading moves its end to `ttl` from now, at most once a day. */
+  readClient(id: string, ttl: number): Promise<ClientRecord | undefined>
+  /**
+   * Notes that a client's assertion was used (RFC 7523 §3, jti), until `ttl` is over. Of any number of callers
+   * exactly one gets true.
+   */
+  spendAssertion(assertionHash: string, ttl: number): Promise<boolean>
+
   /** Writes a transaction in stage `pending`. */
   saveTransaction(idHash: string, transaction: TransactionRecord, ttl: number): Promise<void>
   /** Looks at a transaction without changing it. `browserHash` must be the browser it was begun in. */
@@ -84,6 +94,15 @@ export interface Store {
 
   /** Closes what the store itself opened. */
   close(): Promise<void>
+}
+
+/** A registration that does not fit into a client id, or has a secret (RFC 7591 §2). */
+export interface ClientRecord {
+  name: string
+  redirectUris: string[]
+  tokenEndpointAuthMethod: string
+  /** SHA-256 of its secret; only where it has one. */
+  secretHash?: string
 }
 
 export interface TransactionRecord {
@@ -187,6 +206,9 @@ export type RotationOutcome =
 
 /** How long a revoked grant stays known: as long as the longest access token that may name it. */
 export const TOMBSTONE_TTL = 86_400_000
+
+/** How often `readClient` moves the end of a client at most. */
+export const CLIENT_TOUCH_INTERVAL = 86_400_000
 
 /** How often `touchGrant` writes at most. */
 export const TOUCH_INTERVAL = 60_000

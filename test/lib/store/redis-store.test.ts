@@ -81,6 +81,8 @@ test('a crash in the middle of an activation leaves nothing wrong', async (t) =>
   await store.createGrant(grant, 200)
   // What a process has done when it dies between the two scripts.
   await redis.zadd(index, grant.expiresAt, grant.id)
+  t.same(await store.listGrants(grant.subject), [], 'nobody has redeemed it')
+  t.equal(await redis.zcard(index), 1)
   await sleep(250)
   t.same(await store.listGrants(grant.subject), [])
   t.equal(await redis.zcard(index), 0, 'the list forgets a grant that has ended')
