@@ -2,6 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { UnsealError } from '../lib/crypto/sealer.ts'
 import type { Caller } from '../lib/mcp/caller.ts'
+import {
+  ConstraintNotFoundError,
+  ConstraintSignInError,
+  createConstraintCheck,
+} from '../lib/mcp/constraint-check.ts'
 import { createErrorAnswer, SERVER_ERROR } from '../lib/mcp/json-rpc.ts'
 import { openMcp } from '../lib/mcp/open-mcp.ts'
 import { InvalidTokenError } from '../lib/oauth/access-token.ts'
@@ -15,6 +20,7 @@ import { createChallenge } from '../lib/oauth/challenge.ts'
 import { createResource, type Resource } from '../lib/oauth/resource.ts'
 import { isAllowedOrigin } from '../lib/origin.ts'
 import { StoreUnavailableError } from '../lib/store/store.ts'
+import { createSentryDirectory, isCloudHost } from '../lib/upstream/sentry-directory.ts'
 import { UpstreamUnavailableError } from '../lib/upstream/sentry-oauth.ts'
 import { VERSION } from '../lib/version.ts'
 import mcpRoute from '../routes/mcp.ts'
@@ -23,27 +29,31 @@ import mcpRoute from '../routes/mcp.ts'
 const RETRY_AFTER = 2
 
 /**
- * The protected resource: who calls is settled before anything else of a request is looked at, so that clients
+ * The protected resources: who calls is settled before anything else of a request is looked at, so that clients
  * which probe with any method or revision learn where to sign in.
  */
 async function mcpTransportPlugin(fastify: FastifyInstance) {
   const { config, store, signer, upstream } = fastify
-  const resource = expectResource(config.BASE_URL)
   const scope = config.SENTRY_SCOPES
-  const endpoint = await openMcp({
-    settings: config,
-    version: VERSION,
-    log: fastify.log,
-    challengeScope: (wanted) => createChallenge({ resource, scope: wanted, error: 'insufficient_scope' }),
-  })
+  const endpoint = await openMcp({ settings: config, version: VERSION, log: fastify.log, challengeScope })
+  const sentryOrigin = `${config.SENTRY_PROTOCOL}://${config.SENTRY_HOST}`
+  const constraints = createConstraintCheck(
+    createSentryDirectory(sentryOrigin),
+    isCloudHost(config.SENTRY_HOST),
+  )
 
   fastify.decorateRequest('caller')
-  fastify.addHook('onRequest', async (request, reply) => {
+  fastify.addHook<{ Params: ResourcePath }>('onRequest', async (request, reply) => {
+    const resource = createResource(config.BASE_URL, request.params.organization, request.params.project)
+    if (resource === undefined) {
+      return reply.code(404).send(createErrorAnswer(SERVER_ERROR, 'There is no such resource.'))
+    }
     try {
       const token = readBearerToken(request.headers.authorization)
-      request.caller = await authenticateBearer(token, resource, { config, store, signer, upstream })
+      const caller = await authenticateBearer(token, resource, { config, store, signer, upstream })
+      request.caller = { ...caller, constraints: await constraints.resolve(resource, caller) }
     } catch (error) {
-      return refuse(error, request, reply)
+      return refuse(error, resource, request, reply)
     }
     const { origin } = request.headers
     if (origin !== undefined && !isAllowedOrigin(origin, config.BASE_URL)) {
@@ -54,11 +64,16 @@ async function mcpTransportPlugin(fastify: FastifyInstance) {
   })
   await fastify.register(mcpRoute, { endpoint })
 
-  function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  function refuse(
+    error: unknown,
+    resource: Resource,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): FastifyReply {
     if (error instanceof MissingTokenError) {
       return challenge(reply, 401, error.message, { resource, scope })
     }
-    if (error instanceof InvalidTokenError) {
+    if (error instanceof InvalidTokenError || error instanceof ConstraintSignInError) {
       request.log.debug({ err: error }, 'token refused')
       const { message: description } = error
       return challenge(reply, 401, description, { resource, scope, error: 'invalid_token', description })
@@ -67,21 +82,36 @@ async function mcpTransportPlugin(fastify: FastifyInstance) {
       const { message: description } = error
       return challenge(reply, 403, description, { resource, scope, error: 'insufficient_scope', description })
     }
+    if (error instanceof ConstraintNotFoundError) {
+      return reply.code(403).send(createErrorAnswer(SERVER_ERROR, error.message))
+    }
     return answerUnavailable(error, request, reply)
   }
 
-  function challenge(
-    reply: FastifyReply,
-    status: number,
-    message: string,
-    what: Parameters<typeof createChallenge>[0],
-  ): FastifyReply {
-    return reply
-      .code(status)
-      .header('www-authenticate', createChallenge(what))
-      .header('cache-control', 'no-store')
-      .send(createErrorAnswer(SERVER_ERROR, message))
+  /** Asks for a wider grant of the same resource. */
+  function challengeScope(wanted: readonly string[], { constraints: limits }: Caller): string {
+    const resource = createResource(config.BASE_URL, limits.organizationSlug, limits.projectSlug)
+    if (resource === undefined) throw new TypeError('A caller has constraints that no resource has.')
+    return createChallenge({ resource, scope: wanted, error: 'insufficient_scope' })
   }
+}
+
+interface ResourcePath {
+  organization?: string
+  project?: string
+}
+
+function challenge(
+  reply: FastifyReply,
+  status: number,
+  message: string,
+  what: Parameters<typeof createChallenge>[0],
+): FastifyReply {
+  return reply
+    .code(status)
+    .header('www-authenticate', createChallenge(what))
+    .header('cache-control', 'no-store')
+    .send(createErrorAnswer(SERVER_ERROR, message))
 }
 
 /** A store or a Sentry that is away says nothing about a token. Anything unforeseen is thrown on. */
@@ -93,12 +123,6 @@ function answerUnavailable(error: unknown, request: FastifyRequest, reply: Fasti
     .code(503)
     .header('retry-after', RETRY_AFTER)
     .send(createErrorAnswer(SERVER_ERROR, 'temporarily_unavailable: try again in a moment.'))
-}
-
-function expectResource(baseUrl: string): Resource {
-  const resource = createResource(baseUrl)
-  if (resource === undefined) throw new TypeError('The resource without limits always exists.')
-  return resource
 }
 
 declare module 'fastify' {

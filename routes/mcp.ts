@@ -6,6 +6,9 @@ import type { McpEndpoint } from '../lib/mcp/mcp-endpoint.ts'
 /** The longest request, in bytes. */
 const MAX_BODY = 1024 * 1024
 
+/** The resource, whole or limited to one organization or project. */
+const PATHS = ['/mcp', '/mcp/:organization', '/mcp/:organization/:project']
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** Whoever the access token speaks for; set before an MCP route is reached. */
@@ -18,8 +21,9 @@ export interface McpRouteOptions {
 }
 
 /**
- * `POST /mcp` (MCP, Streamable HTTP). There is nothing to GET and no session to DELETE, and whatever goes wrong is
- * answered as JSON-RPC. The access token is checked by a hook of the plugin this is registered in.
+ * `POST /mcp`, and the same for parts of Sentry (MCP, Streamable HTTP). There is nothing to GET and no session to
+ * DELETE, and whatever goes wrong is answered as JSON-RPC. The access token is checked by a hook of the plugin
+ * this is registered in.
  */
 export default async function mcpRoute(fastify: FastifyInstance, { endpoint }: McpRouteOptions) {
   fastify.removeAllContentTypeParsers()
@@ -30,26 +34,36 @@ export default async function mcpRoute(fastify: FastifyInstance, { endpoint }: M
   )
   fastify.setErrorHandler(answerError)
 
-  fastify.post('/mcp', { bodyLimit: MAX_BODY }, async (request, reply) => {
+  for (const path of PATHS) {
+    fastify.post(path, { bodyLimit: MAX_BODY }, answer)
+    fastify.route({
+      method: ['GET', 'HEAD', 'DELETE', 'PUT', 'PATCH'],
+      url: path,
+      // A body has no meaning here, so that its media type cannot be the wrong one.
+      onRequest: refuseMethod,
+      handler: async () => undefined,
+    })
+  }
+
+  async function answer(request: FastifyRequest, reply: FastifyReply) {
     const { caller, body, headers, id: reference, log } = request
     const signal = watchClient(reply)
     try {
-      const answer = await endpoint.answer({ headers, body, signal, reference, log }, caller)
-      return reply.code(answer.status).headers(answer.headers).send(answer.body)
+      const {
+        status,
+        headers: answered,
+        body: sent,
+      } = await endpoint.answer({ headers, body, signal, reference, log }, caller)
+      return reply.code(status).headers(answered).send(sent)
     } catch (error) {
       log.error({ err: error }, 'MCP request failed')
       return reply.code(500).send(createErrorAnswer(INTERNAL_ERROR, 'Internal error.'))
     }
-  })
+  }
+}
 
-  fastify.route({
-    method: ['GET', 'HEAD', 'DELETE', 'PUT', 'PATCH'],
-    url: '/mcp',
-    // A body has no meaning here, so that its media type cannot be the wrong one.
-    onRequest: async (_request, reply) =>
-      reply.code(405).header('allow', 'POST').send(createErrorAnswer(SERVER_ERROR, 'Method not allowed.')),
-    handler: async () => undefined,
-  })
+async function refuseMethod(_request: FastifyRequest, reply: FastifyReply) {
+  return reply.code(405).header('allow', 'POST').send(createErrorAnswer(SERVER_ERROR, 'Method not allowed.'))
 }
 
 /** A signal that ends when the client goes away before it has its answer. */

@@ -54,10 +54,7 @@ export async function authenticateBearer(
     userId: grant.subject,
     scope: new Set(parseScope(claims.scope)),
     skills: new Set(grant.skills),
-    constraints: {
-      ...(resource.organization !== undefined && { organizationSlug: resource.organization }),
-      ...(resource.project !== undefined && { projectSlug: resource.project }),
-    },
+    constraints: {},
     accessToken,
     renewAccessToken: () => renewUpstreamToken(grant, upstream),
   }

@@ -1,0 +1,131 @@
+import { type Test, test } from 'tap'
+import { registerClient } from '../client.ts'
+import { postMcp } from '../mcp.ts'
+import { startService } from '../service.ts'
+
+const ORGANIZATION = 'tidewater-books'
+const PROJECT = 'storefront'
+
+interface ListedTool {
+  name: string
+  inputSchema: { properties?: Record<string, unknown> }
+}
+
+async function signInTo(t: Test, path: string) {
+  const service = await startService(t)
+  const client = await registerClient(service.url)
+  const { access_token: token } = await client.signIn({ resource: `${service.url}${path}` })
+  return { ...service, client, token }
+}
+
+async function listTools(url: string, token: string): Promise<ListedTool[]> {
+  const response = await postMcp(url, token, 'tools/list')
+  const { result } = (await response.json()) as { result: { tools: ListedTool[] } }
+  return result.tools
+}
+
+async function callTool(url: string, token: string, name: string, args: object) {
+  const response = await postMcp(url, token, 'tools/call', { name, arguments: args })
+  return { status: response.status, text: await response.text() }
+}
+
+test('a resource of an organization takes that argument away from every tool', async (t) => {
+  const { url, token } = await signInTo(t, `/mcp/${ORGANIZATION}`)
+  const tools = await listTools(`${url}/mcp/${ORGANIZATION}`, token)
+  t.ok(tools.length > 10)
+  for (const { name, inputSchema } of tools) {
+    t.notOk(inputSchema.properties?.organizationSlug, `${name} takes no organization`)
+    t.notOk(inputSchema.properties?.regionUrl, `${name} takes no region`)
+  }
+  t.notOk(
+    tools.some(({ name }) => name === 'find_organizations'),
+    'there is nothing left to find',
+  )
+  const found = await callTool(`${url}/mcp/${ORGANIZATION}`, token, 'find_projects', {})
+  t.match(found.text, PROJECT)
+})
+
+test('a grant opens its own resource and no other (RFC 8707 §2, sentry-mcp PR #907)', async (t) => {
+  const { url, token, client } = await signInTo(t, `/mcp/${ORGANIZATION}`)
+  for (const path of ['/mcp', '/mcp/lantern-labs', `/mcp/${ORGANIZATION}/${PROJECT}`]) {
+    const response = await postMcp(`${url}${path}`, token, 'tools/list')
+    t.equal(response.status, 403, path)
+    const challenge = response.headers.get('www-authenticate')
+    t.match(challenge, /error="insufficient_scope"/)
+    t.match(challenge, `resource_metadata="${url}/.well-known/oauth-protected-resource${path}"`)
+  }
+  const whole = await client.signIn()
+  t.equal((await postMcp(`${url}/mcp/${ORGANIZATION}`, whole.access_token, 'tools/list')).status, 403)
+})
+
+test('no argument leads out of the constraint, nor does execute_sentry_tool', async (t) => {
+  const { url, token, sentry } = await signInTo(t, `/mcp/${ORGANIZATION}`)
+  const resource = `${url}/mcp/${ORGANIZATION}`
+  const before = sentry.requests.length
+  await callTool(resource, token, 'find_projects', { organizationSlug: 'lantern-labs' })
+  await callTool(resource, token, 'find_teams', {
+    organizationSlug: 'lantern-labs',
+    regionUrl: 'https://us.sentry.io',
+  })
+  await callTool(resource, token, 'execute_sentry_tool', {
+    name: 'find_projects',
+    arguments: { organizationSlug: 'lantern-labs' },
+  })
+  await callTool(resource, token, 'get_sentry_resource', {
+    url: `${sentry.url}/organizations/lantern-labs/issues/1/`,
+  })
+  await callTool(resource, token, 'get_issue_details', {
+    issueUrl: `${sentry.url}/organizations/lantern-labs/issues/1/`,
+  })
+  const asked = sentry.requests.slice(before).map(({ path }) => path)
+  t.ok(asked.length > 0, 'Sentry was asked at all')
+  t.notOk(
+    asked.some((path) => path.includes('lantern-labs')),
+    'and never about the other organization',
+  )
+})
+
+test('a resource that the user cannot see is a 403, and no sign-out', async (t) => {
+  const { url, client } = await signInTo(t, '/mcp')
+  for (const path of ['/mcp/no-such-organization', `/mcp/${ORGANIZATION}/no-such-project`]) {
+    const { access_token } = await client.signIn({ resource: `${url}${path}` })
+    const response = await postMcp(`${url}${path}`, access_token, 'tools/list')
+    t.equal(response.status, 403, path)
+    t.equal(response.headers.get('www-authenticate'), null, 'signing in again would not help')
+  }
+})
+
+test('a project limits further, and takes away what the project does not send', async (t) => {
+  const { url, token } = await signInTo(t, `/mcp/${ORGANIZATION}/${PROJECT}`)
+  const tools = await listTools(`${url}/mcp/${ORGANIZATION}/${PROJECT}`, token)
+  const names = tools.map(({ name }) => name)
+  t.notOk(names.includes('find_projects'))
+  t.notOk(names.includes('create_project'))
+  t.notOk(tools.some(({ inputSchema }) => inputSchema.properties?.projectSlug))
+})
+
+test('what is no slug is no resource, and touches nothing (sentry-mcp PR #1218)', async (t) => {
+  const { url, token, sentry } = await signInTo(t, '/mcp')
+  const before = sentry.requests.length
+  for (const path of ['/mcp/..%2f..', '/mcp/%2e%2e', '/mcp/a%20b', '/mcp/a/b%2fc', '/mcp/-a']) {
+    t.equal((await postMcp(`${url}${path}`, token, 'tools/list')).status, 404, path)
+    t.equal((await fetch(`${url}/.well-known/oauth-protected-resource${path}`)).status, 404, path)
+  }
+  t.equal(sentry.requests.length, before)
+})
+
+test('Sentry is asked about a constraint once in a while, not at every call', async (t) => {
+  const { url, token, sentry } = await signInTo(t, `/mcp/${ORGANIZATION}`)
+  await listTools(`${url}/mcp/${ORGANIZATION}`, token)
+  const before = sentry.requests.length
+  await listTools(`${url}/mcp/${ORGANIZATION}`, token)
+  t.equal(sentry.requests.length, before)
+})
+
+test('Sentry away while a constraint is looked up is a 503 (never a sign-out)', async (t) => {
+  const { url, token, sentry } = await signInTo(t, `/mcp/${ORGANIZATION}`)
+  sentry.fail('GET /api/0/organizations/', { kind: 'status', status: 502 })
+  const response = await postMcp(`${url}/mcp/${ORGANIZATION}`, token, 'tools/list')
+  t.equal(response.status, 503)
+  t.ok(Number(response.headers.get('retry-after')) > 0)
+})
