@@ -67,6 +67,7 @@ interface Navigation {
 }
 
 const MAX_REDIRECTS = 20
+const MAX_PAGES = 5
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 const USER_AGENT =
   'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Safari/537.36'
@@ -113,6 +114,8 @@ export function createBrowser({ ca }: { ca?: string } = {}): Browser {
     const policy = from?.headers.get('referrer-policy') ?? undefined
     const isPost = method === 'POST'
     const optional = {
+      // Chromium looks at where a navigation began and not at whom it was passed on by. The draft of RFC 6265bis
+      // lets a browser withhold Strict cookies here, so a sign-in must not need them.
       cookie: jar.write({ url, method, isCrossSite: relation === 'cross-site' }),
       referer: from && chooseReferrer(policy, from.url, url),
       origin: isPost && from ? chooseOrigin(policy, from.url, url) : undefined,
@@ -163,21 +166,26 @@ export async function signIn(
   authorizeUrl: string,
   choices: SignInChoices = {},
 ): Promise<URL> {
-  const { consent = 'allow', sentry = 'approve' } = choices
   const redirectUri = new URL(authorizeUrl).searchParams.get('redirect_uri')
   if (redirectUri !== null) browser.redirectUris.push(redirectUri)
 
   let arrival = await browser.open(authorizeUrl)
-  while (arrival.kind === 'page') {
+  for (let pages = 0; arrival.kind === 'page'; pages += 1) {
     const { page } = arrival
-    const [form] = page.forms
-    const isConsent = form?.action.pathname.endsWith('/oauth/consent')
-    const wanted = isConsent ? { name: 'decision', value: consent } : { name: 'op', value: sentry }
-    const button = form?.buttons.find(({ name, value }) => name === wanted.name && value === wanted.value)
-    if (form === undefined || button === undefined) throw new BrowserError(describePage(page))
-    arrival = await browser.submit(page, form, button)
+    const isConsent = page.forms.some(({ action }) => action.pathname.endsWith('/oauth/consent'))
+    const pressed = isConsent
+      ? findButton(page, 'decision', choices.consent ?? 'allow')
+      : findButton(page, 'op', choices.sentry ?? 'approve')
+    if (pressed === undefined || pages === MAX_PAGES) throw new BrowserError(describePage(page))
+    arrival = await browser.submit(page, pressed.form, pressed.button)
   }
   return arrival.url
+}
+
+function findButton({ forms }: Page, name: string, value: string) {
+  return forms
+    .flatMap((form) => form.buttons.map((button) => ({ form, button })))
+    .find(({ button }) => button.name === name && button.value === value)
 }
 
 /** What stands on a page that leads no further. */

@@ -48,8 +48,8 @@ Set \`traces_sample_rate\` to record spans of requests and database queries.
 `,
   },
   {
-    path: '/platforms/node/sampling.md',
-    guide: 'node',
+    path: '/platforms/javascript/guides/node/sampling.md',
+    guide: 'javascript/node',
     text: `# Sampling
 
 \`tracesSampleRate\` is the share of transactions that is kept, from 0 to 1. \`tracesSampler\` decides for each one.

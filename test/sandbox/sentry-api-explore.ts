@@ -147,7 +147,7 @@ function validateEventsQuery(call: ApiCall): unknown {
   const dataset = readDataset(call)
   const known = new Map(selectRows(call, dataset, 0).flatMap((row) => Object.entries(row)))
   // A dataset without a single row cannot tell which of its fields exist.
-  const isKnown = (name: string) => known.size === 0 || known.has(name) || name === 'has'
+  const isKnown = (name: string) => known.size === 0 || known.has(name)
 
   const checkField = (name: string) => {
     const aggregate = isAggregate(name) ? describeAggregate(name) : undefined
@@ -165,7 +165,8 @@ function validateEventsQuery(call: ApiCall): unknown {
   const field = fields.map(checkField)
   const orderby = query.getAll('orderby').map((name) => {
     const sortField = findSortField(fields, name)
-    return { ...checkField(sortField ?? name), name, valid: sortField !== undefined }
+    if (sortField !== undefined) return { ...checkField(sortField), name }
+    return { name, valid: false, attrType: null, error: 'Cannot sort by a field that is not selected.' }
   })
   const checkedQuery = checkQuery(query.get('query') ?? '', checkField)
   const valid = [...field, ...orderby, checkedQuery].every((part) => part.valid)
