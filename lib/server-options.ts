@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyRequest, FastifyServerOptions } from 'fastify'
+import { createBasePathRemover } from './base-path.ts'
 import type { Config } from './config.ts'
 
 /**
@@ -26,9 +27,11 @@ export const serverOptions = {
 
 /** The same with what the settings say. */
 export function createServerOptions(config: Config) {
+  const removeBasePath = createBasePathRemover(config.BASE_URL)
   return {
     ...serverOptions,
     trustProxy: config.TRUST_PROXY.length > 0 ? config.TRUST_PROXY : false,
+    rewriteUrl: ({ url }: { url?: string }) => removeBasePath(url ?? '/'),
     logger: { ...serverOptions.logger, level: config.LOG_LEVEL },
   } satisfies FastifyServerOptions
 }

@@ -7,6 +7,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import app, { createOptions } from '../app.ts'
 import { loadConfig } from '../lib/config.ts'
+import type { ToolRegistry } from '../lib/mcp/mcp-core-types.ts'
 import { findFreePort } from './free-port.ts'
 import { findRedis } from './redis.ts'
 import { type SandboxOptions, type SentrySandbox, startSentry } from './sandbox/sentry.ts'
@@ -23,12 +24,19 @@ export interface Service {
 export interface ServiceOptions {
   settings?: Record<string, string>
   sentry?: SandboxOptions
+  /** The path of BASE_URL, such as `/sentry`. */
+  basePath?: string
+  /** Other tools than Sentry's. */
+  tools?: ToolRegistry
   /** A Sentry that several instances share. */
   sharedSentry?: SentrySandbox
 }
 
+/** Whatever the service ends with: a test, or a program. */
+export type Lifetime = Pick<Test, 'teardown'>
+
 /** Settings of an instance whose state is in the embedded store of one test. */
-export function useEmbeddedStore(t: Test): Record<string, string> {
+export function useEmbeddedStore(t: Lifetime): Record<string, string> {
   const directory = mkdtempSync(join(tmpdir(), 'sentry-mcp-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   return { STORE: 'embedded', DATA_DIR: directory }
@@ -39,10 +47,10 @@ export async function useRedisStore(t: Test): Promise<Record<string, string>> {
   return { STORE: 'redis', REDIS_URL: await findRedis(t) }
 }
 
-/** Starts the service in this process, listening on loopback; it ends with the test. */
-export async function startService(t: Test, options: ServiceOptions = {}): Promise<Service> {
+/** Starts the service in this process, listening on loopback; it ends with `t`. */
+export async function startService(t: Lifetime, options: ServiceOptions = {}): Promise<Service> {
   const port = await findFreePort()
-  const url = `http://localhost:${port}`
+  const url = `http://localhost:${port}${options.basePath ?? ''}`
   const sentry = options.sharedSentry ?? (await startSentry(options.sentry))
   if (options.sharedSentry === undefined) t.teardown(() => sentry.close())
   sentry.redirectUris.push(`${url}/oauth/callback`)
@@ -65,7 +73,7 @@ export async function startService(t: Test, options: ServiceOptions = {}): Promi
     forceCloseConnections: true,
     logger: { ...serverOptions.logger, stream: collectLines(log) },
   })
-  await fastify.register(app, { config })
+  await fastify.register(app, { config, tools: options.tools })
   await fastify.listen({ port, host: 'localhost' })
   t.teardown(() => fastify.close())
   return { url, sentry, app: fastify, log }

@@ -1,0 +1,24 @@
+import { test } from 'tap'
+import { walk } from '../sandbox/walk.ts'
+import { startService } from '../service.ts'
+
+test('the whole service works below a path (RFC 8414 §3.1, RFC 9728 §3.1)', async (t) => {
+  const { url } = await startService(t, { basePath: '/tools/sentry' })
+  const { origin } = new URL(url)
+  const steps: string[] = []
+  await walk(`${url}/mcp`, { onStep: (step) => steps.push(step) })
+  t.ok(steps.length > 10, 'a client walks the whole way')
+
+  const document = await fetch(`${origin}/.well-known/oauth-authorization-server/tools/sentry`)
+  t.match(await document.json(), { issuer: url, token_endpoint: `${url}/oauth/token` })
+  const appended = await fetch(`${url}/.well-known/openid-configuration`)
+  t.match(await appended.json(), { issuer: url })
+  const resource = await fetch(`${origin}/.well-known/oauth-protected-resource/tools/sentry/mcp/acme`)
+  t.match(await resource.json(), { resource: `${url}/mcp/acme`, authorization_servers: [url] })
+  t.equal((await fetch(`${url}/health`)).status, 200)
+  t.equal(
+    (await fetch(`${origin}/mcp`, { method: 'POST' })).status,
+    401,
+    'also where a proxy took the path off',
+  )
+})
