@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs'
+import { type Browser, chromium } from 'playwright-core'
+import type { Test } from 'tap'
+
+const PLACES = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+]
+
+/** A real, headless Chromium that ends with the test. CHROMIUM names one that is in no usual place. */
+export async function startChromium(t: Test): Promise<Browser> {
+  const executablePath = process.env.CHROMIUM ?? PLACES.find((place) => existsSync(place))
+  if (executablePath === undefined) {
+    throw new Error(
+      'This needs Chromium: install it (on Debian: apt-get install chromium) or name it in CHROMIUM.',
+    )
+  }
+  const browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-sync'],
+  })
+  t.teardown(() => browser.close())
+  return browser
+}

@@ -1,0 +1,102 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Page } from 'playwright-core'
+import { type Test, test } from 'tap'
+import { registerClient } from '../client.ts'
+import { startService } from '../service.ts'
+import { startChromium } from './chromium.ts'
+
+/** A client's callback on loopback, and the query it was called with. */
+async function startCallback(t: Test) {
+  const called: URLSearchParams[] = []
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://127.0.0.1')
+    if (url.pathname === '/callback') called.push(url.searchParams)
+    response.setHeader('content-type', 'text/html')
+    response.end('<title>Back at the client</title>')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  return { uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/callback`, called }
+}
+
+/** Everything a page complains about: a violated policy shows here. */
+function collectComplaints(page: Page): string[] {
+  const complaints: string[] = []
+  page.on('console', (message) => {
+    const isIcon = message.location().url.endsWith('/favicon.ico')
+    if (message.type() === 'error' && !isIcon) complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(error.message))
+  return complaints
+}
+
+test('a person signs in with a real browser', async (t) => {
+  const { url } = await startService(t)
+  const callback = await startCallback(t)
+  const client = await registerClient(url, callback.uri)
+  const page = await (await startChromium(t)).newPage()
+  const complaints = collectComplaints(page)
+
+  await page.goto(client.createAuthorizeUrl())
+  t.match(await page.title(), /Test client/)
+  t.equal(await page.getByRole('checkbox').count(), 4)
+  t.equal(
+    await page.evaluate("getComputedStyle(document.querySelector('main')).borderTopLeftRadius"),
+    '12px',
+    'the style sheet is allowed by its hash',
+  )
+  await page.getByRole('checkbox', { name: /Manage projects/ }).uncheck()
+  await page.getByRole('button', { name: 'Allow' }).click()
+  await page.getByRole('button', { name: 'Approve' }).click()
+  await page.waitForURL(/\/callback\?/)
+
+  const [answer] = callback.called
+  t.equal(answer?.get('state'), 'state of the client')
+  t.equal(answer?.get('iss'), url)
+  const response = await client.redeem(answer?.get('code') ?? '')
+  t.equal(response.status, 200)
+  t.same(complaints, [])
+})
+
+test('a person says no with a real browser', async (t) => {
+  const { url } = await startService(t)
+  const callback = await startCallback(t)
+  const client = await registerClient(url, callback.uri)
+  const page = await (await startChromium(t)).newPage()
+  await page.goto(client.createAuthorizeUrl())
+  await page.getByRole('button', { name: 'Deny' }).click()
+  await page.waitForURL(/\/callback\?/)
+  t.equal(callback.called[0]?.get('error'), 'access_denied')
+})
+
+test('reload, back and a second press of Allow break nothing (FastMCP #4818)', async (t) => {
+  const { url } = await startService(t)
+  const callback = await startCallback(t)
+  const client = await registerClient(url, callback.uri)
+  const page = await (await startChromium(t)).newPage()
+  await page.goto(client.createAuthorizeUrl())
+  await page.reload()
+  await page.getByRole('button', { name: 'Allow' }).click()
+  await page.goBack()
+  await page.getByRole('button', { name: 'Allow' }).click()
+  await page.getByRole('button', { name: 'Approve' }).click()
+  await page.waitForURL(/\/callback\?/)
+  t.ok(callback.called[0]?.get('code'))
+})
+
+test('nobody can put the consent page into a frame (RFC 9700 §4.16)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const page = await (await startChromium(t)).newPage()
+  const attacker = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/html')
+    response.end(`<iframe src="${client.createAuthorizeUrl().replaceAll('&', '&amp;')}"></iframe>`)
+  })
+  await new Promise<void>((resolve) => attacker.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => attacker.close())
+  await page.goto(`http://127.0.0.1:${(attacker.address() as AddressInfo).port}/`)
+  await page.waitForTimeout(500)
+  const texts = await Promise.all(page.frames().map((frame) => frame.content().catch(() => '')))
+  t.notOk(texts.some((text) => text.includes('name="decision"')))
+})
