@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import type { McpCore } from './mcp-core-types.ts'
+import { registerSecrets } from './redact.ts'
 
 /** The settings that mcp-core reads by itself, out of the environment it is given. */
 const ENVIRONMENT = [
@@ -25,6 +26,7 @@ export type AgentProviderSettings = Pick<
  */
 export function configureAgentProvider(core: McpCore, settings: AgentProviderSettings): boolean {
   for (const name of ENVIRONMENT) core.environment[name] = settings[name]
+  registerSecrets([settings.OPENAI_API_KEY, settings.ANTHROPIC_API_KEY, settings.OPENROUTER_API_KEY])
   core.setAgentProvider(settings.EMBEDDED_AGENT_PROVIDER)
   core.setProviderBaseUrls({
     openaiBaseUrl: settings.OPENAI_BASE_URL,

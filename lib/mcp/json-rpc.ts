@@ -1,7 +1,6 @@
 /** The codes of JSON-RPC 2.0 §5.1, and the one that MCP servers use for a refusal by HTTP. */
 export const PARSE_ERROR = -32700
 export const INVALID_REQUEST = -32600
-export const INVALID_PARAMS = -32602
 export const INTERNAL_ERROR = -32603
 export const SERVER_ERROR = -32000
 

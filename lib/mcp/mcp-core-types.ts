@@ -28,14 +28,27 @@ export interface McpCore {
   setAgentProvider(provider: string | undefined): void
   setProviderBaseUrls(urls: { openaiBaseUrl?: string; anthropicBaseUrl?: string }): void
 
+  /** Has the AI provider work on a prompt with tools. Throws the provider's errors, and `UserInputError`. */
+  callEmbeddedAgent(request: {
+    system: string
+    prompt: string
+    tools: Readonly<Record<string, object>>
+    schema: ZodType
+  }): Promise<{ result: { result: string }; toolCalls: readonly { toolName: string; args: unknown }[] }>
+  /** A tool for `callEmbeddedAgent`, whose errors are told to the model. */
+  agentTool(tool: {
+    description: string
+    parameters: ZodType
+    execute(params: ToolParams): Promise<unknown>
+  }): object
+
   isSentryHost(host: string): boolean
-  isApiAuthenticationErrorDeep(error: unknown): boolean
   /** Faults of an AI provider among them. */
   isExpectedToolError(error: unknown): boolean
   UserInputError: new (message: string) => Error
   ConfigurationError: new (message: string) => Error
   ApiError: new (message: string) => SentryApiError
-  ApiClientError: new (message: string) => SentryApiError & { toUserMessage(): string }
+  ApiClientError: new (message: string) => SentryApiError
 
   configureSync(configuration: LogConfiguration): void
 }
@@ -95,8 +108,19 @@ export type ZodShape = Readonly<Record<string, unknown>>
 /** A Zod schema; it only ever goes back to the Zod it came from. */
 export type ZodType = object
 
+/** A Zod schema that is being made. */
+export interface ZodField {
+  trim(): ZodField
+  min(length: number): ZodField
+  nullable(): ZodField
+  default(value: unknown): ZodField
+  describe(text: string): ZodField
+}
+
 export interface Zod {
   object(shape: ZodShape): ZodType
+  string(): ZodField
+  boolean(): ZodField
   toJSONSchema(schema: ZodType, options: Record<string, string>): Record<string, unknown>
 }
 

@@ -1,4 +1,5 @@
 import { registerHooks } from 'node:module'
+import { StartUpError } from '../start-up-error.ts'
 import type { McpCore, SentryTool, ToolRegistry } from './mcp-core-types.ts'
 
 const PACKAGE = '@sentry/mcp-core'
@@ -29,8 +30,9 @@ const EXPORTS: Record<keyof McpCore, string> = {
   hasAgentProvider: 'hasAgentProvider',
   setAgentProvider: 'setAgentProvider',
   setProviderBaseUrls: 'setProviderBaseUrls',
+  callEmbeddedAgent: 'callEmbeddedAgent',
+  agentTool: 'agentTool',
   isSentryHost: 'isSentryHost',
-  isApiAuthenticationErrorDeep: 'isApiAuthenticationErrorDeep',
   isExpectedToolError: 'isExpectedToolError',
   UserInputError: 'UserInputError',
   ConfigurationError: 'ConfigurationError',
@@ -40,9 +42,7 @@ const EXPORTS: Record<keyof McpCore, string> = {
 }
 
 /** The installed package is not the one that this server was written for. */
-export class McpCoreShapeError extends Error {
-  override readonly name = 'McpCoreShapeError'
-
+export class McpCoreShapeError extends StartUpError {
   constructor(cause?: unknown) {
     super(`${PACKAGE} is not built as version 0.39.0 is; install the version that package.json names.`, {
       cause,

@@ -5,7 +5,7 @@ import {
 } from '@modelcontextprotocol/server'
 import type { Caller } from './caller.ts'
 import { createErrorAnswer, INVALID_REQUEST, isRecord, SERVER_ERROR } from './json-rpc.ts'
-import { ABANDONED, createJsonAnswer, type McpAnswer, readAnswer } from './mcp-answer.ts'
+import { createJsonAnswer, createPreparedAnswer, type McpAnswer, readAnswer } from './mcp-answer.ts'
 import {
   acceptsStream,
   allowsBatch,
@@ -51,21 +51,15 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
     const route = classifyRequest(body, headers)
     const variant = catalogue.findVariant(caller)
     const list = findListRequest(body, headers, route)
-    if (list !== undefined) return createJsonAnswer(200, encodeListAnswer(variant, list, serverInfo))
+    if (list !== undefined) return createPreparedAnswer(encodeListAnswer(variant, list, serverInfo))
     const missing = route.kind === 'reject' ? [] : findMissingScope(body, caller, variant)
     if (missing.length > 0) return askForScope(missing, caller)
 
     const progress = createProgress()
     const exchange = { caller, variant, progress, signal, reference, log }
     const served = serve(request, route, () => createMcpServer(exchange, options))
-    try {
-      return await readAnswer(
-        await answerInTime(served, { timing, progress, mayStream: acceptsStream(headers) }),
-      )
-    } catch (error) {
-      if (signal.aborted) return ABANDONED
-      throw error
-    }
+    const mayStream = acceptsStream(headers)
+    return readAnswer(await answerInTime(served, { timing, progress, mayStream }))
   }
 
   /** The scopes that a call lacks and the user could grant; none when it is not scopes alone that it lacks. */
@@ -100,14 +94,15 @@ async function serveLegacy(request: McpRequest, server: Server): Promise<Respons
   server.onerror = (err) => request.log.debug({ err }, 'MCP request refused')
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
   await server.connect(transport)
-  const { promise: abandoned, reject } = Promise.withResolvers<never>()
-  const abandon = () => reject(request.signal.reason)
-  request.signal.addEventListener('abort', abandon, { once: true })
   try {
-    const served = transport.handleRequest(toWebRequest(request), { parsedBody: request.body })
-    return await Promise.race([served, abandoned])
+    const response = await transport.handleRequest(toWebRequest(request), { parsedBody: request.body })
+    return Array.isArray(request.body) && response.status === 200 ? await answerBatch(response) : response
   } finally {
-    request.signal.removeEventListener('abort', abandon)
     await server.close()
   }
+}
+
+/** A batch is answered by an array (JSON-RPC 2.0 §6), also a batch of one, which the SDK takes for no batch. */
+async function answerBatch(response: Response): Promise<Response> {
+  return Response.json([await response.json()].flat())
 }

@@ -38,9 +38,7 @@ export function createMcpServer(exchange: Exchange, options: McpServerOptions): 
     }
     return { tools: [...variant.list] }
   })
-  server.setRequestHandler('tools/call', ({ params }, { mcpReq }) =>
-    serveCall(params, { ...exchange, signal: AbortSignal.any([exchange.signal, mcpReq.signal]) }, options),
-  )
+  server.setRequestHandler('tools/call', ({ params }) => serveCall(params, exchange, options))
   return server
 }
 

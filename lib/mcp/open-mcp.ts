@@ -3,11 +3,12 @@ import type { Config } from '../config.ts'
 import { type AgentProviderSettings, configureAgentProvider } from './agent-provider.ts'
 import { loadMcpCore } from './mcp-core.ts'
 import { routeMcpCoreLogs } from './mcp-core-log.ts'
-import type { ToolRegistry } from './mcp-core-types.ts'
+import type { McpCore, ToolRegistry } from './mcp-core-types.ts'
 import { createMcpEndpoint, type McpEndpoint, type McpEndpointOptions } from './mcp-endpoint.ts'
 import { createToolCatalogue } from './tool-catalogue.ts'
 import { createToolPolicy, type ToolSettings } from './tool-policy.ts'
 import { DEFAULT_TIMEOUTS, type UpstreamTimeouts } from './upstream-call.ts'
+import { createUseSentryTool, USE_SENTRY } from './use-sentry.ts'
 
 export type McpSettings = ToolSettings &
   AgentProviderSettings &
@@ -30,7 +31,7 @@ export interface McpOptions extends Pick<McpEndpointOptions, 'challengeScope' | 
 export async function openMcp({ settings, version, log, ...options }: McpOptions): Promise<McpEndpoint> {
   const core = await loadMcpCore()
   routeMcpCoreLogs(core, log)
-  const { tools = core.tools, timeouts = DEFAULT_TIMEOUTS } = options
+  const { tools = listOwnTools(core), timeouts = DEFAULT_TIMEOUTS } = options
   const hasAgentProvider = configureAgentProvider(core, settings)
   const { SENTRY_HOST: sentryHost, SENTRY_PROTOCOL: sentryProtocol } = settings
   const sentry = {
@@ -45,4 +46,9 @@ export async function openMcp({ settings, version, log, ...options }: McpOptions
     challengeScope: options.challengeScope,
     timing: options.timing,
   })
+}
+
+/** Sentry's tools and ours. What `use_sentry` may use depends on the caller, so the catalogue makes it anew. */
+function listOwnTools(core: McpCore): ToolRegistry {
+  return { ...core.tools, [USE_SENTRY]: createUseSentryTool(core, new Map()) }
 }

@@ -17,6 +17,8 @@ export interface Progress {
 interface Followed {
   token: string | number
   startedAt: number
+  /** Whether the tool tells of its progress itself, in a measure of its own. */
+  isReported: boolean
   last: number
 }
 
@@ -26,9 +28,10 @@ export function createProgress(): Progress {
 
   function follow(token: ProgressToken): ToolContext['reportProgress'] {
     if (token === undefined) return () => undefined
-    const call = { token, startedAt: Date.now(), last: Number.NEGATIVE_INFINITY }
+    const call = { token, startedAt: Date.now(), isReported: false, last: Number.NEGATIVE_INFINITY }
     calls.push(call)
     return (progress, total, message) => {
+      call.isReported = true
       const notification = advance(call, { progress, total, message })
       if (notification !== undefined) notify(notification)
     }
@@ -37,6 +40,7 @@ export function createProgress(): Progress {
   function describe(): JsonRpcMessage[] {
     const now = Date.now()
     return calls
+      .filter((call) => !call.isReported)
       .map((call) => advance(call, { progress: (now - call.startedAt) / 1000 }))
       .filter((notification) => notification !== undefined)
   }

@@ -7,9 +7,18 @@ const SECRETS: readonly [pattern: RegExp, replacement: string][] = [
   [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, '[redacted]'],
 ]
 
-/** A text without what looks like a credential: of Sentry, of an AI provider, or of an HTTP header. */
+/** Secrets of this process that have no form to know them by. */
+const known = new Set<string>()
+
+/** Makes these values count as credentials wherever they stand. */
+export function registerSecrets(values: Iterable<string | undefined>): void {
+  for (const value of values) if (value) known.add(value)
+}
+
+/** A text without what is, or looks like, a credential: of Sentry, of an AI provider, or of an HTTP header. */
 export function redactSecrets(text: string): string {
-  return SECRETS.reduce((clean, [pattern, replacement]) => clean.replace(pattern, replacement), text)
+  const clean = SECRETS.reduce((rest, [pattern, replacement]) => rest.replace(pattern, replacement), text)
+  return [...known].reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), clean)
 }
 
 /** The same for every string inside a value. What is nested deeper than `depth` levels is left out. */

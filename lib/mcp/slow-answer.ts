@@ -51,7 +51,11 @@ export function answerInTime(answer: Promise<Response>, options: AnswerOptions):
         if (stream === undefined) reject(error)
         else stream.end([])
       })
-      .finally(() => clearTimeout(timer))
+      .finally(() => {
+        clearTimeout(timer)
+        // Whatever a tool still has to say comes too late.
+        progress.listen(() => undefined)
+      })
   })
 }
 

@@ -2,6 +2,7 @@ import type { Constraints } from './caller.ts'
 import type { McpCore, SentryTool, ToolAnnotations, ToolNames, ToolRegistry } from './mcp-core-types.ts'
 import { withoutRegion } from './single-region.ts'
 import { CATALOGUE_TOOLS, type Entitlement, type ToolPolicy, type Verdict } from './tool-policy.ts'
+import { createUseSentryTool } from './use-sentry.ts'
 
 /** How many variants are kept; a service has a handful, one for each choice its users make at consent. */
 const MAX_VARIANTS = 64
@@ -70,7 +71,7 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
       availableToolNames: new Set([...direct, ...available]),
       directToolNames: new Set(direct),
     }
-    const allowed = collectTools(names.availableToolNames)
+    const allowed = collectTools(names)
     const list = policy.sortNames(direct).flatMap((name) => {
       const tool = allowed.get(name)
       return tool === undefined ? [] : [listTool(tool, names, caller.constraints)]
@@ -84,26 +85,19 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
     }
   }
 
-  function collectTools(names: ReadonlySet<string>): Map<string, SentryTool> {
+  function collectTools({ availableToolNames: names, directToolNames }: ToolNames): Map<string, SentryTool> {
     const ordinary = Object.entries(registry).filter(
       ([name]) => names.has(name) && !CATALOGUE_TOOLS.includes(name),
     )
     const findable = Object.fromEntries(ordinary)
+    const isReadOnly = ordinary.every(([, tool]) => tool.annotations.readOnlyHint)
     const allowed = new Map(ordinary)
-    if (names.has('search_sentry_tools')) {
-      allowed.set(
-        'search_sentry_tools',
-        core.createSearchToolsTool(() => findable),
-      )
+    const add = (tool: SentryTool) => {
+      if (names.has(tool.name)) allowed.set(tool.name, isReadOnly ? markReadOnly(tool) : tool)
     }
-    if (names.has('execute_sentry_tool')) {
-      const execute = core.createExecuteTool(() => findable)
-      const isReadOnly = Object.values(findable).every((tool) => tool.annotations.readOnlyHint)
-      const annotations = isReadOnly
-        ? { ...execute.annotations, readOnlyHint: true, destructiveHint: false }
-        : execute.annotations
-      allowed.set('execute_sentry_tool', { ...execute, annotations })
-    }
+    add(core.createSearchToolsTool(() => findable))
+    add(core.createExecuteTool(() => findable))
+    add(createUseSentryTool(core, new Map([...allowed].filter(([name]) => directToolNames.has(name)))))
     return allowed
   }
 
@@ -133,6 +127,11 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
   }
 
   return { findVariant, judge: policy.judge }
+}
+
+/** What leads to other tools changes nothing where none of them does. */
+function markReadOnly(tool: SentryTool): SentryTool {
+  return { ...tool, annotations: { ...tool.annotations, readOnlyHint: true, destructiveHint: false } }
 }
 
 function describeVariant({ scope, skills, constraints }: Entitlement): string {

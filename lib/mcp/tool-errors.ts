@@ -31,13 +31,13 @@ function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): strin
   if (call.signInEnded) {
     return "The user's sign-in at Sentry has ended. The user has to authorize this MCP server again in their client; until then no tool can reach Sentry."
   }
-  const upstream = findCause(error, (cause) => cause instanceof UpstreamError)
-  if (upstream !== undefined) return `${upstream.message}${adviseRetry(upstream)}`
+  const upstream = findCause(error, UpstreamError)
+  if (upstream !== undefined) return upstream.message
   if (error instanceof core.UserInputError) {
     return `The input cannot be used: ${error.message}\n\nCorrect it and call the tool again.`
   }
-  const refusal = findCause(error, (cause) => cause instanceof core.ApiError)
-  if (refusal !== undefined) return describeRefusal(refusal as SentryApiError, core, call)
+  const refusal = findCause(error, core.ApiError)
+  if (refusal !== undefined) return describeRefusal(refusal, core, call)
   if (isUnreadable(error)) {
     return 'Sentry answered in a form that this server cannot read. A proxy or a maintenance page may stand between them, or this release of Sentry does not have what the tool needs.'
   }
@@ -45,7 +45,7 @@ function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): strin
     return 'The tool needs a setting that the operator of this Sentry MCP server has not made. Tools that do not need it still work.'
   }
   if (core.isExpectedToolError(error)) {
-    return 'The AI provider behind this tool did not complete the request. Try again later, or use a tool that needs none: execute_sentry_tool and get_sentry_resource still work.'
+    return 'The AI provider behind this tool did not complete the request. Try again later, or use a tool that needs none.'
   }
   return undefined
 }
@@ -63,7 +63,7 @@ function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCal
     return `Sentry does not allow this (HTTP 403): ${detail}\n\nThe user's role, or the permissions they granted to this connection, do not cover it. Trying again will not help.`
   }
   if (status === 404) {
-    return `Sentry found nothing there (HTTP 404): ${detail}\n\nCheck the organization, project and identifier, for instance with find_organizations and find_projects. What the user may not see is not found either.`
+    return `Sentry found nothing there (HTTP 404): ${detail}\n\nCheck the organization, project and identifier. What the user may not see is not found either.`
   }
   if (status === 429) {
     const wait = call.retryAfter === undefined ? 'about a minute' : `${call.retryAfter} seconds`
@@ -78,7 +78,9 @@ function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCal
 
 /** mcp-core puts the whole answer into the message where it was not the error object it expected. */
 function shorten(message: string): string {
-  const text = /<(!doctype|html)/i.test(message) ? 'it answered with a web page' : message.trim()
+  const text = /<(!doctype|html)|received HTML/i.test(message)
+    ? 'it answered with a web page'
+    : message.trim()
   return text.length > MAX_DETAIL ? `${text.slice(0, MAX_DETAIL)}…` : text
 }
 
@@ -92,17 +94,14 @@ function isUnreadable(error: unknown): boolean {
   )
 }
 
-function adviseRetry(error: Error): string {
-  return /reached|within|in time/.test(error.message)
-    ? ' Try again in a moment; if it goes on, it is down or the network between is.'
-    : ''
-}
-
-/** The first error of a kind in a chain of causes, which is cut off where it is too long or runs in a circle. */
-function findCause(error: unknown, isWanted: (cause: Error) => boolean): Error | undefined {
+/** The first error of a class in a chain of causes, of which only so many are looked at. */
+function findCause<Wanted extends Error>(
+  error: unknown,
+  wanted: new (message: string) => Wanted,
+): Wanted | undefined {
   let cause = error
   for (let depth = 0; depth < 6 && cause instanceof Error; depth += 1) {
-    if (isWanted(cause)) return cause
+    if (cause instanceof wanted) return cause
     cause = cause.cause
   }
   return undefined

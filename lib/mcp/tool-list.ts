@@ -60,13 +60,13 @@ function isValidLegacy(
 
 const HEAD = Buffer.from('{"jsonrpc":"2.0","result":')
 
-/** The answer to a `tools/list`, put together from bytes; it equals what the SDK would answer. */
+/** The answer to a `tools/list` in pieces, of which the long one is ready; it equals what the SDK would answer. */
 export function encodeListAnswer(
   { listJson }: ToolVariant,
   { id, isModern }: ListRequest,
   serverInfo: ServerInfo,
-): Buffer {
+): Buffer[] {
   const modern = { resultType: 'complete', ...LIST_CACHE, _meta: { [SERVER_INFO_META_KEY]: serverInfo } }
   const rest = isModern ? `,${JSON.stringify(modern).slice(1)}` : '}'
-  return Buffer.concat([HEAD, listJson, Buffer.from(`${rest},"id":${JSON.stringify(id)}}`)])
+  return [HEAD, listJson, Buffer.from(`${rest},"id":${JSON.stringify(id)}}`)]
 }

@@ -1,9 +1,11 @@
 import type { Config } from '../config.ts'
 import { SKILLS } from '../skills.ts'
+import { StartUpError } from '../start-up-error.ts'
 import type { Caller } from './caller.ts'
 import { includeAliases } from './mcp-core.ts'
 import type { McpCore, SentryTool, ToolRegistry } from './mcp-core-types.ts'
 import { coversSentryScope } from './sentry-scope.ts'
+import { USE_SENTRY } from './use-sentry.ts'
 
 /** What the standard surface lists, in this order. */
 const STANDARD_TOOLS = [
@@ -37,7 +39,7 @@ const STANDARD_TOOLS = [
 const SEARCH_TOOLS = ['search_events', 'search_issues', 'search_issue_events']
 
 /** They do nothing themselves: what they lead to is judged tool by tool. */
-export const CATALOGUE_TOOLS = ['search_sentry_tools', 'execute_sentry_tool']
+export const CATALOGUE_TOOLS = ['search_sentry_tools', 'execute_sentry_tool', USE_SENTRY]
 
 export type ToolSettings = Pick<
   Config,
@@ -77,9 +79,7 @@ export interface ToolPolicyOptions {
 }
 
 /** DISABLED_TOOLS names tools that do not exist, so that something meant to be off may be on. */
-export class UnknownToolError extends Error {
-  override readonly name = 'UnknownToolError'
-
+export class UnknownToolError extends StartUpError {
   constructor(names: readonly string[]) {
     super(`DISABLED_TOOLS should name tools that exist; there is no ${names.join(', no ')}.`)
   }
@@ -120,7 +120,7 @@ export function createToolPolicy({ core, tools, settings, hasAgentProvider }: To
       return true
     if (hasAgentProvider) return false
     if (SEARCH_TOOLS.includes(tool.name)) return !settings.DIRECT_SEARCH
-    return tool.name === 'use_sentry'
+    return tool.name === USE_SENTRY
   }
 
   /** mcp-core's own rules, asked as if every skill were granted. */

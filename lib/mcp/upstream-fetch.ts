@@ -11,6 +11,8 @@ const MAX_ANSWER = 20 * 1024 * 1024
 
 const MAX_REDIRECTS = 5
 
+const RETRY = 'Try again in a moment; if it goes on, it is down or the network between is.'
+
 /** A request did not lead to an answer. The message is fit for a model to read. */
 export class UpstreamError extends Error {
   override readonly name = 'UpstreamError'
@@ -73,8 +75,11 @@ async function send(call: UpstreamCall, input: string | URL | Request, init: Req
   let target = new URL(input instanceof Request ? input.url : input)
   const who = isSentry(call.sentry, target) ? 'Sentry' : target.host
   const limit = who === 'Sentry' ? call.timeouts.sentry : call.timeouts.other
-  const deadline = AbortSignal.timeout(limit)
-  const signals = [call.signal, deadline, init.signal].filter((signal) => signal instanceof AbortSignal)
+  const deadline = new AbortController()
+  const timer = setTimeout(() => deadline.abort(), limit)
+  const signals = [call.signal, deadline.signal, init.signal].filter(
+    (signal) => signal instanceof AbortSignal,
+  )
   const options: RequestInit = { ...init, redirect: 'manual', signal: AbortSignal.any(signals) }
   try {
     let response = await fetch(input, options)
@@ -84,14 +89,20 @@ async function send(call: UpstreamCall, input: string | URL | Request, init: Req
       target = followRedirect(response, target, init, who)
       response = await fetch(target, options)
     }
-    if (response.status === 429 || response.status === 503) call.retryAfter = readRetryAfter(response.headers)
+    if (who === 'Sentry' && [429, 503].includes(response.status)) {
+      call.retryAfter = readRetryAfter(response.headers)
+    }
     return await readWhole(response, who)
   } catch (error) {
     if (error instanceof UpstreamError) throw error
     call.signal.throwIfAborted()
-    if (deadline.aborted) throw new UpstreamError(`${who} did not answer within ${limit / 1000} seconds.`)
-    if (init.signal?.aborted) throw new UpstreamError(`${who} did not answer in time.`)
-    throw new UpstreamError(`${who} could not be reached.`, { cause: error })
+    if (deadline.signal.aborted) {
+      throw new UpstreamError(`${who} did not answer within ${limit / 1000} seconds. ${RETRY}`)
+    }
+    if (init.signal?.aborted) throw new UpstreamError(`${who} did not answer in time. ${RETRY}`)
+    throw new UpstreamError(`${who} could not be reached. ${RETRY}`, { cause: error })
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -113,7 +124,7 @@ function checkDestination(call: UpstreamCall, url: URL): void {
 
 function isSentry(sentry: SentryLocation, url: URL): boolean {
   if (url.origin === sentry.origin) return true
-  return sentry.isCloud && url.protocol === 'https:' && url.host.endsWith('.sentry.io')
+  return sentry.isCloud && url.protocol === 'https:' && `.${url.host}`.endsWith('.sentry.io')
 }
 
 function isRedirect(response: Response): boolean {

@@ -135,6 +135,43 @@ export async function startMcp(t: Test, options: McpServiceOptions = {}): Promis
   }
 }
 
+/** A `tools/call` request. */
+export function callOf(name: string, args: unknown, meta?: object) {
+  return {
+    jsonrpc: '2.0' as const,
+    id: 1,
+    method: 'tools/call',
+    params: { name, arguments: args, _meta: meta },
+  }
+}
+
+/** The envelope of a request of 2026-07-28, or of what might come after. */
+export function createEnvelope(revision = '2026-07-28') {
+  return {
+    'io.modelcontextprotocol/protocolVersion': revision,
+    'io.modelcontextprotocol/clientCapabilities': {},
+    'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+  }
+}
+
+/** Sends a request as a client of 2025-11-25 or of 2026-07-28 does. */
+export function postIn(
+  era: 'legacy' | 'modern',
+  service: McpService,
+  request: { jsonrpc: '2.0'; id: string | number; method: string; params?: object },
+  options: PostOptions = {},
+): Promise<Response> {
+  if (era === 'legacy') return service.post(request, options)
+  const { name, _meta, ...params }: { name?: string; _meta?: object } = request.params ?? {}
+  const body = { ...request, params: { ...params, name, _meta: { ..._meta, ...createEnvelope() } } }
+  const headers = new Headers({ 'mcp-protocol-version': '2026-07-28', 'mcp-method': request.method })
+  if (name !== undefined) headers.set('mcp-name', name)
+  return service.post(body, {
+    ...options,
+    headers: { ...Object.fromEntries(headers), ...options.headers },
+  })
+}
+
 /** The text of a tool's result. */
 export function readText({ content }: ToolResult): string {
   return content.map(({ text }) => text).join('\n')
