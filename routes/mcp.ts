@@ -49,12 +49,8 @@ export default async function mcpRoute(fastify: FastifyInstance, { endpoint }: M
     const { caller, body, headers, id: reference, log } = request
     const signal = watchClient(reply)
     try {
-      const {
-        status,
-        headers: answered,
-        body: sent,
-      } = await endpoint.answer({ headers, body, signal, reference, log }, caller)
-      return reply.code(status).headers(answered).send(sent)
+      const answered = await endpoint.answer({ headers, body, signal, reference, log }, caller)
+      return reply.code(answered.status).headers(answered.headers).send(answered.body)
     } catch (error) {
       log.error({ err: error }, 'MCP request failed')
       return reply.code(500).send(createErrorAnswer(INTERNAL_ERROR, 'Internal error.'))

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { DEFAULT_TIMEOUTS, runUpstreamCall, type UpstreamCall } from '../../../lib/mcp/upstream-call.ts'
 import { fetchUpstream, TOKEN_PLACEHOLDER, UpstreamError } from '../../../lib/mcp/upstream-fetch.ts'
@@ -29,7 +30,7 @@ test('credentials of others are left alone', async (t) => {
 })
 
 test('on sentry.io the regions are Sentry too, by https and below sentry.io', async (t) => {
-  const call = createCall('https://sentry.io', { sentry: { origin: 'https://sentry.io', isCloud: true } })
+  const call = createCall('', { sentry: { origin: 'https://acme.sentry.io', isCloud: true } })
   for (const url of ['http://us.sentry.io/', 'https://sentry.io.evil.example/', 'https://evilsentry.io/']) {
     await t.rejects(fetchIn(call, url, AUTHORIZED), { message: /cannot be used at/ }, url)
   }
@@ -95,6 +96,7 @@ test('parallel requests of a call that are refused share one renewal', async (t)
   const call = createCall(sentry.origin, {
     async renewAccessToken() {
       renewals += 1
+      await sleep(60)
       return 'the next'
     },
   })

@@ -1,0 +1,183 @@
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Test, test } from 'tap'
+import type { SentryTool } from '../../lib/mcp/mcp-core-types.ts'
+import { callOf, type McpService, postIn, startMcp } from '../lib/mcp/mcp-service.ts'
+
+const ERAS = ['legacy', 'modern'] as const
+const TIMING = { patience: 60, heartbeat: 30 }
+
+test('a quick answer is plain JSON, also for a client that wants to hear of progress', async (t) => {
+  const { service } = await startSlow(t)
+  for (const era of ERAS) {
+    const response = await postIn(era, service, callOf('quick', {}, { progressToken: 'p' }))
+    t.match(response.headers.get('content-type'), /^application\/json/, era)
+    t.match(await response.json(), { id: 1, result: { content: [{ text: 'quick' }] } })
+  }
+})
+
+test('a slow answer becomes a stream with signs of life, and ends with the answer', async (t) => {
+  const { service, finish } = await startSlow(t)
+  for (const era of ERAS) {
+    const response = await postIn(era, service, callOf('slow', {}))
+    t.match(response.headers.get('content-type'), /^text\/event-stream/, era)
+    t.equal(response.headers.get('x-accel-buffering'), 'no', 'nginx passes it on as it comes')
+    t.match(response.headers.get('cache-control'), /no-transform/)
+    setTimeout(finish, 100)
+    const text = await response.text()
+    t.ok(text.startsWith(': '), 'the first bytes come with the headers')
+    t.ok((text.match(/^: /gm) ?? []).length >= 3, 'and more until the answer')
+    t.match(readEvents(text), [{ jsonrpc: '2.0', id: 1, result: { content: [{ text: 'slow' }] } }])
+  }
+})
+
+test('a client that wants to hear of progress is told that a silent tool still works', async (t) => {
+  const { service, finish } = await startSlow(t)
+  for (const era of ERAS) {
+    const response = await postIn(era, service, callOf('slow', {}, { progressToken: 'p' }))
+    setTimeout(finish, 100)
+    const events = readEvents(await response.text())
+    const progress = events.slice(0, -1).map(({ method, params }) => {
+      t.equal(method, 'notifications/progress')
+      t.equal(params?.progressToken, 'p')
+      return params?.progress ?? 0
+    })
+    t.ok(progress.length >= 2, `${era}: ${progress}`)
+    t.same(
+      progress,
+      [...new Set(progress)].sort((a, b) => a - b),
+      'it only ever increases',
+    )
+  }
+})
+
+test('what a tool reports reaches the client ahead of the answer', async (t) => {
+  const { service } = await startSlow(t, { patience: 5_000, heartbeat: 5_000 })
+  for (const era of ERAS) {
+    const response = await postIn(era, service, callOf('steps', {}, { progressToken: 0 }))
+    const events = readEvents(await response.text())
+    const reported = events.flatMap(({ params }) => (params?.total === 100 ? [params] : []))
+    t.match(reported, [
+      { progressToken: 0, progress: 1 },
+      { progressToken: 0, progress: 50 },
+      { progressToken: 0, progress: 100, message: 'done' },
+    ])
+    t.match(events.at(-1), { id: 1, result: { content: [{ text: 'steps' }] } })
+    const silent = await postIn(era, service, callOf('steps', {}))
+    t.match(silent.headers.get('content-type'), /json/, 'nobody asked, nobody is told')
+    await silent.body?.cancel()
+  }
+})
+
+test('a client that accepts no stream waits for its JSON', async (t) => {
+  const { service, finish } = await startSlow(t)
+  setTimeout(finish, 150)
+  const headers = { accept: 'application/json' }
+  const response = await postIn('modern', service, callOf('slow', {}, { progressToken: 1 }), { headers })
+  t.match(response.headers.get('content-type'), /^application\/json/)
+  t.match(await response.json(), { result: { content: [{ text: 'slow' }] } })
+})
+
+test('a slow batch is answered by one event for each request', async (t) => {
+  const { service, finish } = await startSlow(t)
+  const batch = [callOf('slow', {}), { ...callOf('quick', {}), id: 2 }]
+  const response = await service.post(batch)
+  setTimeout(finish, 30)
+  t.same(
+    readEvents(await response.text()).map(({ id }) => id),
+    [1, 2],
+  )
+})
+
+test('a client that leaves ends its call and the request to Sentry (MCP 2026-07-28, cancellation)', async (t) => {
+  for (const era of ERAS) {
+    for (const timing of [TIMING, { patience: 60_000, heartbeat: 60_000 }]) {
+      const silent = await startSilentSentry(t)
+      const service = await startMcp(t, { settings: { SENTRY_HOST: silent.host }, timing })
+      const controller = new AbortController()
+      const call = postIn(era, service, callOf('find_organizations', {}), { signal: controller.signal })
+      const socket = await silent.request
+      // Either the answer has not begun, or it has become a stream.
+      if (timing === TIMING) await call
+      const closed = new Promise((resolve) => socket.once('close', resolve))
+      controller.abort()
+      await call.then((response) => response.text()).catch(() => undefined)
+      t.equal(await Promise.race([closed.then(() => 'closed'), sleep(2_000, 'open')]), 'closed', era)
+      t.notMatch(service.log.join(''), /"level":(50|60)/, 'and nobody is alarmed')
+    }
+  }
+})
+
+interface SlowService {
+  service: McpService
+  /** Lets the tools that are waiting come to their end. */
+  finish(): void
+}
+
+async function startSlow(t: Test, timing = TIMING): Promise<SlowService> {
+  const waiting = new Set<() => void>()
+  const tools = [
+    createTool('quick', async () => undefined),
+    createTool('slow', () => new Promise<void>((resolve) => waiting.add(resolve))),
+    createTool('steps', async (_params, { reportProgress }) => {
+      reportProgress(1, 100)
+      reportProgress(50, 100)
+      reportProgress(50, 100)
+      reportProgress(100, 100, 'done')
+    }),
+  ]
+  const service = await startMcp(t, {
+    timing,
+    tools: Object.fromEntries(tools.map((tool) => [tool.name, tool])),
+    settings: { TOOL_SURFACE: 'full' },
+  })
+  return {
+    service,
+    finish() {
+      for (const resolve of waiting) resolve()
+      waiting.clear()
+    },
+  }
+}
+
+function createTool(name: string, work: SentryTool['handler']): SentryTool {
+  return {
+    name,
+    description: `The tool ${name}`,
+    skills: ['inspect'],
+    requiredScopes: [],
+    inputSchema: {},
+    annotations: { readOnlyHint: true },
+    handler: async (params, context) => {
+      await work(params, context)
+      return name
+    },
+  }
+}
+
+/** A Sentry that takes requests and never answers. */
+async function startSilentSentry(t: Test): Promise<{ host: string; request: Promise<Socket> }> {
+  const { promise, resolve } = Promise.withResolvers<Socket>()
+  const server = createServer(({ socket }) => resolve(socket))
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, request: promise }
+}
+
+interface Message {
+  id?: number
+  method?: string
+  params?: { progressToken: string | number; progress: number; total?: number; message?: string }
+  result?: object
+}
+
+function readEvents(stream: string): Message[] {
+  return stream
+    .split('\n')
+    .filter((line) => line.startsWith('data: '))
+    .map((line) => JSON.parse(line.slice('data: '.length)))
+}
