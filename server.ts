@@ -1,6 +1,5 @@
 import closeWithGrace from 'close-with-grace'
 import Fastify from 'fastify'
-import app, { createOptions } from './app.ts'
 import { loadConfig } from './lib/config.ts'
 import { StartUpError } from './lib/start-up-error.ts'
 
@@ -14,6 +13,8 @@ try {
 
 async function start() {
   const config = loadConfig(process.env)
+  // Loading everything takes a second, which nobody should wait for to hear of a wrong setting.
+  const { default: app, createOptions } = await import('./app.ts')
   const server = Fastify(createOptions(config))
 
   closeWithGrace({ delay: config.SHUTDOWN_GRACE * 1000, logger: server.log }, async ({ err, signal }) => {
@@ -23,5 +24,7 @@ async function start() {
   })
 
   await server.register(app, { config })
-  await server.listen({ port: config.PORT, host: config.HOST })
+  await server.listen({ port: config.PORT, host: config.HOST }).catch((cause) => {
+    throw new StartUpError(`Cannot listen on ${config.HOST}:${config.PORT}: ${cause.message}`, { cause })
+  })
 }

@@ -13,6 +13,7 @@ export function isAllowedOrigin(origin: string, baseUrl: string): boolean {
  * (DNS rebinding, CVE-2025-66414), or that a proxy does not pass the header on.
  */
 export function isAllowedHost(host: string, baseUrl: string): boolean {
+  if (!/^[a-z0-9.:[\]-]+$/i.test(host)) return false
   const base = new URL(baseUrl)
   return isAllowedUrl(URL.parse(`${base.protocol}//${host}`), base)
 }

@@ -18,7 +18,7 @@ export const serverOptions = {
   logger: {
     level: 'info',
     redact: {
-      paths: ['req.headers', 'res.headers', '*.access_token', '*.refresh_token', '*.client_secret', '*.code'],
+      paths: ['req.headers', 'res.headers', '*.access_token', '*.refresh_token', '*.client_secret'],
       censor: '[redacted]',
     },
     serializers: { req: serializeRequest },

@@ -46,14 +46,20 @@ async function sendWithToken(
 ): Promise<Response> {
   const presented = call.accessToken
   init.headers.set('authorization', `Bearer ${presented}`)
-  const response = await send(call, url, init)
+  const response = asRefusal(await send(call, url, init), url)
   if (response.status !== 401) return response
   call.demand = await readDemand(response)
   if (call.demand !== undefined) return response
   const successor = call.accessToken === presented ? await renew(call, presented) : call.accessToken
   if (successor === undefined) return response
   init.headers.set('authorization', `Bearer ${successor}`)
-  return send(call, url, init)
+  return asRefusal(await send(call, url, init), url)
+}
+
+/** Sentry answers a dead token with 401, but at the endpoint that says whose it is with 400. */
+function asRefusal(response: Response, { pathname }: URL): Response {
+  if (response.status !== 400 || pathname !== '/api/0/auth/') return response
+  return Response.json({ detail: 'Invalid token' }, { status: 401 })
 }
 
 /** The successor of a refused token; undefined when there is none, or when it is the successor that was refused. */

@@ -1,18 +1,10 @@
 import { isLoopbackHost } from '../loopback.ts'
+import { isUnsafeScheme } from './unsafe-scheme.ts'
 
 const MAX_LENGTH = 2048
 
-/**
- * Schemes that are no way back to a client: they run script or programs, open files or mail, or are fetched as
- * something else. Every other private-use scheme is one (RFC 8252 §7.1: cursor, vscode, claude and the like).
- */
-const UNSAFE_SCHEMES = new Set([
-  ...['about', 'blob', 'chrome', 'data', 'filesystem', 'jar', 'javascript', 'livescript', 'mhtml', 'mocha'],
-  ...['resource', 'vbscript', 'view-source', 'wyciwyg'],
-  ...['android-app', 'help', 'intent', 'itms-services', 'search', 'search-ms', 'shell'],
-  ...['facetime', 'mailto', 'sms', 'tel'],
-  ...['file', 'ftp', 'ftps', 'gopher', 'ldap', 'ldaps', 'nfs', 'sftp', 'smb', 'ssh', 'telnet', 'ws', 'wss'],
-])
+/** Labels that can be in the DNS (RFC 952, and the underscore of RFC 2181 §11), without a dot at the end, or IPv6. */
+const HOST = /^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])$/
 
 /**
  * Whether a URI may be a redirect URI at all: absolute, of a safe scheme, http only on loopback, without
@@ -27,36 +19,45 @@ export function isSafeRedirectUri(uri: string): boolean {
   if (scheme === 'https' || scheme === 'http') {
     return (scheme === 'https' || isLoopbackHost(url.hostname)) && isCanonicalWebUri(uri, url)
   }
-  // Those of Microsoft's own (CVE-2022-30190: ms-msdt) start programs with what the URI says.
-  if (UNSAFE_SCHEMES.has(scheme) || scheme.startsWith('ms-')) return false
-  return isCanonicalPrivateUri(uri, url)
+  return !isUnsafeScheme(scheme) && isCanonicalPrivateUri(uri, url)
 }
 
 /** A web URI whose text is what the parser made of it; the slash of an empty path may be left out. */
 function isCanonicalWebUri(uri: string, url: URL): boolean {
-  if (hasHiddenPathSegment(url.pathname)) return false
-  if (url.hostname.endsWith('.')) return false
+  if (!isPlainPath(url.pathname) || !HOST.test(url.hostname)) return false
   return uri === url.href || uri === `${url.origin}${url.search}`
 }
 
 /**
  * A URI of a private-use scheme, whose text is what the parser made of it. It has no user information, and no step
- * up in its path; without a slash at its front the parser leaves a path as it is, and others may not.
+ * up in its path; without a slash at its front the parser leaves a path as it is, and others may not. What comes
+ * after the scheme is no port, which would make the scheme a host.
  */
 function isCanonicalPrivateUri(uri: string, url: URL): boolean {
   const rest = uri.slice(url.protocol.length)
   return (
     uri === url.href &&
-    rest.length > 0 &&
     !rest.includes('@') &&
-    !hasHiddenPathSegment(url.host + url.pathname) &&
+    !/^(\d+)?($|[/?])(?!\/)/.test(rest.replace(/^\/(?!\/)/, 'path')) &&
+    !url.host.includes('%') &&
+    isPlainPath(url.host + url.pathname) &&
     !/(^|\/)\.{1,2}($|[/?])/.test(rest)
   )
 }
 
-/** Encoded separators and dots, once or many times: some parsers decode before they resolve a path. */
-function hasHiddenPathSegment(path: string): boolean {
-  return /%(25)*(2f|5c|2e|00)/i.test(path)
+/**
+ * A path that every parser reads alike: some decode before they resolve it, once or many times, so it has no
+ * encoded separators, dots and control characters, and nothing that is no UTF-8 (an overlong slash); and some take
+ * `..;x` for a step up.
+ */
+function isPlainPath(path: string): boolean {
+  if (/%(25)*(2f|5c|2e|[01][0-9a-f]|7f)/i.test(path) || /(^|\/)\.{1,2};/.test(path)) return false
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /**

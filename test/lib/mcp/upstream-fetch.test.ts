@@ -187,3 +187,13 @@ async function startHost(
   })
   return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests }
 }
+
+test('a dead token that Sentry answers with 400, as /api/0/auth/ does, is renewed all the same', async (t) => {
+  const service = await startMcp(t)
+  const successor = service.sentry.issueTokens().accessToken
+  service.addCaller('expired', { renewAccessToken: async () => successor })
+  service.sentry.fail('GET /api/0/auth/', { kind: 'status', status: 400, body: '' }, 1)
+  const result = await service.call('whoami', {}, { caller: 'expired' })
+  t.notOk(result.isError)
+  t.equal(service.sentry.requests.at(-1)?.token, successor)
+})

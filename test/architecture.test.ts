@@ -1,0 +1,160 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, extname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { test } from 'tap'
+import ts from 'typescript'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** What no commit holds. */
+const NOT_OURS = new Set(['node_modules', '.git', '.tap', 'data'])
+
+/** From the top of the house to its ground: imports go down. */
+const LAYERS = ['server.ts', 'app.ts', 'plugins', 'routes', 'lib']
+
+interface Import {
+  file: string
+  /** What is imported: a path in the project, or the name of a package. */
+  target: string
+  isPackage: boolean
+  /** Whether it is gone at run time. */
+  isTypeOnly: boolean
+}
+
+const files = listFiles(ROOT)
+const product = files.filter((file) => findLayer(file) >= 0)
+const imports = product.flatMap(listImports)
+
+test('there is something to look at', async (t) => {
+  for (const layer of LAYERS)
+    t.ok(
+      product.some((file) => file.startsWith(layer)),
+      layer,
+    )
+  t.ok(imports.length > product.length)
+})
+
+test('imports go server → app → plugins → routes → lib, and never up', async (t) => {
+  const upward = imports.filter(
+    ({ file, target, isPackage }) => !isPackage && findLayer(target) < findLayer(file),
+  )
+  t.same(upward.map(describeImport), [])
+})
+
+test('plugins meet through decorators and dependencies, not through each other’s files', async (t) => {
+  const between = imports.filter(({ file, target }) => isPlugin(file) && isPlugin(target))
+  t.same(between.map(describeImport), [])
+})
+
+test('lib has no Fastify at run time', async (t) => {
+  const loaded = imports.filter(
+    ({ file, target, isTypeOnly }) => file.startsWith('lib/') && /^@?fastify\b/.test(target) && !isTypeOnly,
+  )
+  t.same(loaded.map(describeImport), [])
+})
+
+test('only the settings’ own reader and the entry read the environment', async (t) => {
+  const readers = product.filter((file) =>
+    /\bprocess\s*(\?\.|\.|\[)\s*['"]?env\b|from 'node:process'/.test(read(file)),
+  )
+  t.same(readers.sort(), ['plugins/config.ts', 'server.ts'])
+})
+
+test('a plugin is named as its file is', async (t) => {
+  for (const file of product.filter(isPlugin)) {
+    t.match(read(file), `name: '${basename(file, '.ts')}'`, file)
+  }
+})
+
+test('what runs imports only what is installed with it', async (t) => {
+  const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
+  const packages = imports
+    .filter(({ isPackage, isTypeOnly, target }) => isPackage && !isTypeOnly && !target.startsWith('node:'))
+    .filter(
+      ({ target }) =>
+        !Object.keys(dependencies).some((name) => target === name || target.startsWith(`${name}/`)),
+    )
+  t.same(packages.map(describeImport), [])
+})
+
+test('no file of code is longer than 400 lines', async (t) => {
+  const long = files.filter(isCode).filter((file) => read(file).split('\n').length > 401)
+  t.same(long, [])
+})
+
+test('files and folders of code are named in kebab-case', async (t) => {
+  const name = /^[a-z0-9]+(-[a-z0-9]+)*$/
+  const odd = files
+    .filter(isCode)
+    .filter(
+      (file) =>
+        ![...dirname(file).split('/'), getStem(file)].every((part) => part === '.' || name.test(part)),
+    )
+  t.same(odd, [])
+})
+
+test('no file names a package registry: where packages come from is the machine’s own choice', async (t) => {
+  const registry = /\b(registry\.(npmjs|yarnpkg|npmmirror)\.|npm\.pkg\.github|registry\.npm\.)/
+  t.same(
+    files.filter((file) => registry.test(read(file))),
+    [],
+  )
+})
+
+function listFiles(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter(({ name }) => !NOT_OURS.has(name))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name)
+      return entry.isDirectory() ? listFiles(path) : entry.isFile() ? [relative(ROOT, path)] : []
+    })
+}
+
+function read(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8')
+}
+
+function findLayer(file: string): number {
+  return LAYERS.findIndex((layer) => file === layer || file.startsWith(`${layer}/`))
+}
+
+function isPlugin(file: string): boolean {
+  return file.startsWith('plugins/')
+}
+
+function isCode(file: string): boolean {
+  return /\.[cm]?[jt]s$/.test(file)
+}
+
+/** The name of a file without its ending and its kind: `x` of `x.test.ts`. */
+function getStem(file: string): string {
+  return basename(file, extname(file)).replace(/\.[a-z]+$/, '')
+}
+
+function listImports(file: string): Import[] {
+  const found: Import[] = []
+  const add = (specifier: ts.Expression | undefined, isTypeOnly: boolean) => {
+    if (specifier === undefined || !ts.isStringLiteral(specifier)) return
+    const { text } = specifier
+    const isPackage = !text.startsWith('.')
+    found.push({ file, target: isPackage ? text : join(dirname(file), text), isPackage, isTypeOnly })
+  }
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, isTypeImport(node.importClause))
+    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly)
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      add(node.arguments[0], false)
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true))
+  return found
+}
+
+/** `import type …`; with `{ type X }` alone the module would still be loaded. */
+function isTypeImport(clause: ts.ImportClause | undefined): boolean {
+  return clause?.phaseModifier === ts.SyntaxKind.TypeKeyword
+}
+
+function describeImport({ file, target }: Import): string {
+  return `${file} imports ${target}`
+}

@@ -1,0 +1,32 @@
+import { test } from 'tap'
+import { deriveKeys } from '../../../lib/crypto/key-ring.ts'
+
+const OLD = 'an old secret of thirty-two characters or more'
+const NEW = 'a new secret of thirty-two characters or more'
+
+test('the first secret makes what is new, all of them read what is there', async (t) => {
+  const ring = deriveKeys([NEW, OLD], 'seal')
+  t.same(ring.current, deriveKeys([NEW], 'seal').current)
+  t.same(ring.find(deriveKeys([OLD], 'seal').current.id), deriveKeys([OLD], 'seal').current)
+  t.equal(ring.find('unknow'), undefined)
+})
+
+test('no key serves two purposes (RFC 5869 §3.2), and a key is not its secret', async (t) => {
+  const purposes = ['seal', 'jwt', 'client-id', 'refresh-token', 'csrf']
+  const keys = purposes.map((purpose) => deriveKeys([NEW], purpose).current)
+  t.equal(new Set(keys.map(({ bytes }) => bytes.toString('hex'))).size, purposes.length)
+  for (const { id, bytes } of keys) {
+    t.equal(bytes.length, 32)
+    t.notMatch(bytes.toString('utf8'), NEW.slice(0, 8))
+    t.match(id, /^[A-Za-z0-9_-]{6}$/)
+  }
+})
+
+test('an id tells the secrets apart and is the same in every process', async (t) => {
+  t.equal(deriveKeys([NEW], 'seal').current.id, deriveKeys([NEW], 'jwt').current.id)
+  t.not(deriveKeys([NEW], 'seal').current.id, deriveKeys([OLD], 'seal').current.id)
+})
+
+test('a ring without a key is a mistake of the caller', async (t) => {
+  t.throws(() => deriveKeys([], 'seal'), RangeError)
+})
