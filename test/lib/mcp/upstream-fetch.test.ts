@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { DEFAULT_TIMEOUTS, runUpstreamCall, type UpstreamCall } from '../../../lib/mcp/upstream-call.ts'
 import { fetchUpstream, TOKEN_PLACEHOLDER, UpstreamError } from '../../../lib/mcp/upstream-fetch.ts'
+import { startMcp } from './mcp-service.ts'
 
 const AUTHORIZED = { headers: { Authorization: `Bearer ${TOKEN_PLACEHOLDER}` } }
 
