@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isLoopbackHost } from './loopback.ts'
+import { createRedirectUriPolicy } from './oauth/redirect-uri-pattern.ts'
+import { SettingError } from './setting-error.ts'
 import { SETTINGS, type Settings } from './settings.ts'
 import { StartUpError } from './start-up-error.ts'
 
@@ -33,7 +35,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     }
     try {
       values[name] = setting.parse(text)
-    } catch {
+    } catch (error) {
+      if (error instanceof SettingError) {
+        problems.push(...error.problems.map((problem) => `${name}, ${problem}`))
+        continue
+      }
       const shown = setting.secret ? '' : ` (it is ${JSON.stringify(text)})`
       problems.push(`${name} should be ${setting.expected}${shown}.`)
     }
@@ -69,12 +75,37 @@ function findConflicts(settings: Partial<Settings>): string[] {
       `BASE_URL may use http only for this machine itself (http://localhost:3000); clients and browsers refuse to sign in at ${JSON.stringify(settings.BASE_URL)}. Put TLS in front and use its https address.`,
     )
   }
+  if ((settings.AUDIT_LOG === 'file') !== (settings.AUDIT_FILE !== undefined)) {
+    conflicts.push('AUDIT_LOG=file and AUDIT_FILE need each other: set both, or neither.')
+  }
   const providers = ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'OPENROUTER_API_KEY'] as const
   const given = providers.filter((name) => settings[name] !== undefined)
   if (given.length > 1 && settings.EMBEDDED_AGENT_PROVIDER === undefined) {
     conflicts.push(
       `EMBEDDED_AGENT_PROVIDER should name the one to use, since ${given.join(' and ')} are set.`,
     )
+  }
+  return [...conflicts, ...findClientConflicts(settings)]
+}
+
+function findClientConflicts(settings: Partial<Settings>): string[] {
+  const { DCR, DCR_TOKEN, STATIC_CLIENTS = [], ALLOWED_REDIRECT_URI_PATTERNS = ['*'] } = settings
+  const conflicts: string[] = []
+  if (DCR === 'token' && DCR_TOKEN === undefined) {
+    conflicts.push('DCR_TOKEN is not set, and DCR=token lets only those register who have it.')
+  }
+  if (DCR === 'open' && DCR_TOKEN !== undefined) {
+    conflicts.push(
+      'DCR_TOKEN is set, but everybody may register: DCR should be token, or DCR_TOKEN not be set.',
+    )
+  }
+  const isAllowed = createRedirectUriPolicy(ALLOWED_REDIRECT_URI_PATTERNS)
+  for (const { id, redirectUris } of STATIC_CLIENTS) {
+    if (!redirectUris.every(isAllowed)) {
+      conflicts.push(
+        `STATIC_CLIENTS gives ${JSON.stringify(id)} a redirect URI that ALLOWED_REDIRECT_URI_PATTERNS does not allow.`,
+      )
+    }
   }
   return conflicts
 }

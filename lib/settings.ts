@@ -1,5 +1,7 @@
 import { isIP } from 'node:net'
+import type { Client } from './oauth/client.ts'
 import { createRedirectUriPolicy } from './oauth/redirect-uri-pattern.ts'
+import { parseStaticClients } from './oauth/static-clients.ts'
 import { ACTIVE_SKILLS } from './skills.ts'
 
 /**
@@ -15,7 +17,7 @@ export interface Setting<Value> {
   default: Value
   /** A secret is never repeated in a message. */
   secret: boolean
-  /** Throws when the text is not what is expected. */
+  /** Throws when the text is not what is expected; `SettingError` says in its own words why not. */
   parse(text: string): Value
 }
 
@@ -67,6 +69,18 @@ export const SETTINGS = {
     expected: 'one of fatal, error, warn, info, debug, trace, silent',
     parse: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
   }),
+  AUDIT_LOG: optional(
+    'Where the audit log goes: into the ordinary log, or to AUDIT_FILE.',
+    'stdout' as AuditLog,
+    {
+      expected: 'stdout or file',
+      parse: oneOf(['stdout', 'file']),
+    },
+  ),
+  AUDIT_FILE: optional('The file of the audit log.', undefined as string | undefined, {
+    expected: 'the path of a file',
+    parse: parseText,
+  }),
   SHUTDOWN_GRACE: optional('How long calls in flight may take to finish after SIGTERM, in seconds.', 25, {
     expected: 'a number of seconds from 1 to 3600',
     parse: parseSeconds(1, 3600),
@@ -111,6 +125,41 @@ export const SETTINGS = {
     expected: 'patterns separated by commas, such as http://localhost:*,https://*.example.com/callback',
     parse: parsePatterns,
   }),
+  SENTRY_TOKEN_PASSTHROUGH: optional(
+    "Accepts users' own Sentry tokens at /mcp, for machines without a browser.",
+    false,
+    {
+      expected: 'true or false',
+      parse: parseBoolean,
+    },
+  ),
+  DCR: optional('Who may register a client: everybody, whoever has DCR_TOKEN, or nobody.', 'open' as Dcr, {
+    expected: 'open, token or off',
+    parse: oneOf(['open', 'token', 'off']),
+  }),
+  DCR_TOKEN: optional(
+    'The token that lets a client register, with DCR=token.',
+    undefined as string | undefined,
+    {
+      expected: KEY_ADVICE,
+      secret: true,
+      parse: parseBearerToken,
+    },
+  ),
+  STATIC_CLIENTS: optional('Clients that need not register.', [] as Client[], {
+    expected:
+      'a JSON array of client metadata, such as [{"client_id":"…","client_secret":"…","redirect_uris":["https://…"]}]',
+    secret: true,
+    parse: parseStaticClients,
+  }),
+  CLIENT_ID_METADATA_DOCUMENTS: optional(
+    'Whether clients may be known by the URL of a document; auto: where the server can reach out.',
+    'auto' as DocumentMode,
+    {
+      expected: 'auto, true or false',
+      parse: oneOf(['auto', 'true', 'false']),
+    },
+  ),
   ACCESS_TOKEN_TTL: optional('How long an access token holds, in seconds.', 3600, {
     expected: 'a number of seconds from 60 to 86400',
     parse: parseSeconds(60, 86_400),
@@ -192,6 +241,9 @@ export type Settings = { [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name
 type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 type StoreKind = 'redis' | 'embedded'
 type Protocol = 'https' | 'http'
+type AuditLog = 'stdout' | 'file'
+type Dcr = 'open' | 'token' | 'off'
+type DocumentMode = 'auto' | 'true' | 'false'
 type ToolSurface = 'standard' | 'compact' | 'full'
 type Provider = 'openai' | 'azure-openai' | 'anthropic' | 'openrouter' | undefined
 
@@ -297,6 +349,12 @@ function parseKeys(text: string): string[] {
   const keys = parseList(text)
   if (keys.length === 0 || keys.some((key) => key.length < 32)) throw new RangeError('too short')
   return keys
+}
+
+/** RFC 6750 §2.1: what can stand in an Authorization header. */
+function parseBearerToken(text: string): string {
+  if (!/^[A-Za-z0-9._~+/-]{32,}=*$/.test(text)) throw new TypeError('not a token of enough length')
+  return text
 }
 
 function parseHttpUrl(text: string): string {

@@ -1,102 +1,107 @@
 import Type, { type Static } from 'typebox'
-import type { ClientRegistration } from './client.ts'
-import { InvalidClientMetadataError, InvalidRedirectUriError } from './oauth-error.ts'
-import { isSafeRedirectUri } from './redirect-uri.ts'
+import type { Config } from '../config.ts'
+import { isEqual } from '../crypto/hash.ts'
+import { readBearerToken } from './bearer-authentication.ts'
+import type { ClientAuthMethod, ClientRegistration } from './client.ts'
+import {
+  type ClientMetadata,
+  ClientMetadataSchema,
+  checkAllowedRedirectUris,
+  checkApplicationType,
+  checkFlow,
+  checkRedirectUris,
+  readName,
+  SUPPORTED_GRANT_TYPES,
+  SUPPORTED_RESPONSE_TYPES,
+} from './client-metadata.ts'
+import { AccessDeniedError, InvalidInitialTokenError } from './oauth-error.ts'
 import type { RedirectUriPolicy } from './redirect-uri-pattern.ts'
 
-const SUPPORTED_GRANT_TYPES = ['authorization_code', 'refresh_token']
-const SUPPORTED_RESPONSE_TYPES = ['code']
-const MAX_NAME_LENGTH = 100
-
-/** What a client may say of itself (RFC 7591 §2). What is not named here is ignored, as §2 asks. */
-export const ClientMetadataSchema = Type.Object({
+/** The metadata of a client that registers itself; few clients have more than three redirect URIs. */
+export const RegistrationSchema = Type.Object({
+  ...ClientMetadataSchema.properties,
   redirect_uris: Type.Optional(Type.Array(Type.String(), { maxItems: 10 })),
-  client_name: Type.Optional(Type.String()),
-  grant_types: Type.Optional(Type.Array(Type.String(), { maxItems: 20 })),
-  response_types: Type.Optional(Type.Array(Type.String(), { maxItems: 20 })),
-  token_endpoint_auth_method: Type.Optional(Type.String()),
 })
-
-export type ClientMetadata = Static<typeof ClientMetadataSchema>
 
 /** What was registered, as RFC 7591 §3.2.1 has it told to the client. */
 export const RegistrationAnswerSchema = Type.Object({
   client_id: Type.String(),
   client_id_issued_at: Type.Integer(),
+  client_secret: Type.Optional(Type.String()),
+  client_secret_expires_at: Type.Optional(Type.Integer()),
   client_name: Type.String(),
   redirect_uris: Type.Array(Type.String()),
   grant_types: Type.Array(Type.String()),
   response_types: Type.Array(Type.String()),
-  token_endpoint_auth_method: Type.Literal('none'),
+  token_endpoint_auth_method: Type.String(),
 })
+
+/** What a new client is told it is: its id, and its secret where it asked for one. */
+export interface Credentials {
+  clientId: string
+  clientSecret?: string
+}
+
+/** RFC 7591 §3: who may register is the operator's choice; a token of theirs is an initial access token. */
+export function checkRegistrant(
+  authorization: string | undefined,
+  { DCR, DCR_TOKEN }: Pick<Config, 'DCR' | 'DCR_TOKEN'>,
+): void {
+  if (DCR === 'open') return
+  if (DCR === 'off') {
+    throw new AccessDeniedError(
+      'Registration is closed. The operator of this server can set up a client for you.',
+    )
+  }
+  const token = readBearerToken(authorization)
+  if (token === undefined || DCR_TOKEN === undefined || !isEqual(token, DCR_TOKEN)) {
+    throw new InvalidInitialTokenError(
+      'Registration needs a token, which the operator of this server gives out.',
+    )
+  }
+}
 
 /**
  * Turns metadata into a registration. Throws `InvalidRedirectUriError` or `InvalidClientMetadataError`
- * (RFC 7591 §3.2.2). A single redirect URI that cannot be accepted refuses the whole: a client that believes it
- * registered three must not find out at sign-in that it has two.
+ * (RFC 7591 §3.2.2).
  */
 export function parseClientMetadata(
   metadata: ClientMetadata,
   isAllowed: RedirectUriPolicy,
 ): ClientRegistration {
-  checkRedirectUris(metadata.redirect_uris ?? [], isAllowed)
-  checkSupported('grant_types', metadata.grant_types, SUPPORTED_GRANT_TYPES)
-  checkSupported('response_types', metadata.response_types, SUPPORTED_RESPONSE_TYPES)
+  const redirectUris = checkRedirectUris(metadata)
+  checkApplicationType(metadata)
+  checkAllowedRedirectUris(metadata, isAllowed)
+  checkFlow(metadata)
   return {
-    name: cleanName(metadata.client_name),
-    redirectUris: metadata.redirect_uris ?? [],
-    tokenEndpointAuthMethod: 'none',
+    name: readName(metadata),
+    redirectUris,
+    tokenEndpointAuthMethod: chooseAuthMethod(metadata.token_endpoint_auth_method),
   }
 }
 
-/** The answer to a registration. Every client is public; one that asked for a secret is told so (§3.2.1). */
+/**
+ * Without a wish a client is public, as nearly every MCP client is, and so is one that wishes for what nobody can
+ * register here; RFC 7591 §2 lets a server replace a value as long as it says so (§3.2.1).
+ */
+function chooseAuthMethod(wish: string | undefined): ClientAuthMethod {
+  return wish === 'client_secret_basic' || wish === 'client_secret_post' ? wish : 'none'
+}
+
+/** The answer to a registration. A secret does not end by time, which is written as 0. */
 export function describeRegistration(
-  clientId: string,
+  { clientId, clientSecret }: Credentials,
   registration: ClientRegistration,
   issuedAt: number,
 ): Static<typeof RegistrationAnswerSchema> {
   return {
     client_id: clientId,
     client_id_issued_at: issuedAt,
+    ...(clientSecret !== undefined && { client_secret: clientSecret, client_secret_expires_at: 0 }),
     client_name: registration.name,
     redirect_uris: [...registration.redirectUris],
     grant_types: SUPPORTED_GRANT_TYPES,
     response_types: SUPPORTED_RESPONSE_TYPES,
     token_endpoint_auth_method: registration.tokenEndpointAuthMethod,
   }
-}
-
-function checkRedirectUris(uris: readonly string[], isAllowed: RedirectUriPolicy): void {
-  if (uris.length === 0) throw new InvalidRedirectUriError('Invalid redirect_uri: at least one is needed.')
-  const place = uris.findIndex((uri) => !isSafeRedirectUri(uri))
-  if (place >= 0) {
-    throw new InvalidRedirectUriError(
-      `Invalid redirect_uri: number ${place + 1} is not https, http on loopback, or of a private-use scheme, or is not spelled canonically.`,
-    )
-  }
-  const refused = uris.findIndex((uri) => !isAllowed(uri))
-  if (refused >= 0) {
-    throw new InvalidRedirectUriError(
-      `Invalid redirect_uri: number ${refused + 1} is not among those this server allows.`,
-    )
-  }
-}
-
-/** A client that can do more than we support keeps what both can do; one that cannot do it at all is refused. */
-function checkSupported(
-  name: string,
-  wanted: readonly string[] | undefined,
-  supported: readonly string[],
-): void {
-  if (wanted === undefined || wanted.length === 0) return
-  if (!wanted.some((value) => value === supported[0])) {
-    throw new InvalidClientMetadataError(`${name} must include ${supported[0]}.`)
-  }
-}
-
-/** Characters that could make a name look like something else on a page: control, format and bidi characters. */
-function cleanName(name: string | undefined): string {
-  const cleaned = (name ?? '').replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '').trim()
-  // By characters: a slice of the string could end in half of one.
-  return [...cleaned].slice(0, MAX_NAME_LENGTH).join('') || 'Unnamed client'
 }

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { ASSERTION_ALGORITHMS } from './client-assertion.ts'
 import type { Endpoints } from './endpoints.ts'
 import type { Resource } from './resource.ts'
 
@@ -7,16 +8,19 @@ export const AuthorizationServerMetadataSchema = Type.Object({
   issuer: Type.String(),
   authorization_endpoint: Type.String(),
   token_endpoint: Type.String(),
-  registration_endpoint: Type.String(),
+  registration_endpoint: Type.Optional(Type.String()),
   revocation_endpoint: Type.String(),
   scopes_supported: Type.Array(Type.String()),
   response_types_supported: Type.Array(Type.String()),
   response_modes_supported: Type.Array(Type.String()),
   grant_types_supported: Type.Array(Type.String()),
   token_endpoint_auth_methods_supported: Type.Array(Type.String()),
+  token_endpoint_auth_signing_alg_values_supported: Type.Optional(Type.Array(Type.String())),
   revocation_endpoint_auth_methods_supported: Type.Array(Type.String()),
+  revocation_endpoint_auth_signing_alg_values_supported: Type.Optional(Type.Array(Type.String())),
   code_challenge_methods_supported: Type.Array(Type.String()),
   authorization_response_iss_parameter_supported: Type.Boolean(),
+  client_id_metadata_document_supported: Type.Boolean(),
 })
 
 /** RFC 9728 §2. */
@@ -31,24 +35,41 @@ export const ProtectedResourceMetadataSchema = Type.Object({
 export type AuthorizationServerMetadata = Static<typeof AuthorizationServerMetadataSchema>
 export type ProtectedResourceMetadata = Static<typeof ProtectedResourceMetadataSchema>
 
+/** In which ways a client can come to be known here. */
+export interface ClientEntrances {
+  /** It can register itself (RFC 7591). */
+  registration: boolean
+  /** Its id can be the URL of a document (draft-ietf-oauth-client-id-metadata-document §5). */
+  documents: boolean
+}
+
 export function createAuthorizationServerMetadata(
   endpoints: Endpoints,
   scopes: readonly string[],
+  entrances: ClientEntrances,
 ): AuthorizationServerMetadata {
+  const methods = ['none', 'client_secret_basic', 'client_secret_post']
+  // Only a client with a document can publish keys.
+  if (entrances.documents) methods.push('private_key_jwt')
   return {
     issuer: endpoints.issuer,
     authorization_endpoint: endpoints.authorization,
     token_endpoint: endpoints.token,
-    registration_endpoint: endpoints.registration,
+    ...(entrances.registration && { registration_endpoint: endpoints.registration }),
     revocation_endpoint: endpoints.revocation,
     scopes_supported: [...scopes],
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
     grant_types_supported: ['authorization_code', 'refresh_token'],
-    token_endpoint_auth_methods_supported: ['none'],
-    revocation_endpoint_auth_methods_supported: ['none'],
+    token_endpoint_auth_methods_supported: [...methods],
+    revocation_endpoint_auth_methods_supported: [...methods],
+    ...(entrances.documents && {
+      token_endpoint_auth_signing_alg_values_supported: [...ASSERTION_ALGORITHMS],
+      revocation_endpoint_auth_signing_alg_values_supported: [...ASSERTION_ALGORITHMS],
+    }),
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
+    client_id_metadata_document_supported: entrances.documents,
   }
 }
 

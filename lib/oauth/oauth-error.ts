@@ -66,6 +66,12 @@ export class InvalidClientMetadataError extends OAuthError {
   override readonly code = 'invalid_client_metadata'
 }
 
+/** RFC 7591 §3 and RFC 6750 §3.1: registering takes a token of the operator's, which is missing or wrong. */
+export class InvalidInitialTokenError extends OAuthError {
+  override readonly code = 'invalid_token'
+  override readonly status = 401
+}
+
 /** RFC 6749 §4.1.2.1: our fault, and trying again at once will not help. */
 export class ServerError extends OAuthError {
   override readonly code = 'server_error'
@@ -80,7 +86,15 @@ export class TemporarilyUnavailableError extends OAuthError {
   override readonly code = 'temporarily_unavailable'
   override readonly status = 503
   /** Seconds after which trying again makes sense. */
-  readonly retryAfter = 2
+  readonly retryAfter: number
+
+  constructor(
+    description: string,
+    { retryAfter = 2, ...options }: { cause?: unknown; retryAfter?: number } = {},
+  ) {
+    super(description, options)
+    this.retryAfter = retryAfter
+  }
 }
 
 /**

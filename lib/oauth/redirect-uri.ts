@@ -3,6 +3,9 @@ import { isUnsafeScheme } from './unsafe-scheme.ts'
 
 const MAX_LENGTH = 2048
 
+/** Control characters, encoded once or many times: line breaks among them, which split headers (CWE-113). */
+const ENCODED_CONTROL = /%(25)*([01][0-9a-f]|7f)/i
+
 /** Labels that can be in the DNS (RFC 952, and the underscore of RFC 2181 §11), without a dot at the end, or IPv6. */
 const HOST = /^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])$/
 
@@ -13,6 +16,7 @@ const HOST = /^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])$/
  */
 export function isSafeRedirectUri(uri: string): boolean {
   if (uri.length > MAX_LENGTH || !/^[\x21-\x7e]+$/.test(uri) || /[\\"<>^`{|}#]/.test(uri)) return false
+  if (ENCODED_CONTROL.test(uri)) return false
   const url = URL.parse(uri)
   if (url === null || url.username !== '' || url.password !== '') return false
   const scheme = url.protocol.slice(0, -1)
@@ -37,8 +41,9 @@ function isCanonicalPrivateUri(uri: string, url: URL): boolean {
   const rest = uri.slice(url.protocol.length)
   return (
     uri === url.href &&
+    rest.length > 0 &&
     !rest.includes('@') &&
-    !/^(\d+)?($|[/?])(?!\/)/.test(rest.replace(/^\/(?!\/)/, 'path')) &&
+    !/^\d+($|[/?])/.test(rest) &&
     !url.host.includes('%') &&
     isPlainPath(url.host + url.pathname) &&
     !/(^|\/)\.{1,2}($|[/?])/.test(rest)
@@ -47,11 +52,10 @@ function isCanonicalPrivateUri(uri: string, url: URL): boolean {
 
 /**
  * A path that every parser reads alike: some decode before they resolve it, once or many times, so it has no
- * encoded separators, dots and control characters, and nothing that is no UTF-8 (an overlong slash); and some take
- * `..;x` for a step up.
+ * encoded separators and dots, and nothing that is no UTF-8 (an overlong slash); and some take `..;x` for a step up.
  */
 function isPlainPath(path: string): boolean {
-  if (/%(25)*(2f|5c|2e|[01][0-9a-f]|7f)/i.test(path) || /(^|\/)\.{1,2};/.test(path)) return false
+  if (/%(25)*(2f|5c|2e)/i.test(path) || /(^|\/)\.{1,2};/.test(path)) return false
   try {
     decodeURIComponent(path)
     return true

@@ -2,13 +2,8 @@ import Type, { type Static } from 'typebox'
 import type { CodeOutcome, GrantRecord, RotationOutcome } from '../store/store.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import type { Client } from './client.ts'
-import {
-  InvalidClientError,
-  InvalidGrantError,
-  InvalidRequestError,
-  InvalidScopeError,
-  InvalidTargetError,
-} from './oauth-error.ts'
+import { CREDENTIAL_PARAMETERS } from './client-credentials.ts'
+import { InvalidGrantError, InvalidScopeError, InvalidTargetError } from './oauth-error.ts'
 import { ParameterSchema, readParameter, requireParameter } from './parameters.ts'
 import { createCodeChallenge, isCodeVerifier } from './pkce.ts'
 import { parseResource } from './resource.ts'
@@ -17,8 +12,7 @@ import { isScopeWithin, parseScope } from './scope.ts'
 /** RFC 6749 §4.1.3 and §6, RFC 7636 §4.5, RFC 8707 §2.2. Parameters that are not named here are ignored. */
 export const TokenFormSchema = Type.Object({
   grant_type: ParameterSchema,
-  client_id: ParameterSchema,
-  client_secret: ParameterSchema,
+  ...CREDENTIAL_PARAMETERS,
   code: ParameterSchema,
   redirect_uri: ParameterSchema,
   code_verifier: ParameterSchema,
@@ -37,16 +31,6 @@ export const TokenAnswerSchema = Type.Object({
   refresh_token: Type.String(),
   scope: Type.String(),
 })
-
-/** RFC 6749 §3.2.1: a public client names itself. */
-export async function authenticateClient(
-  form: Pick<TokenForm, 'client_id'>,
-  server: AuthorizationServer,
-): Promise<Client> {
-  const client = await server.findClient(requireParameter('client_id', form.client_id))
-  if (client === undefined) throw new InvalidClientError('The client_id is not one that this server issued.')
-  return client
-}
 
 /** RFC 7636 §4.5: the verifier is required, since every code was issued for a challenge. */
 export function checkVerifier(form: TokenForm): string {
@@ -117,11 +101,4 @@ export function checkGrant(grant: GrantRecord | undefined, client: Client): Gran
 
 export function createDeadRefreshTokenError(): InvalidGrantError {
   return new InvalidGrantError('The refresh token is not valid or has ended.')
-}
-
-/** A client that has no secret must not be sent away with "wrong secret": it is told what it is. */
-export function checkPublic(form: Pick<TokenForm, 'client_secret'>, authorization: string | undefined): void {
-  if (authorization !== undefined || readParameter('client_secret', form.client_secret) !== undefined) {
-    throw new InvalidRequestError('This client is public: it sends client_id and no secret.')
-  }
 }

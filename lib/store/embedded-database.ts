@@ -11,6 +11,11 @@ export interface RecordTable<Records extends Record<keyof Records, EndingRecord>
   read<Kind extends keyof Records & string>(kind: Kind, id: string): Records[Kind] | undefined
   /** The records of a kind whose `subject` is this one. */
   readSubject<Kind extends keyof Records & string>(kind: Kind, subject: string): Records[Kind][]
+  /** Up to 200 records of a kind, by their ids, after the one that `next` of the call before named. */
+  scan<Kind extends keyof Records & string>(
+    kind: Kind,
+    after?: string,
+  ): { found: Records[Kind][]; next: string | undefined }
   write<Kind extends keyof Records & string>(kind: Kind, id: string, record: Records[Kind]): void
   remove(kind: keyof Records & string, id: string): void
   /** Removes what has ended. */
@@ -27,6 +32,7 @@ export interface EndingRecord {
 
 const FILE_NAME = 'sentry-mcp.sqlite'
 const SCHEMA_VERSION = 1
+const SCAN_SIZE = 200
 
 /** How long a start waits for a predecessor that is just ending, in ms. */
 const LOCK_PATIENCE = 1_000
@@ -81,6 +87,15 @@ export function openRecordTable<Records extends Record<keyof Records, EndingReco
   return {
     read: (kind, id) => select('kind = ? AND id = ?', kind, id)[0],
     readSubject: (kind, subject) => select('kind = ? AND subject = ?', kind, subject),
+    scan(kind, after = '') {
+      const sql = `SELECT id, record FROM records WHERE kind = ? AND id > ? AND ends_at > ? ORDER BY id LIMIT ${SCAN_SIZE}`
+      const rows = prepare(sql).all(kind, after, Date.now())
+      const last = rows.length < SCAN_SIZE ? undefined : rows.at(-1)
+      return {
+        found: rows.map(({ record }) => JSON.parse(String(record))),
+        next: last === undefined ? undefined : String(last.id),
+      }
+    },
     write(kind, id, record) {
       const sql = 'INSERT OR REPLACE INTO records (kind, id, record) VALUES (?, ?, ?)'
       prepare(sql).run(kind, id, JSON.stringify(record))

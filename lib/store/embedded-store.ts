@@ -1,6 +1,7 @@
 import { type EndingRecord, openRecordTable } from './embedded-database.ts'
 import { guardOperations } from './guard.ts'
 import {
+  type ActivationOutcome,
   CLIENT_TOUCH_INTERVAL,
   type ClientRecord,
   type CodeOutcome,
@@ -216,9 +217,9 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
     },
 
     async activateGrant(grantId, refreshHash, ttl, limit) {
-      return transact(() => {
+      return transact((): ActivationOutcome => {
         const stored = read('grant', grantId)
-        if (stored?.grant.status !== 'active' || stored.refresh !== undefined) return false
+        if (stored?.grant.status !== 'active' || stored.refresh !== undefined) return { outcome: 'refused' }
         const now = Date.now()
         const { subject, grant } = stored
         write('grant', grantId, {
@@ -227,14 +228,12 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
           refresh: { current: refreshHash },
           endsAt: Math.min(now + ttl, grant.expiresAt),
         })
-        readLiving(subject)
+        const surplus = readLiving(subject)
           .filter((other) => other.grant.clientId === grant.clientId)
           .sort((one, other) => other.grant.lastUsedAt - one.grant.lastUsedAt)
           .slice(limit)
-          .forEach((other) => {
-            revoke(other, 'superseded')
-          })
-        return true
+        for (const other of surplus) revoke(other, 'superseded')
+        return { outcome: 'activated', superseded: surplus.map((other) => other.grant) }
       })
     },
 
@@ -309,6 +308,20 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
       return readLiving(subject)
         .map(({ grant }) => grant)
         .sort((one, other) => other.createdAt - one.createdAt)
+    },
+
+    async scanGrants(cursor) {
+      const { found, next } = records.scan('grant', cursor)
+      return { grants: found.map(({ grant }) => grant).filter(({ status }) => status !== 'revoked'), next }
+    },
+
+    async resealUpstream(grantId, sealed, resealed) {
+      return transact(() => {
+        const stored = read('grant', grantId)
+        if (stored === undefined || stored.grant.upstream.sealed !== sealed) return false
+        updateGrant(stored, { upstream: { ...stored.grant.upstream, sealed: resealed } })
+        return true
+      })
     },
   }
 

@@ -10,6 +10,10 @@ export interface StoreKeys {
   code(codeHash: string): string
   /** A grant. */
   grant(grantId: string): string
+  /** A glob that every grant's key matches, and no other (SCAN). */
+  everyGrant: string
+  /** The grant whose key this is. */
+  readGrantId(key: string): string
   /** The right to renew the upstream token of a grant; in the same slot as the grant. */
   upstreamLock(grantId: string): string
   /** The grants of a subject. */
@@ -27,6 +31,9 @@ export function createKeys(prefix: string): StoreKeys {
     transaction: (idHash) => `${prefix}:transaction:{${idHash}}`,
     code: (codeHash) => `${prefix}:code:{${codeHash}}`,
     grant: (grantId) => `${prefix}:grant:{${grantId}}`,
+    // The prefix may hold the brackets of an IPv6 address, which a glob would take for a set of characters.
+    everyGrant: `${prefix.replace(/[\\*?[\]]/g, '\\$&')}:grant:{*}`,
+    readGrantId: (key) => key.slice(`${prefix}:grant:{`.length, -1),
     upstreamLock: (grantId) => `${prefix}:upstream-lock:{${grantId}}`,
     subject: (subject) => `${prefix}:subject:{${subject}}`,
   }

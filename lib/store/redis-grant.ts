@@ -8,6 +8,7 @@ export const GRANT_FIELDS = [
   'client_name',
   'subject',
   'resource',
+  'organization_id',
   'scope',
   'skills',
   'created_at',
@@ -28,6 +29,7 @@ export function formatGrant(grant: GrantRecord): string[] {
     client_name: grant.clientName,
     subject: grant.subject,
     resource: grant.resource,
+    organization_id: grant.organizationId,
     scope: JSON.stringify(grant.scope),
     skills: JSON.stringify(grant.skills),
     created_at: grant.createdAt,
@@ -50,6 +52,7 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
   const status = read('status')
   if (status === '') return undefined
   const reason = read('reason')
+  const organizationId = read('organization_id')
   return {
     id,
     status: status as GrantStatus,
@@ -58,6 +61,7 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
     clientName: read('client_name'),
     subject: read('subject'),
     resource: read('resource'),
+    ...(organizationId !== '' && { organizationId }),
     scope: JSON.parse(read('scope')),
     skills: JSON.parse(read('skills')),
     createdAt: Number(read('created_at')),

@@ -225,6 +225,13 @@ if grant[1] ~= 'revoked' then revoke(KEYS[1], ARGV[1]) end
 return cjson.encode(grant)
 `)
 
+/** KEYS: grant. ARGV: sealed as it was read, sealed as it shall be. */
+export const resealUpstream = defineScript<boolean>(`
+if redis.call('HGET', KEYS[1], 'upstream') ~= ARGV[1] then return 'false' end
+redis.call('HSET', KEYS[1], 'upstream', ARGV[2])
+return 'true'
+`)
+
 function defineScript<Answer>(lua: string): RedisScript<Answer> {
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
 }

@@ -3,6 +3,7 @@ import { guardOperations } from './guard.ts'
 import { createKeys } from './keys.ts'
 import { formatGrant, GRANT_FIELDS, parseGrant } from './redis-grant.ts'
 import * as scripts from './redis-scripts.ts'
+import { scanKeys } from './scan-keys.ts'
 import type { GrantRecord, RevocationReason, Store, TransactionOutcome } from './store.ts'
 
 /**
@@ -40,7 +41,7 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
     const key = keys.subject(subject)
     const ids = await redis.zrange(key, 0, '-1')
     const entries = await Promise.all(ids.map(readIndexed))
-    const ended = entries.filter(({ grant }) => grant === undefined || grant.status === 'revoked')
+    const ended = entries.filter(({ grant }) => !isLiving(grant))
     if (ended.length > 0) await redis.zrem(key, ...ended.map(({ id }) => id))
     return entries
       .flatMap(({ grant, isRedeemed }) => (grant !== undefined && isRedeemed ? [grant] : []))
@@ -56,10 +57,12 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
    * Only redeemed grants count, whose last use is settled: any number of sign-ins at once then agree on which
    * grants are beyond the limit.
    */
-  async function supersede({ subject, clientId }: GrantRecord, limit: number): Promise<void> {
+  async function supersede({ subject, clientId }: GrantRecord, limit: number): Promise<GrantRecord[]> {
     const grants = (await readSubject(subject)).filter((grant) => grant.clientId === clientId)
     const surplus = grants.sort((one, other) => other.lastUsedAt - one.lastUsedAt).slice(limit)
-    await Promise.all(surplus.map(({ id }) => revokeGrant(id, 'superseded')))
+    const ended = await Promise.all(surplus.map(({ id }) => revokeGrant(id, 'superseded')))
+    // Of any number of sign-ins at once, only the one that ended a grant tells of it.
+    return ended.filter(isLiving)
   }
 
   async function revokeGrant(grantId: string, reason: RevocationReason): Promise<GrantRecord | undefined> {
@@ -127,12 +130,12 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
     // once it has ended. The other way round a live grant would be missing from its user's list.
     async activateGrant(grantId, refreshHash, ttl, limit) {
       const grant = await readGrant(grantId)
-      if (grant?.status !== 'active') return false
+      if (grant?.status !== 'active') return { outcome: 'refused' }
       await run(scripts.listGrant, keys.subject(grant.subject), grantId, grant.expiresAt)
       const activated = await run(scripts.activateGrant, keys.grant(grantId), refreshHash, ttl)
+      if (!activated) return { outcome: 'refused' }
       // What is left over the limit goes with the next sign-in; this one has succeeded already.
-      if (activated) await supersede(grant, limit).catch(() => undefined)
-      return activated
+      return { outcome: 'activated', superseded: await supersede(grant, limit).catch(() => []) }
     },
 
     rotateRefreshToken: (grantId, { clientId, presentedHash, nextHash, capsule, grace, ttl }) =>
@@ -170,7 +173,20 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
 
     revokeGrant,
     listGrants: readSubject,
+
+    async scanGrants(cursor) {
+      const { names, next } = await scanKeys(redis, keys.everyGrant, cursor)
+      const grants = await Promise.all(names.map((name) => readGrant(keys.readGrantId(name))))
+      return { grants: grants.filter(isLiving), next }
+    },
+
+    resealUpstream: (grantId, sealed, resealed) =>
+      run(scripts.resealUpstream, keys.grant(grantId), sealed, resealed),
   }
 
   return { kind: 'redis', ...guardOperations(operations), async close() {} }
+}
+
+function isLiving(grant: GrantRecord | undefined): grant is GrantRecord {
+  return grant !== undefined && grant.status !== 'revoked'
 }

@@ -49,10 +49,9 @@ export interface Store {
   readGrant(grantId: string): Promise<GrantRecord | undefined>
   /**
    * Gives a grant its first refresh token, lists it under its subject, and revokes the least recently used
-   * grants of the same subject and client beyond `limit`. Returns false when the grant is gone, is not active, or
-   * has a refresh token already.
+   * grants of the same subject and client beyond `limit`.
    */
-  activateGrant(grantId: string, refreshHash: string, ttl: number, limit: number): Promise<boolean>
+  activateGrant(grantId: string, refreshHash: string, ttl: number, limit: number): Promise<ActivationOutcome>
   /**
    * Exchanges a refresh token for its successor (RFC 9700 §4.14.2). The immediate predecessor, presented again
    * within `grace` of its rotation and before its successor was used, gets the same successor again; anything
@@ -91,6 +90,14 @@ export interface Store {
   revokeGrant(grantId: string, reason: RevocationReason): Promise<GrantRecord | undefined>
   /** The grants of a subject that are active or ask for sign-in, newest first. */
   listGrants(subject: string): Promise<GrantRecord[]>
+  /**
+   * A part of all grants that are not revoked, redeemed or not, in no order. It begins without a cursor and goes
+   * on with the `next` of the part before, until that is undefined. A grant that is there all along comes at
+   * least once; a part may be empty.
+   */
+  scanGrants(cursor?: string): Promise<{ grants: GrantRecord[]; next: string | undefined }>
+  /** Replaces sealed upstream tokens by the same ones under another key, unless they have changed meanwhile. */
+  resealUpstream(grantId: string, sealed: string, resealed: string): Promise<boolean>
 
   /** Closes what the store itself opened. */
   close(): Promise<void>
@@ -163,6 +170,8 @@ export interface GrantRecord {
   subject: string
   /** The protected resource (RFC 8707), which is the audience of its access tokens. */
   resource: string
+  /** The one organization that Sentry limits our application to, by its id at Sentry. */
+  organizationId?: string
   scope: string[]
   skills: string[]
   createdAt: number
@@ -184,6 +193,12 @@ export interface UpstreamRecord {
 }
 
 export type NewUpstream = Pick<UpstreamRecord, 'sealed' | 'expiresAt'>
+
+export type ActivationOutcome =
+  /** With the grants that had to make room, as they were before they were revoked. */
+  | { outcome: 'activated'; superseded: GrantRecord[] }
+  /** The grant is gone, is not active, or has a refresh token already. */
+  | { outcome: 'refused' }
 
 export interface RefreshRotation {
   clientId: string

@@ -1,22 +1,26 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { toOAuthError } from '../../lib/oauth/answer-error.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
+import type { ClientRegistration } from '../../lib/oauth/client.ts'
 import { createClientId } from '../../lib/oauth/client-id.ts'
 import {
-  ClientMetadataSchema,
+  type Credentials,
+  checkRegistrant,
   describeRegistration,
   parseClientMetadata,
   RegistrationAnswerSchema,
+  RegistrationSchema,
 } from '../../lib/oauth/client-registration.ts'
 import { ErrorAnswerSchemas } from '../../lib/oauth/error-answer.ts'
 import { InvalidClientMetadataError } from '../../lib/oauth/oauth-error.ts'
+import { storeClient } from '../../lib/oauth/stored-client.ts'
 
 const schema = {
-  body: ClientMetadataSchema,
+  body: RegistrationSchema,
   response: { 201: RegistrationAnswerSchema, ...ErrorAnswerSchemas },
 }
 
-/** Dynamic client registration (RFC 7591 §3). It writes nothing: the `client_id` holds the registration. */
+/** Dynamic client registration (RFC 7591 §3). It writes only what a `client_id` cannot hold: a secret, a long list. */
 const registerRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = async (
   fastify,
   { server },
@@ -24,17 +28,21 @@ const registerRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
   const options = { schema, bodyLimit: 64 * 1024, attachValidation: true }
 
   fastify.post('/oauth/register', options, async (request, reply) => {
+    checkRegistrant(request.headers.authorization, server.config)
     checkForm(request.validationError)
     const registration = parseClientMetadata(request.body, server.isAllowedRedirectUri)
-    const clientId = createClientId(registration, server.signer)
-    if (clientId === undefined) {
-      throw new InvalidClientMetadataError(
-        'The registration is too long: shorten client_name or redirect_uris.',
-      )
-    }
+    const credentials = await issueCredentials(registration)
+    const about = { clientId: credentials.clientId, clientName: registration.name }
+    server.audit.write({ event: 'client_registered', about }, request)
     reply.code(201)
-    return describeRegistration(clientId, registration, Math.floor(Date.now() / 1000))
+    return describeRegistration(credentials, registration, Math.floor(Date.now() / 1000))
   })
+
+  async function issueCredentials(registration: ClientRegistration): Promise<Credentials> {
+    const isPublic = registration.tokenEndpointAuthMethod === 'none'
+    const clientId = isPublic ? createClientId(registration, server.signer) : undefined
+    return clientId === undefined ? storeClient(registration, server.store) : { clientId }
+  }
 }
 
 /** RFC 7591 §3.2.2 has a code of its own for metadata that is not of its form. */

@@ -13,6 +13,9 @@ import {
   plain,
 } from './store-samples.ts'
 
+const ACTIVATED = { outcome: 'activated', superseded: [] }
+const REFUSED = { outcome: 'refused' }
+
 export async function testGrants(t: Test, store: Store): Promise<void> {
   await t.test('a grant is read as it was written', async (t) => {
     const grant = makeGrant()
@@ -22,11 +25,14 @@ export async function testGrants(t: Test, store: Store): Promise<void> {
     bare.upstream.expiresAt = undefined
     await store.createGrant(bare, MINUTE)
     t.same(plain(await store.readGrant(bare.id)), plain(bare))
+    const limited = makeGrant({ organizationId: '41001' })
+    await store.createGrant(limited, MINUTE)
+    t.same(plain(await store.readGrant(limited.id)), plain(limited))
   })
 
   await t.test('a grant that never was is undefined', async (t) => {
     t.equal(await store.readGrant('unknown'), undefined)
-    t.equal(await store.activateGrant('unknown', 'refresh', DAY, 20), false)
+    t.same(await store.activateGrant('unknown', 'refresh', DAY, 20), REFUSED)
     t.equal(await store.revokeGrant('unknown', 'user_request'), undefined)
     t.resolves(store.touchGrant('unknown'))
   })
@@ -35,16 +41,16 @@ export async function testGrants(t: Test, store: Store): Promise<void> {
     const [left, redeemed] = [makeGrant(), makeGrant()]
     await store.createGrant(left, BRIEF)
     await store.createGrant(redeemed, BRIEF)
-    t.equal(await store.activateGrant(redeemed.id, 'refresh', MINUTE, 20), true)
+    t.same(await store.activateGrant(redeemed.id, 'refresh', MINUTE, 20), ACTIVATED)
     await sleep(AFTERWARDS)
     t.equal(await store.readGrant(left.id), undefined)
-    t.equal(await store.activateGrant(left.id, 'refresh', MINUTE, 20), false)
+    t.same(await store.activateGrant(left.id, 'refresh', MINUTE, 20), REFUSED)
     t.match(await store.readGrant(redeemed.id), { status: 'active' })
   })
 
   await t.test('a grant is activated once', async (t) => {
     const { grant, refresh } = await makeActiveGrant(store)
-    t.equal(await store.activateGrant(grant.id, 'another', DAY, 20), false)
+    t.same(await store.activateGrant(grant.id, 'another', DAY, 20), REFUSED)
     t.match(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'rotated' })
   })
 
@@ -86,15 +92,17 @@ export async function testGrants(t: Test, store: Store): Promise<void> {
     t.match(await store.revokeGrant(grant.id, 'superseded'), { status: 'revoked', reason: 'user_request' })
     t.match(await store.readGrant(grant.id), { reason: 'user_request' })
     t.same(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'revoked' })
-    t.equal(await store.activateGrant(grant.id, 'refresh', DAY, 20), false)
+    t.same(await store.activateGrant(grant.id, 'refresh', DAY, 20), REFUSED)
   })
 }
 
 export async function testSubjects(t: Test, store: Store): Promise<void> {
+  const superseded: GrantRecord[] = []
   const activate = async (changes: Partial<GrantRecord>, limit = 20) => {
     const grant = makeGrant(changes)
     await store.createGrant(grant, MINUTE)
-    await store.activateGrant(grant.id, hashToken(grant.id), DAY, limit)
+    const activation = await store.activateGrant(grant.id, hashToken(grant.id), DAY, limit)
+    if (activation.outcome === 'activated') superseded.push(...activation.superseded)
     return grant.id
   }
   const list = async (subject: string) => (await store.listGrants(subject)).map(({ id }) => id)
@@ -137,6 +145,9 @@ export async function testSubjects(t: Test, store: Store): Promise<void> {
     await sleep(2)
     const fourth = await activate({ subject }, 3)
     t.match(await store.readGrant(second), { status: 'revoked', reason: 'superseded' })
+    const told = superseded.splice(0)
+    t.match(told, [{ id: second, status: 'active', upstream: { sealed: 'v1.key.sealed-upstream' } }])
+    t.equal(told.length, 1)
     t.same(new Set(await list(subject)), new Set([first, third, fourth, other]))
   })
 
@@ -144,5 +155,29 @@ export async function testSubjects(t: Test, store: Store): Promise<void> {
     const subject = createToken()
     await Promise.all(Array.from({ length: 50 }, () => activate({ subject }, 5)))
     t.equal((await store.listGrants(subject)).length, 5)
+    const told = superseded.splice(0).map(({ id }) => id)
+    t.equal(told.length, 45, 'and each of the others is told of')
+    t.equal(new Set(told).size, 45, '… once')
+  })
+
+  await t.test('every grant that is not revoked is come upon, redeemed or not', async (t) => {
+    const subject = createToken()
+    const [revoked, asking, active] = [
+      await activate({ subject }),
+      await activate({ subject }),
+      await activate({ subject }),
+    ]
+    const unredeemed = Array.from({ length: 450 }, () => makeGrant({ subject }))
+    await Promise.all(unredeemed.map((grant) => store.createGrant(grant, MINUTE)))
+    await store.revokeGrant(revoked, 'user_request')
+    await store.requireSignIn(asking, 0)
+    const found = new Set<string>()
+    let cursor: string | undefined
+    do {
+      const { grants, next } = await store.scanGrants(cursor)
+      for (const grant of grants) if (grant.subject === subject) found.add(grant.id)
+      cursor = next
+    } while (cursor !== undefined)
+    t.same(found, new Set([asking, active, ...unredeemed.map(({ id }) => id)]))
   })
 }

@@ -109,6 +109,19 @@ test('deployments under different public URLs do not meet', async (t) => {
   t.equal(await other?.readGrant(grant.id), undefined)
 })
 
+test('the grants of a deployment are found by its own address only, brackets and all (IPv6)', async (t) => {
+  const redis = new Redis((await startRedis(t)).url)
+  t.teardown(() => redis.disconnect())
+  const [one, other] = ['http://[::1]:3000', 'http://[::2]:3000'].map((url) =>
+    createRedisStore(redis, { prefix: createKeyPrefix(url) }),
+  )
+  const grant = makeGrant()
+  await one?.createGrant(grant, MINUTE)
+  await redis.set('of somebody else', 'x')
+  t.match(await one?.scanGrants(), { grants: [{ id: grant.id }], next: undefined })
+  t.match(await other?.scanGrants(), { grants: [], next: undefined })
+})
+
 async function openStore(t: Test) {
   const redis = new Redis(await findRedis(t))
   t.teardown(() => redis.disconnect())

@@ -163,6 +163,22 @@ export async function testUpstream(t: Test, store: Store): Promise<void> {
     t.match(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'rotated' })
   })
 
+  await t.test('tokens are sealed anew only if they are still those that were read', async (t) => {
+    const { grant } = await makeActiveGrant(store)
+    const { sealed, ...rest } = grant.upstream
+    t.equal(await store.resealUpstream(grant.id, 'others', 'new'), false)
+    t.equal(await store.resealUpstream(grant.id, sealed, 'new'), true)
+    t.same(plain((await store.readGrant(grant.id))?.upstream), plain({ ...rest, sealed: 'new' }))
+    t.equal(await store.resealUpstream(grant.id, sealed, 'late'), false)
+    t.equal(await store.commitUpstream(grant.id, 0, renewed), 'committed', 'a renewal is not disturbed')
+    t.equal(await store.resealUpstream(grant.id, 'new', 'late'), false)
+    t.match((await store.readGrant(grant.id))?.upstream, { sealed: renewed.sealed, generation: 1 })
+    await store.revokeGrant(grant.id, 'user_request')
+    t.equal(await store.resealUpstream(grant.id, renewed.sealed, 'late'), false)
+    t.equal(await store.resealUpstream('unknown', sealed, 'new'), false)
+    t.equal(await store.readGrant('unknown'), undefined)
+  })
+
   await t.test(
     'the right to renew has one owner, ends by time, and only its owner gives it back',
     async (t) => {

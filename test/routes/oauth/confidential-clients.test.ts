@@ -1,0 +1,179 @@
+import { Redis } from 'ioredis'
+import { type Test, test } from 'tap'
+import { hashToken } from '../../../lib/crypto/hash.ts'
+import { createTestClient, registerClient, type Tokens } from '../../client.ts'
+import { postMcp } from '../../mcp.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../../service.ts'
+
+const REDIRECT_URI = 'http://127.0.0.1:41998/callback'
+
+interface Registered {
+  client_id: string
+  client_secret: string
+  [member: string]: unknown
+}
+
+async function register(url: string, metadata: object): Promise<{ status: number; answer: Registered }> {
+  const response = await fetch(`${url}/oauth/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ client_name: 'Gateway', redirect_uris: [REDIRECT_URI], ...metadata }),
+  })
+  return { status: response.status, answer: (await response.json()) as Registered }
+}
+
+const encode = (id: string, secret: string) =>
+  `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString('base64')}`
+
+function post(url: string, form: Record<string, string>, authorization?: string): Promise<Response> {
+  return fetch(url, {
+    method: 'POST',
+    headers: authorization === undefined ? {} : { authorization },
+    body: new URLSearchParams(form),
+  })
+}
+
+/** A confidential client that has signed in, and a code of it for each call. */
+async function startWithClient(t: Test, method: string, settings?: Record<string, string>) {
+  const service = await startService(t, { settings })
+  const { answer } = await register(service.url, { token_endpoint_auth_method: method })
+  const client = createTestClient(service.url, answer.client_id, REDIRECT_URI)
+  const createForm = async () => ({
+    grant_type: 'authorization_code',
+    code: (await client.authorize()).searchParams.get('code') ?? '',
+    redirect_uri: REDIRECT_URI,
+    code_verifier: client.verifier,
+  })
+  return { service, client, id: answer.client_id, secret: answer.client_secret, answer, createForm }
+}
+
+for (const method of ['client_secret_basic', 'client_secret_post']) {
+  test(`a client that asks for ${method} gets a secret that does not end (RFC 7591 §3.2.1)`, async (t) => {
+    const { url } = await startService(t)
+    const { status, answer } = await register(url, { token_endpoint_auth_method: method })
+    t.equal(status, 201)
+    t.match(answer, {
+      client_id: /^c2\.[\w-]{43}$/,
+      client_secret: /^[\w-]{43}$/,
+      client_secret_expires_at: 0,
+      client_name: 'Gateway',
+      redirect_uris: [REDIRECT_URI],
+      token_endpoint_auth_method: method,
+    })
+    const again = await register(url, { token_endpoint_auth_method: method })
+    t.not(again.answer.client_id, answer.client_id)
+  })
+
+  test(`its secret counts in the header and in the form, whichever was registered (${method}, RFC 6749 §2.3.1)`, async (t) => {
+    const { service, id, secret, createForm } = await startWithClient(t, method)
+    const { url } = service
+    const inHeader = await post(`${url}/oauth/token`, await createForm(), encode(id, secret))
+    t.equal(inHeader.status, 200)
+    const form = { ...(await createForm()), client_id: id, client_secret: secret }
+    const inForm = await post(`${url}/oauth/token`, form)
+    t.equal(inForm.status, 200)
+
+    const { access_token, refresh_token } = (await inForm.json()) as Tokens
+    const refreshed = await post(
+      `${url}/oauth/token`,
+      { grant_type: 'refresh_token', refresh_token },
+      encode(id, secret).replace('Basic', 'bAsIC'),
+    )
+    t.equal(refreshed.status, 200, 'the scheme is of any case (RFC 7235 §2.1)')
+    t.equal((await postMcp(`${url}/mcp`, access_token, 'tools/list')).status, 200)
+    t.equal((await post(`${url}/oauth/revoke`, { token: access_token }, encode(id, secret))).status, 200)
+    t.equal((await postMcp(`${url}/mcp`, access_token, 'tools/list')).status, 401, 'and so it can revoke')
+  })
+}
+
+test('without its secret a confidential client gets nothing, and spends nothing (RFC 6749 §5.2)', async (t) => {
+  const { service, id, secret, createForm } = await startWithClient(t, 'client_secret_basic')
+  const { url } = service
+  const form = await createForm()
+  const inForm = { ...form, client_id: id }
+  const wrong: [string, Record<string, string>, string | undefined, boolean][] = [
+    ['no secret', inForm, undefined, false],
+    ['an empty one', { ...inForm, client_secret: '' }, undefined, false],
+    ['a wrong one', { ...inForm, client_secret: `${secret}x` }, undefined, false],
+    ['the hash of it', { ...inForm, client_secret: 'x'.repeat(43) }, undefined, false],
+    ['a wrong one in the header', form, encode(id, 'wrong'), true],
+    ['an empty one in the header', form, encode(id, ''), true],
+    ['an unknown client', form, encode(`c2.${'x'.repeat(43)}`, secret), true],
+    ['no such id', form, encode('nobody', secret), true],
+  ]
+  for (const [what, fields, authorization, isBasic] of wrong) {
+    for (const endpoint of ['token', 'revoke']) {
+      const response = await post(`${url}/oauth/${endpoint}`, { ...fields, token: 'x' }, authorization)
+      t.equal(response.status, 401, `${what} at ${endpoint}`)
+      t.match(await response.json(), { error: 'invalid_client' }, what)
+      const challenge = response.headers.get('www-authenticate')
+      t.equal(challenge, isBasic ? 'Basic realm="oauth"' : null, `${what}: a challenge of the scheme tried`)
+    }
+  }
+  const both = await post(`${url}/oauth/token`, { ...inForm, client_secret: secret }, encode(id, secret))
+  t.equal(both.status, 400, 'two methods (§2.3)')
+  t.match(await both.json(), { error: 'invalid_request' })
+  const other = await registerClient(url)
+  const mixed = await post(`${url}/oauth/token`, { ...form, client_id: other.id }, encode(id, secret))
+  t.match(await mixed.json(), { error: 'invalid_request' }, 'two clients')
+  t.equal((await post(`${url}/oauth/token`, form, encode(id, secret))).status, 200, 'the code was not spent')
+})
+
+test("a confidential client's secret opens nothing of another client", async (t) => {
+  const { service, createForm } = await startWithClient(t, 'client_secret_basic')
+  const { answer: other } = await register(service.url, { token_endpoint_auth_method: 'client_secret_basic' })
+  const form = await createForm()
+  const response = await post(
+    `${service.url}/oauth/token`,
+    form,
+    encode(other.client_id, other.client_secret),
+  )
+  t.match(await response.json(), { error: 'invalid_grant' })
+})
+
+test('without a wish a client is public, and the answer says so (RFC 7591 §3.2.1)', async (t) => {
+  const { url } = await startService(t)
+  for (const metadata of [{}, { token_endpoint_auth_method: 'none' }]) {
+    const { answer } = await register(url, metadata)
+    t.match(answer.client_id, /^c1\./)
+    t.equal(answer.token_endpoint_auth_method, 'none')
+    t.notOk('client_secret' in answer || 'client_secret_expires_at' in answer)
+  }
+})
+
+for (const useStore of [useEmbeddedStore, useRedisStore]) {
+  test(`what does not fit into an id is stored (${useStore.name})`, async (t) => {
+    const { url } = await startService(t, { settings: await useStore(t) })
+    const uris = Array.from({ length: 10 }, (_, number) => `https://app.example/${'x'.repeat(500)}/${number}`)
+    const { status, answer } = await register(url, { redirect_uris: [...uris, REDIRECT_URI].slice(1) })
+    t.equal(status, 201)
+    t.match(answer.client_id, /^c2\./)
+    t.equal(answer.token_endpoint_auth_method, 'none')
+    t.notOk('client_secret' in answer)
+    const client = createTestClient(url, answer.client_id, REDIRECT_URI)
+    t.match(await client.signIn(), { token_type: 'Bearer' })
+  })
+}
+
+test('a confidential client is known to every instance, and its secret to none', async (t) => {
+  const settings: Record<string, string> = {
+    ...(await useRedisStore(t)),
+    ENCRYPTION_KEY: 'e'.repeat(32),
+    JWT_SIGNING_KEY: 'j'.repeat(32),
+  }
+  const { service, id, secret, createForm } = await startWithClient(t, 'client_secret_basic', settings)
+  const other = await startService(t, {
+    settings: { ...settings, BASE_URL: service.url },
+    sharedSentry: service.sentry,
+  })
+  const answer = await post(`${other.url}/oauth/token`, await createForm(), encode(id, secret))
+  t.equal(answer.status, 200)
+
+  const redis = new Redis(settings.REDIS_URL ?? '')
+  t.teardown(() => redis.disconnect())
+  const [key = ''] = await redis.keys(`*:client:{${id}}`)
+  const record = await redis.get(key)
+  t.match(record, hashToken(secret))
+  t.notMatch(record, secret)
+  t.notMatch([...service.log, ...other.log].join(''), secret)
+})

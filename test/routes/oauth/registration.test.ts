@@ -1,0 +1,132 @@
+import { test } from 'tap'
+import { createTestClient, registerClient } from '../../client.ts'
+import { startService, useEmbeddedStore } from '../../service.ts'
+
+const REDIRECT_URI = 'http://127.0.0.1:41998/callback'
+const DCR_TOKEN = 'initial-access-token-of-32-characters='
+const SECRET = 'secret of the gateway, 32 characters'.replaceAll(' ', '+')
+const STATIC_CLIENTS = JSON.stringify([
+  { client_id: 'gateway', client_name: 'Gateway', client_secret: SECRET, redirect_uris: [REDIRECT_URI] },
+  { client_id: 'the public one', redirect_uris: [REDIRECT_URI] },
+])
+
+function register(url: string, metadata: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch(`${url}/oauth/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof metadata === 'string' ? metadata : JSON.stringify(metadata),
+  })
+}
+
+async function readMetadata(url: string): Promise<Record<string, unknown>> {
+  const response = await fetch(`${url}/.well-known/oauth-authorization-server`)
+  return (await response.json()) as Record<string, unknown>
+}
+
+test('with DCR=token only who has the token registers (RFC 7591 §3, RFC 6750 §3)', async (t) => {
+  const { url, log } = await startService(t, {
+    settings: { ...useEmbeddedStore(t), DCR: 'token', DCR_TOKEN },
+  })
+  const metadata = { redirect_uris: [REDIRECT_URI] }
+  const attempts: [string, Record<string, string>, RegExp][] = [
+    ['no token', {}, /^Bearer(?!.*error)/],
+    ['a wrong one', { authorization: `Bearer x${DCR_TOKEN}` }, /^Bearer error="invalid_token"/],
+    ['another scheme', { authorization: `Basic ${DCR_TOKEN}` }, /^Bearer error="invalid_token"/],
+    ['an empty one', { authorization: 'Bearer ' }, /^Bearer error="invalid_token"/],
+  ]
+  for (const [what, headers, challenge] of attempts) {
+    const refused = await register(url, metadata, headers)
+    t.equal(refused.status, 401, what)
+    t.match(refused.headers.get('www-authenticate'), challenge, what)
+    t.match(await refused.json(), { error: 'invalid_token', error_description: String }, what)
+  }
+  const nonsense = await register(url, '[1', { authorization: 'Bearer wrong' })
+  t.ok(nonsense.status === 400 || nonsense.status === 401)
+
+  const accepted = await register(url, metadata, { authorization: `bearer ${DCR_TOKEN}` })
+  t.equal(accepted.status, 201)
+  t.ok((await readMetadata(url)).registration_endpoint)
+  t.notMatch(log.join(''), DCR_TOKEN)
+})
+
+test('with DCR=off nobody registers, and nobody is told where (RFC 8414 §2)', async (t) => {
+  const open = await startService(t)
+  t.equal((await readMetadata(open.url)).registration_endpoint, `${open.url}/oauth/register`)
+  const { url } = await startService(t, {
+    settings: { ...useEmbeddedStore(t), DCR: 'off', DCR_TOKEN, STATIC_CLIENTS },
+  })
+  t.notOk('registration_endpoint' in (await readMetadata(url)))
+  const attempts: Record<string, string>[] = [{}, { authorization: `Bearer ${DCR_TOKEN}` }]
+  for (const headers of attempts) {
+    const refused = await register(url, { redirect_uris: [REDIRECT_URI] }, headers)
+    t.equal(refused.status, 403)
+    t.match(await refused.json(), { error: 'access_denied', error_description: /operator/ })
+  }
+})
+
+test('a static client signs in without registering', async (t) => {
+  const { url } = await startService(t, {
+    settings: { ...useEmbeddedStore(t), DCR: 'off', STATIC_CLIENTS },
+  })
+  const open = createTestClient(url, 'the public one', REDIRECT_URI)
+  t.match(await open.signIn(), { token_type: 'Bearer' })
+
+  const gateway = createTestClient(url, 'gateway', REDIRECT_URI)
+  const arrival = await gateway.open()
+  t.match(arrival, { kind: 'page', page: { html: /Gateway/ } })
+  const getCode = async () => (await gateway.authorize()).searchParams.get('code') ?? ''
+  t.equal((await gateway.redeem(await getCode())).status, 401, 'its id alone is nothing')
+  t.equal((await gateway.redeem(await getCode(), { client_secret: `${SECRET}x` })).status, 401)
+  t.equal((await gateway.redeem(await getCode(), { client_secret: SECRET })).status, 200)
+  const credentials = Buffer.from(`gateway:${encodeURIComponent(SECRET)}`).toString('base64')
+  const inHeader = await fetch(`${url}/oauth/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${credentials}` },
+    body: new URLSearchParams({
+      grant_type: 'authorization_code',
+      code: await getCode(),
+      code_verifier: gateway.verifier,
+    }),
+  })
+  t.equal(inHeader.status, 200, 'form-urlencoded, for it has a + (RFC 6749 §2.3.1)')
+
+  for (const redirect_uri of ['http://127.0.0.1:41998/other', 'https://evil.example/callback']) {
+    t.match(await gateway.open({ redirect_uri }), { kind: 'page', page: { status: 400 } }, redirect_uri)
+  }
+})
+
+test('metadata that is refused has the codes of RFC 7591 §3.2.2', async (t) => {
+  const { url } = await startService(t)
+  const cases: [unknown, string][] = [
+    [{ redirect_uris: ['javascript:alert(1)'] }, 'invalid_redirect_uri'],
+    [{ redirect_uris: [] }, 'invalid_redirect_uri'],
+    [{ redirect_uris: [REDIRECT_URI], application_type: 'web' }, 'invalid_redirect_uri'],
+    [{ redirect_uris: Array.from({ length: 11 }, () => REDIRECT_URI) }, 'invalid_client_metadata'],
+    [{ redirect_uris: REDIRECT_URI }, 'invalid_client_metadata'],
+    [{ redirect_uris: [REDIRECT_URI], grant_types: ['client_credentials'] }, 'invalid_client_metadata'],
+  ]
+  for (const [metadata, error] of cases) {
+    const response = await register(url, metadata)
+    t.equal(response.status, 400)
+    t.match(await response.json(), { error })
+  }
+})
+
+test('what is advertised is what is enforced (RFC 8414 §2)', async (t) => {
+  const { url } = await startService(t)
+  const metadata = await readMetadata(url)
+  t.equal(metadata.client_id_metadata_document_supported, false)
+  const { id } = await registerClient(url)
+  const known = metadata.token_endpoint_auth_methods_supported
+  t.same(known, ['none', 'client_secret_basic', 'client_secret_post'])
+  t.same(metadata.revocation_endpoint_auth_methods_supported, known)
+  t.notOk('token_endpoint_auth_signing_alg_values_supported' in metadata)
+  const assertion = { client_assertion: 'a.b.c', client_assertion_type: 'other' }
+  const response = await fetch(`${url}/oauth/token`, {
+    method: 'POST',
+    body: new URLSearchParams({ client_id: id, grant_type: 'refresh_token', ...assertion }),
+  })
+  t.match(await response.json(), { error: 'invalid_request' })
+  const byUrl = createTestClient(url, 'https://client.example/client.json', REDIRECT_URI)
+  t.match(await byUrl.open(), { kind: 'page', page: { status: 400 } }, 'documents are off')
+})

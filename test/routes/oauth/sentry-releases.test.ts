@@ -1,0 +1,66 @@
+import { test } from 'tap'
+import { registerClient, type Tokens } from '../../client.ts'
+import { postMcp } from '../../mcp.ts'
+import { type ServiceOptions, startService } from '../../service.ts'
+import { startServiceWithStore } from '../../shared-store.ts'
+
+const releases: [string, ServiceOptions['sentry']][] = [
+  ['a current one', {}],
+  ['one without PKCE', { supportsPkce: false }],
+  ['one that reads credentials from the body alone', { acceptsBasicCredentials: false }],
+  ['one that says bearer in lower case', { tokenType: 'bearer' }],
+  ['one whose tokens never end', { accessTokenTtl: null }],
+  ['one without revocation', { revokeEndpoint: false }],
+  [
+    'one that is old in every way',
+    {
+      supportsPkce: false,
+      acceptsBasicCredentials: false,
+      tokenType: 'bearer',
+      accessTokenTtl: null,
+      revokeEndpoint: false,
+    },
+  ],
+  ['an application that is limited to one organization', { organizationId: '41001' }],
+  ['one with access tokens that are about to end', { accessTokenTtl: 60 }],
+]
+
+for (const [what, sentry] of releases) {
+  test(`a user signs in, calls, refreshes and signs out at every release of Sentry: ${what}`, async (t) => {
+    const { url } = await startService(t, { sentry })
+    const client = await registerClient(url)
+    const tokens = await client.signIn()
+    t.match(await callTool(`${url}/mcp`, tokens.access_token, 'whoami'), /mara@tidewater\.example/)
+    const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens
+    t.match(await callTool(`${url}/mcp`, next.access_token, 'find_organizations'), /tidewater/)
+    const body = new URLSearchParams({ client_id: client.id, token: next.refresh_token })
+    t.equal((await fetch(`${url}/oauth/revoke`, { method: 'POST', body })).status, 200)
+    t.equal((await postMcp(`${url}/mcp`, next.access_token, 'ping')).status, 401)
+  })
+}
+
+test('an application limited to one organization: tools see that one, and the grant says which', async (t) => {
+  const { url, store } = await startServiceWithStore(t, { sentry: { organizationId: '41001' } })
+  const client = await registerClient(url)
+  const tokens = await client.signIn()
+  const [grant] = await store.listGrants('1001')
+  t.equal(grant?.organizationId, '41001')
+  const organizations = await callTool(`${url}/mcp`, tokens.access_token, 'find_organizations')
+  t.match(organizations, /tidewater/)
+  t.notMatch(organizations, /lantern/, 'and no other')
+
+  const inside = await client.signIn({ resource: `${url}/mcp/tidewater` })
+  t.match(
+    await callTool(`${url}/mcp/tidewater`, inside.access_token, 'find_projects'),
+    /storefront/,
+    'a resource within it works',
+  )
+  const outside = await client.signIn({ resource: `${url}/mcp/lantern` })
+  const answer = await postMcp(`${url}/mcp/lantern`, outside.access_token, 'tools/list')
+  t.equal(answer.status, 403, 'one outside does not')
+  t.match(await answer.text(), /you cannot see it/)
+})
+
+async function callTool(url: string, token: string, name: string): Promise<string> {
+  return (await postMcp(url, token, 'tools/call', { name, arguments: {} })).text()
+}
