@@ -1,10 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './lib/config.ts'
 import { createServerOptions, serverOptions } from './lib/server-options.ts'
+import audit from './plugins/audit.ts'
+import clientDocuments, { type ClientDocumentsPluginOptions } from './plugins/client-documents.ts'
 import config, { type ConfigOptions } from './plugins/config.ts'
 import crypto from './plugins/crypto.ts'
 import health from './plugins/health.ts'
-import mcpTransport from './plugins/mcp-transport.ts'
+import home from './plugins/home.ts'
+import mcpTransport, { type McpTransportOptions } from './plugins/mcp-transport.ts'
 import oauthDiscovery from './plugins/oauth-discovery.ts'
 import oauthProxy from './plugins/oauth-proxy.ts'
 import redis from './plugins/redis.ts'
@@ -12,18 +15,23 @@ import requestLog, { RequestLog } from './plugins/request-log.ts'
 import security from './plugins/security.ts'
 import sentry from './plugins/sentry.ts'
 
+export type AppOptions = ConfigOptions & McpTransportOptions & ClientDocumentsPluginOptions
+
 /** The whole service as one plugin: what is shared first, then the endpoints, each in a scope of its own. */
-export default async function app(fastify: FastifyInstance, options: ConfigOptions) {
+export default async function app(fastify: FastifyInstance, options: AppOptions) {
   await fastify.register(config, options)
   await fastify.register(requestLog)
   await fastify.register(redis)
   await fastify.register(crypto)
+  await fastify.register(audit)
   await fastify.register(sentry)
+  await fastify.register(clientDocuments, { network: options.network })
   await fastify.register(security)
   await fastify.register(oauthDiscovery)
   await fastify.register(oauthProxy)
-  await fastify.register(mcpTransport)
+  await fastify.register(mcpTransport, { tools: options.tools })
   await fastify.register(health)
+  await fastify.register(home)
 }
 
 /** The server's options as far as no setting decides them, for `fastify start -o`. */

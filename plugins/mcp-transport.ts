@@ -8,6 +8,7 @@ import {
   createConstraintCheck,
 } from '../lib/mcp/constraint-check.ts'
 import { createErrorAnswer, SERVER_ERROR } from '../lib/mcp/json-rpc.ts'
+import type { ToolRegistry } from '../lib/mcp/mcp-core-types.ts'
 import { openMcp } from '../lib/mcp/open-mcp.ts'
 import { InvalidTokenError } from '../lib/oauth/access-token.ts'
 import {
@@ -18,6 +19,7 @@ import {
 } from '../lib/oauth/bearer-authentication.ts'
 import { createChallenge } from '../lib/oauth/challenge.ts'
 import { createResource, type Resource } from '../lib/oauth/resource.ts'
+import { createTokenPassthrough, readSentryToken, UnknownSkillError } from '../lib/oauth/token-passthrough.ts'
 import { isAllowedOrigin } from '../lib/origin.ts'
 import { StoreUnavailableError } from '../lib/store/store.ts'
 import { createSentryDirectory, isCloudHost } from '../lib/upstream/sentry-directory.ts'
@@ -28,41 +30,71 @@ import mcpRoute from '../routes/mcp.ts'
 /** Seconds after which a client may try again while the store or Sentry is away. */
 const RETRY_AFTER = 2
 
+export interface McpTransportOptions {
+  /** Other tools than Sentry's. */
+  tools?: ToolRegistry
+}
+
 /**
  * The protected resources: who calls is settled before anything else of a request is looked at, so that clients
  * which probe with any method or revision learn where to sign in.
  */
-async function mcpTransportPlugin(fastify: FastifyInstance) {
-  const { config, store, signer, upstream } = fastify
+async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransportOptions) {
+  const { config, store, signer, upstream, audit } = fastify
   const scope = config.SENTRY_SCOPES
-  const endpoint = await openMcp({ settings: config, version: VERSION, log: fastify.log, challengeScope })
+  const endpoint = await openMcp({
+    settings: config,
+    version: VERSION,
+    log: fastify.log,
+    challengeScope,
+    tools,
+  })
   const sentryOrigin = `${config.SENTRY_PROTOCOL}://${config.SENTRY_HOST}`
   const constraints = createConstraintCheck(
     createSentryDirectory(sentryOrigin),
     isCloudHost(config.SENTRY_HOST),
   )
 
+  const passthrough = config.SENTRY_TOKEN_PASSTHROUGH ? createTokenPassthrough({ config, audit }) : undefined
+
   fastify.decorateRequest('caller')
-  fastify.addHook<{ Params: ResourcePath }>('onRequest', async (request, reply) => {
-    const resource = createResource(config.BASE_URL, request.params.organization, request.params.project)
-    if (resource === undefined) {
-      return reply.code(404).send(createErrorAnswer(SERVER_ERROR, 'There is no such resource.'))
-    }
-    try {
-      const token = readBearerToken(request.headers.authorization)
-      const caller = await authenticateBearer(token, resource, { config, store, signer, upstream })
-      request.caller = { ...caller, constraints: await constraints.resolve(resource, caller) }
-    } catch (error) {
-      return refuse(error, resource, request, reply)
-    }
-    const { origin } = request.headers
-    if (origin !== undefined && !isAllowedOrigin(origin, config.BASE_URL)) {
-      return reply
-        .code(403)
-        .send(createErrorAnswer(SERVER_ERROR, 'Requests from this origin are not allowed.'))
-    }
-  })
+  fastify.addHook<{ Params: ResourcePath; Querystring: ResourceQuery }>(
+    'onRequest',
+    async (request, reply) => {
+      const resource = createResource(config.BASE_URL, request.params.organization, request.params.project)
+      if (resource === undefined) {
+        return reply.code(404).send(createErrorAnswer(SERVER_ERROR, 'There is no such resource.'))
+      }
+      try {
+        const caller = await authenticate(request, resource)
+        request.caller = { ...caller, constraints: await constraints.resolve(resource, caller) }
+      } catch (error) {
+        return refuse(error, resource, request, reply)
+      }
+      const { origin } = request.headers
+      if (origin !== undefined && !isAllowedOrigin(origin, config.BASE_URL)) {
+        return reply
+          .code(403)
+          .send(createErrorAnswer(SERVER_ERROR, 'Requests from this origin are not allowed.'))
+      }
+    },
+  )
   await fastify.register(mcpRoute, { endpoint })
+
+  /** By an access token of ours or, where the operator allows it, by one of Sentry's. */
+  function authenticate(
+    request: FastifyRequest<{ Querystring: ResourceQuery }>,
+    resource: Resource,
+  ): Promise<Caller> {
+    const { authorization } = request.headers
+    const sentryToken = readSentryToken(authorization)
+    if (passthrough !== undefined && sentryToken !== undefined) {
+      const { skills } = request.query
+      return passthrough.authenticate(sentryToken, { resource, skills, source: request })
+    }
+    const token = readBearerToken(authorization)
+    return authenticateBearer(token, resource, { config, store, signer, upstream })
+  }
 
   function refuse(
     error: unknown,
@@ -82,6 +114,9 @@ async function mcpTransportPlugin(fastify: FastifyInstance) {
       const { message: description } = error
       return challenge(reply, 403, description, { resource, scope, error: 'insufficient_scope', description })
     }
+    if (error instanceof UnknownSkillError) {
+      return reply.code(400).send(createErrorAnswer(SERVER_ERROR, error.message))
+    }
     if (error instanceof ConstraintNotFoundError) {
       return reply.code(403).send(createErrorAnswer(SERVER_ERROR, error.message))
     }
@@ -99,6 +134,10 @@ async function mcpTransportPlugin(fastify: FastifyInstance) {
 interface ResourcePath {
   organization?: string
   project?: string
+}
+
+interface ResourceQuery {
+  skills?: string | string[]
 }
 
 function challenge(
@@ -135,5 +174,5 @@ export default fp(mcpTransportPlugin, {
   name: 'mcp-transport',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: ['config', 'redis', 'crypto', 'sentry', 'security'],
+  dependencies: ['config', 'redis', 'crypto', 'audit', 'sentry', 'security'],
 })

@@ -4,13 +4,17 @@ import wellKnownRoutes from '../routes/well-known.ts'
 
 /** The well-known documents that tell clients where to sign in. */
 async function oauthDiscoveryPlugin(fastify: FastifyInstance) {
-  const { BASE_URL, SENTRY_SCOPES } = fastify.config
-  await fastify.register(wellKnownRoutes, { baseUrl: BASE_URL, scopes: SENTRY_SCOPES })
+  const { config, clientDocuments } = fastify
+  await fastify.register(wellKnownRoutes, {
+    baseUrl: config.BASE_URL,
+    scopes: config.SENTRY_SCOPES,
+    findEntrances: () => ({ registration: config.DCR !== 'off', documents: clientDocuments.isOffered() }),
+  })
 }
 
 export default fp(oauthDiscoveryPlugin, {
   name: 'oauth-discovery',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: ['config', 'security'],
+  dependencies: ['config', 'security', 'client-documents'],
 })

@@ -5,10 +5,14 @@ import fp from 'fastify-plugin'
 import { logOAuthError, toOAuthError } from '../lib/oauth/answer-error.ts'
 import { createErrorResponse } from '../lib/oauth/authorization-response.ts'
 import { createAuthorizationServer } from '../lib/oauth/authorization-server.ts'
-import { describeError } from '../lib/oauth/error-answer.ts'
+import { describeChallenge, describeError } from '../lib/oauth/error-answer.ts'
 import { AuthorizationError, TemporarilyUnavailableError } from '../lib/oauth/oauth-error.ts'
 import { PageError, START_AGAIN } from '../lib/oauth/page-error.ts'
 import { renderErrorPage } from '../lib/pages/error-page.ts'
+import accountRevokeRoute from '../routes/account/revoke.ts'
+import accountRoute from '../routes/account/show.ts'
+import accountSignInRoute from '../routes/account/sign-in.ts'
+import accountSignOutRoute from '../routes/account/sign-out.ts'
 import authorizeRoute from '../routes/oauth/authorize.ts'
 import callbackRoute from '../routes/oauth/callback.ts'
 import consentRoute from '../routes/oauth/consent.ts'
@@ -21,8 +25,18 @@ import tokenRoute from '../routes/oauth/token.ts'
  * each kind has its own way of saying what went wrong, and no answer of either is ever cached.
  */
 async function oauthProxyPlugin(fastify: FastifyInstance) {
-  const { config, store, sealer, signer, sentry, upstream } = fastify
-  const server = createAuthorizationServer({ config, store, sealer, signer, sentry, upstream })
+  const { config, store, sealer, signer, audit, sentry, upstream, revocation, clientDocuments } = fastify
+  const server = createAuthorizationServer({
+    config,
+    store,
+    sealer,
+    signer,
+    sentry,
+    upstream,
+    revocation,
+    audit,
+    clientDocuments,
+  })
 
   await fastify.register(cookie)
   fastify.addHook('onRequest', async (_request, reply) => {
@@ -47,12 +61,18 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
     await scope.register(authorizeRoute, { server })
     await scope.register(consentRoute, { server })
     await scope.register(callbackRoute, { server })
+    await scope.register(accountRoute, { server })
+    await scope.register(accountSignInRoute, { server })
+    await scope.register(accountRevokeRoute, { server })
+    await scope.register(accountSignOutRoute, { server })
   })
 
   function answerWithJson(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
     const error = toOAuthError(thrown)
     logOAuthError(error, request.log)
     if (error instanceof TemporarilyUnavailableError) reply.header('retry-after', error.retryAfter)
+    const challenge = describeChallenge(error, request.headers.authorization)
+    if (challenge !== undefined) reply.header('www-authenticate', challenge)
     return reply.code(error.status).send(describeError(error))
   }
 
@@ -87,5 +107,5 @@ export default fp(oauthProxyPlugin, {
   name: 'oauth-proxy',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: ['config', 'redis', 'crypto', 'sentry', 'security'],
+  dependencies: ['config', 'redis', 'crypto', 'audit', 'sentry', 'client-documents', 'security'],
 })

@@ -1,8 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
+import type { GrantRecord } from '../lib/store/store.ts'
 import { createSentryOAuth, type SentryOAuth } from '../lib/upstream/sentry-oauth.ts'
 import { createUpstreamAccess, type UpstreamAccess } from '../lib/upstream/upstream-access.ts'
+import { createUpstreamRevocation, type UpstreamRevocation } from '../lib/upstream/upstream-revocation.ts'
+
+/** How long the end of the process waits for revocations under way, in ms. */
+const REVOCATION_PATIENCE = 2_000
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -10,12 +15,14 @@ declare module 'fastify' {
     sentry: SentryOAuth
     /** Sentry's tokens of a grant, renewed when they have to be. */
     upstream: UpstreamAccess
+    /** Ends at Sentry what an ended grant held there. */
+    revocation: UpstreamRevocation
   }
 }
 
 /** Both sides of the service reach Sentry through this: sign-in gets tokens there, calls use and renew them. */
 async function sentryPlugin(fastify: FastifyInstance) {
-  const { config, store, sealer, log } = fastify
+  const { config, store, sealer, audit, log } = fastify
   const sentry = createSentryOAuth({
     protocol: config.SENTRY_PROTOCOL,
     host: config.SENTRY_HOST,
@@ -24,11 +31,15 @@ async function sentryPlugin(fastify: FastifyInstance) {
     redirectUri: createEndpoints(config.BASE_URL).callback,
   })
   fastify.decorate('sentry', sentry)
-  fastify.decorate('upstream', createUpstreamAccess({ store, sealer, sentry, log }))
+  const onSignInRequired = (grant: GrantRecord) => audit.write({ event: 'sign_in_required', about: grant })
+  fastify.decorate('upstream', createUpstreamAccess({ store, sealer, sentry, log, onSignInRequired }))
+  const revocation = createUpstreamRevocation({ sealer, sentry, log })
+  fastify.decorate('revocation', revocation)
+  fastify.addHook('onClose', () => revocation.settle(REVOCATION_PATIENCE))
 }
 
 export default fp(sentryPlugin, {
   name: 'sentry',
   fastify: '5.x',
-  dependencies: ['config', 'redis', 'crypto'],
+  dependencies: ['config', 'redis', 'crypto', 'audit'],
 })

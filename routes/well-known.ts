@@ -3,6 +3,7 @@ import Type from 'typebox'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
 import {
   AuthorizationServerMetadataSchema,
+  type ClientEntrances,
   createAuthorizationServerMetadata,
   createProtectedResourceMetadata,
   ProtectedResourceMetadataSchema,
@@ -12,6 +13,8 @@ import { createResource } from '../lib/oauth/resource.ts'
 export interface WellKnownOptions {
   baseUrl: string
   scopes: readonly string[]
+  /** How clients can come to be known now; what `auto` finds out may change. */
+  findEntrances(): ClientEntrances
 }
 
 const AuthorizationServerSchema = { response: { 200: AuthorizationServerMetadataSchema } }
@@ -23,9 +26,11 @@ const ProtectedResourceSchema = { response: { 200: ProtectedResourceMetadataSche
  * §3.1 at the root and with a path inserted, and the two OpenID Connect forms. The protected resource's is
  * answered for each path that a resource can have, its identifier exactly that URL (RFC 9728 §3.3).
  */
-const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (fastify, { baseUrl, scopes }) => {
+const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (
+  fastify,
+  { baseUrl, scopes, findEntrances },
+) => {
   const endpoints = createEndpoints(baseUrl)
-  const serverMetadata = createAuthorizationServerMetadata(endpoints, scopes)
 
   fastify.addHook('onSend', async (_request, reply) => {
     if (reply.statusCode === 200) reply.header('cache-control', 'public, max-age=300')
@@ -38,7 +43,9 @@ const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (fast
     '/.well-known/openid-configuration/*',
     '/mcp/.well-known/openid-configuration',
   ]) {
-    fastify.get(url, { schema: AuthorizationServerSchema }, async () => serverMetadata)
+    fastify.get(url, { schema: AuthorizationServerSchema }, async () =>
+      createAuthorizationServerMetadata(endpoints, scopes, findEntrances()),
+    )
   }
 
   for (const url of [

@@ -39,6 +39,11 @@ export async function registerClient(
     body: JSON.stringify({ client_name: 'Test client', redirect_uris: [redirectUri] }),
   })
   const { client_id: id } = (await registered.json()) as { client_id: string }
+  return createTestClient(url, id, redirectUri)
+}
+
+/** A client that the service knows already. */
+export function createTestClient(url: string, id: string, redirectUri: string): TestClient {
   const { verifier, challenge } = createPkce()
   const browser = createBrowser()
   browser.redirectUris.push(redirectUri)

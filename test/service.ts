@@ -8,6 +8,7 @@ import type { Test } from 'tap'
 import app, { createOptions } from '../app.ts'
 import { loadConfig } from '../lib/config.ts'
 import type { ToolRegistry } from '../lib/mcp/mcp-core-types.ts'
+import type { Network } from '../lib/net/network.ts'
 import { findFreePort } from './free-port.ts'
 import { findRedis } from './redis.ts'
 import { type SandboxOptions, type SentrySandbox, startSentry } from './sandbox/sentry.ts'
@@ -28,6 +29,8 @@ export interface ServiceOptions {
   basePath?: string
   /** Other tools than Sentry's. */
   tools?: ToolRegistry
+  /** Where documents of clients are fetched. Without one there are none. */
+  network?: Network
   /** A Sentry that several instances share. */
   sharedSentry?: SentrySandbox
 }
@@ -64,6 +67,7 @@ export async function startService(t: Lifetime, options: ServiceOptions = {}): P
     ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     JWT_SIGNING_KEY: randomBytes(32).toString('base64'),
     LOG_LEVEL: 'debug',
+    CLIENT_ID_METADATA_DOCUMENTS: String(options.network !== undefined),
     ...(options.settings ?? useEmbeddedStore(t)),
   })
   const log: string[] = []
@@ -73,7 +77,7 @@ export async function startService(t: Lifetime, options: ServiceOptions = {}): P
     forceCloseConnections: true,
     logger: { ...serverOptions.logger, stream: collectLines(log) },
   })
-  await fastify.register(app, { config, tools: options.tools })
+  await fastify.register(app, { config, tools: options.tools, network: options.network })
   await fastify.listen({ port, host: 'localhost' })
   t.teardown(() => fastify.close())
   return { url, sentry, app: fastify, log }

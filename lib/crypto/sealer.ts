@@ -9,6 +9,8 @@ export interface Sealer {
   seal(text: string, context: string): string
   /** Decrypts what `seal` made for the same context. Throws `UnsealError`. */
   open(sealed: string, context: string): string
+  /** Whether it was sealed under the first key. */
+  isCurrent(sealed: string): boolean
 }
 
 /**
@@ -56,5 +58,9 @@ export function createSealer(secrets: readonly string[]): Sealer {
     }
   }
 
-  return { seal, open }
+  function isCurrent(sealed: string): boolean {
+    return sealed.startsWith(`${VERSION}.${keys.current.id}.`)
+  }
+
+  return { seal, open, isCurrent }
 }

@@ -4,7 +4,7 @@ import { isEqual } from './hash.ts'
 import { deriveKeys, type KeyRing } from './key-ring.ts'
 
 /** What the service vouches for by itself. Each has a key of its own, so none can be passed off as another. */
-export type MacPurpose = 'client-id' | 'refresh-token' | 'csrf'
+export type MacPurpose = 'client-id' | 'refresh-token' | 'csrf' | 'audit'
 
 export interface Signer {
   /** A JWT with HS256 under the first key, its type in the header (RFC 9068 §2.1). */
@@ -29,6 +29,7 @@ export function createSigner(secrets: readonly string[]): Signer {
     'client-id': deriveKeys(secrets, 'client-id'),
     'refresh-token': deriveKeys(secrets, 'refresh-token'),
     csrf: deriveKeys(secrets, 'csrf'),
+    audit: deriveKeys(secrets, 'audit'),
   }
 
   function signJwt(claims: JWTPayload, type: string): Promise<string> {

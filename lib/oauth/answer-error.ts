@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyError } from 'fastify'
 import { UnsealError } from '../crypto/sealer.ts'
+import { DocumentUnavailableError } from '../net/fetch-document.ts'
 import { StoreUnavailableError } from '../store/store.ts'
 import { UpstreamUnavailableError } from '../upstream/sentry-oauth.ts'
 import { SignInRequiredError } from '../upstream/upstream-access.ts'
@@ -27,6 +28,12 @@ export function toOAuthError(error: unknown): OAuthError {
   }
   if (error instanceof UpstreamUnavailableError) {
     return new TemporarilyUnavailableError('Sentry is unavailable. Try again in a moment.', { cause: error })
+  }
+  if (error instanceof DocumentUnavailableError) {
+    return new TemporarilyUnavailableError(
+      'What the client publishes about itself cannot be fetched. Try again in a minute.',
+      { cause: error, retryAfter: 60 },
+    )
   }
   return isParserError(error)
     ? describeParserError(error)
@@ -58,6 +65,8 @@ export function logOAuthError(error: OAuthError, log: FastifyBaseLogger): void {
   const { code } = error
   if (error.cause instanceof UnsealError)
     log.error({ err: error.cause, code }, 'stored data cannot be opened: ENCRYPTION_KEY lacks a key')
+  else if (error.cause instanceof DocumentUnavailableError)
+    log.warn({ err: error.cause, code }, 'a document of a client cannot be fetched')
   else if (error.status >= 500) log.error({ err: error, code }, 'request failed')
   else log.debug({ code, description: error.message }, 'request refused')
 }

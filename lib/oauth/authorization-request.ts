@@ -70,9 +70,12 @@ export function proveRedirect(redirectUri: string, query: AuthorizationQuery): P
 }
 
 /** Runs checks whose errors the proven redirect URI is told. */
-export function reportTo<Result>(redirect: ProvenRedirect, check: () => Result): Result {
+export async function reportTo<Result>(
+  redirect: ProvenRedirect,
+  check: () => Result | Promise<Result>,
+): Promise<Result> {
   try {
-    return check()
+    return await check()
   } catch (error) {
     if (error instanceof OAuthError) throw new AuthorizationError(error, redirect)
     throw error

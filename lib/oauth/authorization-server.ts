@@ -1,3 +1,4 @@
+import type { Audit } from '../audit.ts'
 import type { Config } from '../config.ts'
 import type { Sealer } from '../crypto/sealer.ts'
 import type { Signer } from '../crypto/signer.ts'
@@ -5,10 +6,13 @@ import { ACTIVE_SKILLS, type Skill } from '../skills.ts'
 import type { Store } from '../store/store.ts'
 import type { SentryOAuth } from '../upstream/sentry-oauth.ts'
 import type { UpstreamAccess } from '../upstream/upstream-access.ts'
+import type { UpstreamRevocation } from '../upstream/upstream-revocation.ts'
+import { createAccountCookie } from './account-session.ts'
 import { createBrowserCookie } from './browser.ts'
 import type { Client } from './client.ts'
-import { readClientId } from './client-id.ts'
+import type { ClientDocuments } from './client-documents.ts'
 import { createEndpoints, type Endpoints } from './endpoints.ts'
+import { findClient } from './find-client.ts'
 import { createRedirectUriPolicy, type RedirectUriPolicy } from './redirect-uri-pattern.ts'
 
 /** What every endpoint of the authorization server works with. */
@@ -16,31 +20,47 @@ export interface AuthorizationServer {
   config: Config
   endpoints: Endpoints
   browserCookie: ReturnType<typeof createBrowserCookie>
+  accountCookie: ReturnType<typeof createAccountCookie>
   store: Store
   sealer: Sealer
   signer: Signer
   sentry: SentryOAuth
   upstream: UpstreamAccess
+  revocation: UpstreamRevocation
+  audit: Audit
+  clientDocuments: ClientDocuments
   /** The scopes that can be asked for; the names are Sentry's. */
   scopes: readonly string[]
   /** The skills that can be granted, and whether each is preselected. */
   offeredSkills: ReadonlyMap<Skill, boolean>
   isAllowedRedirectUri: RedirectUriPolicy
-  /** The client with this id; undefined when there is none. Throws `StoreUnavailableError`. */
+  /**
+   * The client with this id; undefined when there is none. Throws `StoreUnavailableError`, and where the id is the
+   * URL of a document `DocumentUnavailableError` or `InvalidClientError`.
+   */
   findClient(id: string): Promise<Client | undefined>
 }
 
 type Collaborators = Pick<
   AuthorizationServer,
-  'config' | 'store' | 'sealer' | 'signer' | 'sentry' | 'upstream'
+  | 'config'
+  | 'store'
+  | 'sealer'
+  | 'signer'
+  | 'sentry'
+  | 'upstream'
+  | 'revocation'
+  | 'audit'
+  | 'clientDocuments'
 >
 
 export function createAuthorizationServer(collaborators: Collaborators): AuthorizationServer {
-  const { config, signer } = collaborators
-  return {
+  const { config } = collaborators
+  const server = {
     ...collaborators,
     endpoints: createEndpoints(config.BASE_URL),
     browserCookie: createBrowserCookie(config.BASE_URL),
+    accountCookie: createAccountCookie(config.BASE_URL),
     scopes: config.SENTRY_SCOPES,
     offeredSkills: new Map(
       ACTIVE_SKILLS.filter((skill) => !config.DISABLED_SKILLS.includes(skill)).map((skill) => [
@@ -49,6 +69,6 @@ export function createAuthorizationServer(collaborators: Collaborators): Authori
       ]),
     ),
     isAllowedRedirectUri: createRedirectUriPolicy(config.ALLOWED_REDIRECT_URI_PATTERNS),
-    findClient: async (id) => readClientId(id, signer),
   }
+  return { ...server, findClient: (id) => findClient(id, server) }
 }

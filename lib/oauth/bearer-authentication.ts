@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import type { Signer } from '../crypto/signer.ts'
 import type { Caller } from '../mcp/caller.ts'
-import type { GrantRecord, Store } from '../store/store.ts'
+import { type GrantRecord, type Store, TOUCH_INTERVAL } from '../store/store.ts'
 import { SignInRequiredError, type UpstreamAccess } from '../upstream/upstream-access.ts'
 import { type AccessTokenClaims, InvalidTokenError, verifyAccessToken } from './access-token.ts'
 import type { Resource } from './resource.ts'
@@ -47,6 +47,7 @@ export async function authenticateBearer(
   const grant = checkGrant(await store.readGrant(claims.gid), claims)
   checkAudience(claims, resource)
   const accessToken = await openUpstreamToken(grant, upstream)
+  noteUse(grant, store)
   return {
     clientId: grant.clientId,
     clientName: grant.clientName,
@@ -72,6 +73,11 @@ function checkGrant(grant: GrantRecord | undefined, claims: AccessTokenClaims): 
 function checkAudience(claims: AccessTokenClaims, resource: Resource): void {
   if (claims.aud !== resource.url)
     throw new InsufficientGrantError('The sign-in does not cover this resource')
+}
+
+/** Behind the answer, and seldom: what a user reads as "last used" is no reason to delay or fail a call. */
+function noteUse(grant: GrantRecord, store: Store): void {
+  if (Date.now() - grant.lastUsedAt >= TOUCH_INTERVAL) store.touchGrant(grant.id).catch(() => undefined)
 }
 
 async function openUpstreamToken(grant: GrantRecord, upstream: UpstreamAccess): Promise<string> {

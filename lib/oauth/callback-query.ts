@@ -6,9 +6,7 @@ import {
 } from '../upstream/sentry-oauth.ts'
 import {
   AccessDeniedError,
-  AuthorizationError,
   type OAuthError,
-  type ProvenRedirect,
   ServerError,
   TemporarilyUnavailableError,
 } from './oauth-error.ts'
@@ -38,9 +36,9 @@ export function checkBrowserSecret(browserSecret: string | undefined): string {
 }
 
 /** Sentry's code, or its error in words of ours: Sentry's own are not passed on (RFC 9700 §4.2). */
-export function checkCode(query: CallbackQuery, redirect: ProvenRedirect): string {
+export function checkCode(query: CallbackQuery): string {
   if (typeof query.code === 'string' && query.code !== '' && query.error === undefined) return query.code
-  throw new AuthorizationError(readUpstreamError(query), redirect)
+  throw readUpstreamError(query)
 }
 
 function readUpstreamError({ error }: CallbackQuery): OAuthError {
@@ -52,23 +50,19 @@ function readUpstreamError({ error }: CallbackQuery): OAuthError {
   return new ServerError('Sentry did not accept the sign-in request of this server.', { cause })
 }
 
-/** Tells the client of a trade of codes that failed. */
-export function reportExchangeFailure(error: unknown, redirect: ProvenRedirect): never {
+/** Says in words of ours why codes could not be traded. */
+export function reportExchangeFailure(error: unknown): never {
   if (error instanceof UpstreamUnavailableError) {
-    const failure = new TemporarilyUnavailableError('Sentry is unavailable. Try again in a moment.', {
-      cause: error,
-    })
-    throw new AuthorizationError(failure, redirect)
+    throw new TemporarilyUnavailableError('Sentry is unavailable. Try again in a moment.', { cause: error })
   }
   if (error instanceof UpstreamRefusedError) {
-    const failure = new ServerError('Sentry did not accept the sign-in of this server.', { cause: error })
-    throw new AuthorizationError(failure, redirect)
+    throw new ServerError('Sentry did not accept the sign-in of this server.', { cause: error })
   }
   throw error
 }
 
 /** Who signed in. Sentry names the user with every code. */
-export function checkUser(tokens: UpstreamTokens, redirect: ProvenRedirect): string {
+export function checkUser(tokens: UpstreamTokens): string {
   if (tokens.userId !== undefined) return tokens.userId
-  throw new AuthorizationError(new ServerError('Sentry did not say who signed in.'), redirect)
+  throw new ServerError('Sentry did not say who signed in.')
 }

@@ -26,7 +26,7 @@ export function checkSameOrigin(
     headers.origin === undefined
       ? headers['sec-fetch-site'] === 'same-origin'
       : headers.origin === server.endpoints.origin
-  if (!isOwn) throw new PageError(403, 'The consent did not come from the consent page.', START_AGAIN)
+  if (!isOwn) throw new PageError(403, 'The form did not come from a page of this server.', START_AGAIN)
 }
 
 /** The form was made for this browser and this transaction. Returns the browser's secret. */

@@ -10,7 +10,9 @@ export interface Endpoints {
   token: string
   registration: string
   revocation: string
-  /** The origin that browsers name when they post the consent form. */
+  /** The page on which users see their connected clients; what its forms are posted to is below it. */
+  account: string
+  /** The origin that browsers name when they post a form of ours. */
   origin: string
 }
 
@@ -23,6 +25,7 @@ export function createEndpoints(baseUrl: string): Endpoints {
     token: `${baseUrl}/oauth/token`,
     registration: `${baseUrl}/oauth/register`,
     revocation: `${baseUrl}/oauth/revoke`,
+    account: `${baseUrl}/account`,
     origin: new URL(baseUrl).origin,
   }
 }

@@ -3,7 +3,7 @@ import type { GrantRecord } from '../store/store.ts'
 import type { UpstreamTokens } from '../upstream/sentry-oauth.ts'
 import { sealUpstream } from '../upstream/upstream-tokens.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
-import type { Transaction } from './transaction.ts'
+import type { Authorization } from './transaction.ts'
 
 /** How long an authorization code holds, in ms (RFC 6749 §4.1.2 recommends ten minutes at the most). */
 export const CODE_TTL = 60_000
@@ -22,14 +22,14 @@ export const GRANTS_PER_CLIENT = 20
 
 /** The grant that a user's consent and Sentry's answer make together. */
 export function createGrantRecord(
-  transaction: Transaction,
+  transaction: Authorization,
   tokens: UpstreamTokens,
   userId: string,
   { sealer }: Pick<AuthorizationServer, 'sealer'>,
 ): GrantRecord {
   const id = createToken()
   const now = Date.now()
-  const { scope: upstreamScope } = tokens
+  const { scope: upstreamScope, organizationId } = tokens
   return {
     id,
     status: 'active',
@@ -37,6 +37,7 @@ export function createGrantRecord(
     clientName: transaction.clientName,
     subject: userId,
     resource: transaction.resource,
+    ...(organizationId !== undefined && { organizationId }),
     // Sentry may grant less than was asked for, where its application is limited.
     scope: transaction.scope.filter((scope) => upstreamScope === undefined || upstreamScope.includes(scope)),
     skills: transaction.skills,

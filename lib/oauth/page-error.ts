@@ -14,7 +14,8 @@ export class PageError extends Error {
   }
 }
 
-export const START_AGAIN = 'Go back to your MCP client and connect again.'
+export const START_AGAIN =
+  'Go back to where you began, your MCP client or the account page of this server, and start again.'
 
 /** The transaction has ended by time, by use, or never was: a page kept too long, or a link opened twice. */
 export function createExpiredError(): PageError {

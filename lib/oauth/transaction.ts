@@ -6,7 +6,8 @@ import type { ProvenRedirect } from './oauth-error.ts'
 /** How long a user has from the authorization request to Sentry's answer, in ms. */
 export const TRANSACTION_TTL = 10 * 60_000
 
-const TransactionSchema = Type.Object({
+const AuthorizationSchema = Type.Object({
+  kind: Type.Literal('authorization'),
   clientId: Type.String(),
   clientName: Type.String(),
   redirectUri: Type.String(),
@@ -19,8 +20,16 @@ const TransactionSchema = Type.Object({
   upstreamVerifier: Type.String(),
 })
 
-/** One sign-in under way: what the client asked for, proven, and what the user has consented to so far. */
-export type Transaction = Static<typeof TransactionSchema>
+const AccountSchema = Type.Object({
+  kind: Type.Literal('account'),
+  upstreamVerifier: Type.String(),
+})
+
+/** A client's sign-in under way: what it asked for, proven, and what the user has consented to so far. */
+export type Authorization = Static<typeof AuthorizationSchema>
+
+/** What is under way at Sentry: a client's sign-in, or a user's own to the account page. */
+export type Transaction = Authorization | Static<typeof AccountSchema>
 
 export function sealTransaction(transaction: Transaction, idHash: string, sealer: Sealer): string {
   return sealer.seal(JSON.stringify(transaction), `transaction ${idHash}`)
@@ -28,10 +37,16 @@ export function sealTransaction(transaction: Transaction, idHash: string, sealer
 
 /** Throws `UnsealError` when the content was sealed with another key. */
 export function openTransaction(sealed: string, idHash: string, sealer: Sealer): Transaction {
-  return Value.Parse(TransactionSchema, JSON.parse(sealer.open(sealed, `transaction ${idHash}`)))
+  const schema = Type.Union([AuthorizationSchema, AccountSchema])
+  return Value.Parse(schema, JSON.parse(sealer.open(sealed, `transaction ${idHash}`)))
 }
 
-/** Where the answer to this transaction's authorization request goes. */
-export function getProvenRedirect(transaction: Transaction): ProvenRedirect {
-  return { redirectUri: transaction.redirectUri, state: transaction.state }
+/** The same where only a client's sign-in can be meant. */
+export function openAuthorization(sealed: string, idHash: string, sealer: Sealer): Authorization {
+  return Value.Parse(AuthorizationSchema, openTransaction(sealed, idHash, sealer))
+}
+
+/** Where the answer to an authorization request goes. */
+export function getProvenRedirect({ redirectUri, state }: Authorization): ProvenRedirect {
+  return { redirectUri, state }
 }

@@ -1,3 +1,4 @@
+import { isLoopbackHost } from '../loopback.ts'
 import { describeRedirectTarget } from '../oauth/redirect-uri.ts'
 import { SKILLS, type Skill } from '../skills.ts'
 import { type Html, html } from './html.ts'
@@ -9,6 +10,8 @@ export interface Consent {
   transactionId: string
   csrfToken: string
   clientName: string
+  /** The host that publishes the client's name; undefined where the name is only what the client says. */
+  verifiedHost: string | undefined
   redirectUri: string
   sentryHost: string
   /** What the resource is limited to, if it is. */
@@ -23,7 +26,7 @@ export function renderConsentPage(consent: Consent): string {
   return renderPage(
     `Allow ${consent.clientName} to use Sentry?`,
     html`<h1>Allow “${consent.clientName}” to use Sentry as you?</h1>
-<p class="soft">The name is what the client calls itself; nobody has verified it. If you did not just connect a client, deny.</p>
+<p class="soft">${describeName(consent)} If you did not just connect a client, deny.</p>
 <dl>
 <div><dt>Sends you to</dt><dd><strong>${describeRedirectTarget(consent.redirectUri)}</strong></dd></div>
 <div><dt>Signs you in at</dt><dd><strong>${consent.sentryHost}</strong></dd></div>
@@ -51,7 +54,19 @@ function renderSkill(skill: Skill, isTicked: boolean): Html {
 `
 }
 
-function describeLimit({ organization, project }: Consent): Html {
+/** A host vouches for a name, but any program on a user's machine may use it (MCP authorization, CIMD). */
+function describeName({ verifiedHost, redirectUri }: Consent): Html {
+  if (verifiedHost === undefined) {
+    return html`Not verified: the name is what the client calls itself, and nobody has checked it.`
+  }
+  const caution = isLoopbackHost(new URL(redirectUri).hostname)
+    ? ' It runs on your computer, where other programs could use the same name.'
+    : ''
+  return html`Verified: the name is published by <strong>${verifiedHost}</strong>.${caution}`
+}
+
+/** What a resource is limited to, in words. */
+export function describeLimit({ organization, project }: Pick<Consent, 'organization' | 'project'>): Html {
   if (organization === undefined) return html`everything you can see at Sentry`
   if (project === undefined) return html`organization <strong>${organization}</strong>`
   return html`project <strong>${project}</strong> of organization <strong>${organization}</strong>`

@@ -24,11 +24,22 @@ label small { display: block; color: var(--soft); font-size: .9rem; }
 .warn { padding: .6rem .8rem; border-left: 3px solid #d9822b; background: color-mix(in srgb, #d9822b 12%, transparent); }
 .actions { display: flex; gap: .75rem; margin-top: 1.5rem; }
 button { flex: 1; padding: .7rem 1rem; border: 1px solid var(--line); border-radius: 8px; background: transparent; color: inherit; font: inherit; font-weight: 600; cursor: pointer; }
-button.primary { border-color: var(--act); background: var(--act); color: #fff; }
-@media (prefers-color-scheme: dark) { button.primary { color: #16111f; } }
-button:focus-visible, input:focus-visible { outline: 3px solid var(--act); outline-offset: 2px; }
-code, pre { font-family: ui-monospace, monospace; font-size: .9rem; }
-pre { margin: .5rem 0; padding: .7rem .9rem; overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; background: var(--back); }
+button.primary, a.button { border-color: var(--act); background: var(--act); color: #fff; }
+@media (prefers-color-scheme: dark) { button.primary, a.button { color: #16111f; } }
+a { color: var(--act); }
+a.button { display: inline-block; padding: .5rem .9rem; border: 1px solid; border-radius: 8px; font-weight: 600; text-decoration: none; }
+button.link { flex: none; padding: 0; border: 0; color: var(--act); font-weight: inherit; text-decoration: underline; }
+details { border-bottom: 1px solid var(--line); }
+summary { padding: .6rem 0; font-weight: 600; cursor: pointer; }
+details[open] { padding-bottom: .6rem; }
+section { margin: 1.25rem 0; padding: 1rem 1.25rem 1.25rem; border: 1px solid var(--line); border-radius: 8px; }
+section h2 { margin: 0; overflow-wrap: anywhere; }
+section dl { margin: .75rem 0; }
+section button { width: 100%; }
+.foot { display: flex; flex-wrap: wrap; gap: .25rem 1rem; justify-content: space-between; margin-top: 1.5rem; }
+:is(a, button, input, summary):focus-visible { outline: 3px solid var(--act); outline-offset: 2px; }
+code, pre { font-family: ui-monospace, monospace; font-size: .9rem; overflow-wrap: anywhere; }
+pre { margin: .5rem 0; padding: .7rem .9rem; white-space: pre-wrap; border: 1px solid var(--line); border-radius: 8px; background: var(--back); }
 `
 
 /** The source expression that lets a content security policy allow the one style sheet of our pages. */

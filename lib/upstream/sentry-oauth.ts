@@ -15,7 +15,13 @@ const TokenAnswerSchema = Type.Object({
   refresh_token: Type.Optional(Type.Union([Type.String({ minLength: 1 }), Type.Null()])),
   expires_in: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
   scope: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  user: Type.Optional(Type.Object({ id: Type.Union([Type.String(), Type.Number()]) })),
+  user: Type.Optional(
+    Type.Object({
+      id: Type.Union([Type.String(), Type.Number()]),
+      name: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    }),
+  ),
+  organization_id: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Null()])),
 })
 
 /** What Sentry handed out. */
@@ -29,6 +35,10 @@ export interface UpstreamTokens {
   scope: string[] | undefined
   /** The id of the user who signed in; Sentry names it with a code and may leave it out on a renewal. */
   userId: string | undefined
+  /** What that user is called. */
+  userName?: string
+  /** The one organization that Sentry limits our application to, where it does. */
+  organizationId?: string
 }
 
 /** Sentry said no for good: the code or refresh token is dead, or our application is not accepted. */
@@ -64,6 +74,11 @@ export interface SentryOAuth {
   refresh(refreshToken: string): Promise<UpstreamTokens>
   /** Whether Sentry still accepts an access token. Throws `UpstreamUnavailableError`. */
   probe(accessToken: string): Promise<boolean>
+  /**
+   * Ends a token and its counterpart (RFC 7009). `unsupported` is the answer of releases without that endpoint.
+   * Throws `UpstreamUnavailableError`.
+   */
+  revoke(token: string): Promise<'revoked' | 'unsupported'>
 }
 
 export interface SentryOAuthOptions {
@@ -142,6 +157,18 @@ export function createSentryOAuth(options: SentryOAuthOptions): SentryOAuth {
     throw new UpstreamUnavailableError(new Error(`The API of Sentry answered ${status} to a probe.`))
   }
 
+  async function revoke(token: string): Promise<'revoked' | 'unsupported'> {
+    const body = new URLSearchParams({
+      token,
+      client_id: options.clientId,
+      client_secret: options.clientSecret,
+    })
+    const { status } = await send('/oauth/revoke/', { method: 'POST', body })
+    if (status === 200) return 'revoked'
+    if (status === 404 || status === 405) return 'unsupported'
+    throw new UpstreamUnavailableError(new Error(`Sentry answered ${status} to a revocation.`))
+  }
+
   async function send(path: string, init: RequestInit): Promise<{ status: number; text: string }> {
     try {
       const response = await fetch(new URL(path, origin), {
@@ -156,7 +183,7 @@ export function createSentryOAuth(options: SentryOAuthOptions): SentryOAuth {
     }
   }
 
-  return { createAuthorizationUrl, exchangeCode, refresh, probe }
+  return { createAuthorizationUrl, exchangeCode, refresh, probe, revoke }
 }
 
 async function readText(response: Response): Promise<string> {
@@ -194,5 +221,7 @@ function readTokens(answer: Static<typeof TokenAnswerSchema>): UpstreamTokens {
     expiresAt: answer.expires_in ? Date.now() + answer.expires_in * 1000 : undefined,
     scope: answer.scope ? parseScope(answer.scope) : undefined,
     userId: answer.user === undefined ? undefined : String(answer.user.id),
+    ...(answer.user?.name && { userName: answer.user.name }),
+    ...(answer.organization_id != null && { organizationId: String(answer.organization_id) }),
   }
 }

@@ -40,6 +40,8 @@ export interface UpstreamAccessOptions {
   sealer: Sealer
   sentry: SentryOAuth
   log: FastifyBaseLogger
+  /** Is told of each grant whose user has to sign in again, once. */
+  onSignInRequired?: (grant: GrantRecord) => void
 }
 
 /**
@@ -47,7 +49,13 @@ export interface UpstreamAccessOptions {
  * so over all instances exactly one renews at a time, what it got is committed before anybody uses it, and an
  * unknown outcome is probed before anything is ended.
  */
-export function createUpstreamAccess({ store, sealer, sentry, log }: UpstreamAccessOptions): UpstreamAccess {
+export function createUpstreamAccess({
+  store,
+  sealer,
+  sentry,
+  log,
+  onSignInRequired,
+}: UpstreamAccessOptions): UpstreamAccess {
   /** Renewals under way in this process, so that parallel requests of one grant share one. */
   const renewals = new Map<string, Promise<string>>()
   /** Tokens that Sentry handed out and the store could not take: the only valid ones, kept for the next try. */
@@ -159,6 +167,7 @@ export function createUpstreamAccess({ store, sealer, sentry, log }: UpstreamAcc
     const { accessToken } = openUpstream(grant.upstream.sealed, grant.id, sealer)
     if (await sentry.probe(accessToken)) return accessToken
     if (await store.requireSignIn(grant.id, grant.upstream.generation)) {
+      onSignInRequired?.(grant)
       throw new SignInRequiredError('Sentry no longer accepts the tokens of this grant.')
     }
     // Somebody who lost the right to renew while Sentry was slow has renewed after all: theirs are the living ones.

@@ -15,12 +15,23 @@ export type SealedTokens = Static<typeof SealedTokensSchema>
 export function sealUpstream(tokens: UpstreamTokens, grantId: string, sealer: Sealer): NewUpstream {
   const { accessToken, refreshToken, expiresAt } = tokens
   return {
-    sealed: sealer.seal(JSON.stringify({ accessToken, refreshToken }), `upstream ${grantId}`),
+    sealed: sealer.seal(JSON.stringify({ accessToken, refreshToken }), formatContext(grantId)),
     expiresAt,
   }
 }
 
 /** Throws `UnsealError` when the tokens were sealed with another key. */
 export function openUpstream(sealed: string, grantId: string, sealer: Sealer): SealedTokens {
-  return Value.Parse(SealedTokensSchema, JSON.parse(sealer.open(sealed, `upstream ${grantId}`)))
+  return Value.Parse(SealedTokensSchema, JSON.parse(sealer.open(sealed, formatContext(grantId))))
+}
+
+/** The same tokens sealed under the first key; undefined where they are so already. Throws `UnsealError`. */
+export function resealUpstream(sealed: string, grantId: string, sealer: Sealer): string | undefined {
+  if (sealer.isCurrent(sealed)) return undefined
+  const context = formatContext(grantId)
+  return sealer.seal(sealer.open(sealed, context), context)
+}
+
+function formatContext(grantId: string): string {
+  return `upstream ${grantId}`
 }

@@ -14,7 +14,7 @@ import {
 } from '../../lib/oauth/authorization-request.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
 import { createCsrfToken, readBrowserSecret } from '../../lib/oauth/browser.ts'
-import { sealTransaction, TRANSACTION_TTL } from '../../lib/oauth/transaction.ts'
+import { type Authorization, sealTransaction, TRANSACTION_TTL } from '../../lib/oauth/transaction.ts'
 import { renderConsentPage } from '../../lib/pages/consent-page.ts'
 
 const schema = { querystring: AuthorizationQuerySchema }
@@ -34,7 +34,7 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
     const { query } = request
     const client = await checkClient(query, server)
     const redirect = proveRedirect(checkRedirectUri(query, client, server), query)
-    const { codeChallenge, resource, scope } = reportTo(redirect, () => {
+    const { codeChallenge, resource, scope } = await reportTo(redirect, () => {
       checkState(query)
       checkResponseType(query)
       return {
@@ -47,7 +47,8 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
     const browserSecret = readBrowserSecret(request.cookies[cookie.name])
     const transactionId = createToken()
     const idHash = hashToken(transactionId)
-    const transaction = {
+    const transaction: Authorization = {
+      kind: 'authorization',
       clientId: client.id,
       clientName: client.name,
       ...redirect,
@@ -71,6 +72,7 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
         transactionId,
         csrfToken: createCsrfToken(browserSecret, transactionId, server.signer),
         clientName: client.name,
+        verifiedHost: client.verifiedHost,
         redirectUri: redirect.redirectUri,
         sentryHost: server.config.SENTRY_HOST,
         organization: resource.organization,

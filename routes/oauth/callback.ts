@@ -1,8 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { AuditSource } from '../../lib/audit.ts'
 import { createToken, hashToken } from '../../lib/crypto/hash.ts'
+import { sealSession } from '../../lib/oauth/account-session.ts'
+import { reportTo } from '../../lib/oauth/authorization-request.ts'
 import { createCodeResponse } from '../../lib/oauth/authorization-response.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
 import {
+  type CallbackQuery,
   CallbackQuerySchema,
   checkBrowserSecret,
   checkCode,
@@ -12,46 +16,82 @@ import {
 } from '../../lib/oauth/callback-query.ts'
 import { expectTransaction } from '../../lib/oauth/consent-form.ts'
 import { CODE_TTL, createGrantRecord, UNREDEEMED_GRANT_TTL } from '../../lib/oauth/grant.ts'
-import { getProvenRedirect, openTransaction } from '../../lib/oauth/transaction.ts'
+import {
+  type Authorization,
+  getProvenRedirect,
+  openTransaction,
+  type Transaction,
+} from '../../lib/oauth/transaction.ts'
 
 const schema = { querystring: CallbackQuerySchema }
 
-/** Where Sentry sends the user back to: its code becomes a grant, and the client gets a code of ours for it. */
+/** Where Sentry sends a user back to, from a client's sign-in or from their own to the account page. */
 const callbackRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = async (
   fastify,
   { server },
 ) => {
-  const { store, sealer, sentry, endpoints } = server
+  const { store, sealer, sentry, endpoints, audit, revocation, browserCookie, accountCookie } = server
 
   fastify.get('/oauth/callback', { schema, exposeHeadRoute: false }, async (request, reply) => {
     const transactionId = checkState(request.query)
-    const browserSecret = checkBrowserSecret(request.cookies[server.browserCookie.name])
+    const browserSecret = checkBrowserSecret(request.cookies[browserCookie.name])
     const idHash = hashToken(transactionId)
     const sealed = expectTransaction(await store.takeTransaction(idHash, hashToken(browserSecret)))
     const transaction = openTransaction(sealed, idHash, sealer)
-    const redirect = getProvenRedirect(transaction)
 
-    const upstreamCode = checkCode(request.query, redirect)
-    const tokens = await sentry
-      .exchangeCode(upstreamCode, transaction.upstreamVerifier)
-      .catch((error: unknown) => reportExchangeFailure(error, redirect))
-    const userId = checkUser(tokens, redirect)
+    if (transaction.kind === 'account') {
+      const session = await openAccount(transaction, request.query, browserSecret, request)
+      reply.setCookie(accountCookie.name, session, accountCookie.options)
+      return reply.redirect(endpoints.account, 302)
+    }
+    return reply.redirect(await authorizeClient(transaction, request.query, request), 302)
+  })
 
-    const grant = createGrantRecord(transaction, tokens, userId, server)
+  /** Sentry's code becomes a grant, and the client gets a code of ours for it. Returns where the client is. */
+  async function authorizeClient(
+    authorization: Authorization,
+    query: CallbackQuery,
+    source: AuditSource,
+  ): Promise<string> {
+    const redirect = getProvenRedirect(authorization)
+    if (query.error === 'access_denied')
+      audit.write({ event: 'consent_denied', about: authorization, reason: 'user_at_sentry' }, source)
+    const { tokens, userId } = await reportTo(redirect, () => tradeCode(authorization, query))
+
+    const grant = createGrantRecord(authorization, tokens, userId, server)
     const code = createToken()
     await store.createGrant(grant, UNREDEEMED_GRANT_TTL)
     await store.saveCode(
       hashToken(code),
       {
-        clientId: transaction.clientId,
-        redirectUriHash: hashToken(transaction.redirectUri),
-        codeChallenge: transaction.codeChallenge,
+        clientId: authorization.clientId,
+        redirectUriHash: hashToken(authorization.redirectUri),
+        codeChallenge: authorization.codeChallenge,
         grantId: grant.id,
       },
       CODE_TTL,
     )
-    return reply.redirect(createCodeResponse(redirect, endpoints.issuer, code), 302)
-  })
+    audit.write({ event: 'grant_created', about: grant }, source)
+    return createCodeResponse(redirect, endpoints.issuer, code)
+  }
+
+  /** Sentry's tokens have said who it is, which is all they were for. Returns the session. */
+  async function openAccount(
+    transaction: Transaction,
+    query: CallbackQuery,
+    browserSecret: string,
+    source: AuditSource,
+  ): Promise<string> {
+    const { tokens, userId } = await tradeCode(transaction, query)
+    revocation.revokeTokens(tokens)
+    audit.write({ event: 'account_opened', about: { subject: userId } }, source)
+    return sealSession(userId, tokens, browserSecret, sealer)
+  }
+
+  async function tradeCode({ upstreamVerifier }: Transaction, query: CallbackQuery) {
+    const tokens = await sentry.exchangeCode(checkCode(query), upstreamVerifier).catch(reportExchangeFailure)
+    return { tokens, userId: checkUser(tokens) }
+  }
 }
 
 export default callbackRoute

@@ -10,7 +10,7 @@ import {
   readSkills,
 } from '../../lib/oauth/consent-form.ts'
 import { AccessDeniedError } from '../../lib/oauth/oauth-error.ts'
-import { getProvenRedirect, openTransaction, sealTransaction } from '../../lib/oauth/transaction.ts'
+import { getProvenRedirect, openAuthorization, sealTransaction } from '../../lib/oauth/transaction.ts'
 
 const schema = { body: ConsentFormSchema }
 
@@ -30,16 +30,19 @@ const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> =
 
     if (form.decision === 'deny') {
       const sealed = expectTransaction(await store.denyTransaction(idHash, browserHash))
-      const redirect = getProvenRedirect(openTransaction(sealed, idHash, sealer))
+      const transaction = openAuthorization(sealed, idHash, sealer)
+      server.audit.write({ event: 'consent_denied', about: transaction, reason: 'user' }, request)
+      const redirect = getProvenRedirect(transaction)
       const denial = new AccessDeniedError('The user did not allow access.')
       return reply.redirect(createErrorResponse(redirect, endpoints.issuer, denial), 303)
     }
 
     const skills = readSkills(form, server)
     const sealed = expectTransaction(await store.readTransaction(idHash, browserHash))
-    const transaction = { ...openTransaction(sealed, idHash, sealer), skills }
+    const transaction = { ...openAuthorization(sealed, idHash, sealer), skills }
     const approved = sealTransaction(transaction, idHash, sealer)
     expectTransaction(await store.approveTransaction(idHash, browserHash, approved))
+    server.audit.write({ event: 'consent_given', about: transaction }, request)
     const url = server.sentry.createAuthorizationUrl({
       state: form.transaction,
       verifier: transaction.upstreamVerifier,

@@ -2,15 +2,16 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { InvalidTokenError, verifyAccessToken } from '../../lib/oauth/access-token.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
+import { authenticateClient } from '../../lib/oauth/client-authentication.ts'
+import { CREDENTIAL_PARAMETERS } from '../../lib/oauth/client-credentials.ts'
+import { endGrant } from '../../lib/oauth/end-grant.ts'
 import { ErrorAnswerSchemas } from '../../lib/oauth/error-answer.ts'
 import { ParameterSchema, requireParameter } from '../../lib/oauth/parameters.ts'
 import { readRefreshToken } from '../../lib/oauth/refresh-token.ts'
-import { authenticateClient, checkPublic } from '../../lib/oauth/token-request.ts'
 
 const schema = {
   body: Type.Object({
-    client_id: ParameterSchema,
-    client_secret: ParameterSchema,
+    ...CREDENTIAL_PARAMETERS,
     token: ParameterSchema,
     token_type_hint: ParameterSchema,
   }),
@@ -29,12 +30,11 @@ const revokeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = 
 
   fastify.post('/oauth/revoke', { schema, bodyLimit: 16 * 1024 }, async (request) => {
     const form = request.body
-    checkPublic(form, request.headers.authorization)
-    const client = await authenticateClient(form, server)
+    const client = await authenticateClient(form, request.headers.authorization, server)
     const grantId = await findGrantId(requireParameter('token', form.token))
     const grant = grantId === undefined ? undefined : await store.readGrant(grantId)
     if (grant !== undefined && grant.clientId === client.id)
-      await store.revokeGrant(grant.id, 'client_request')
+      await endGrant(grant.id, 'client_request', server, request)
     return {}
   })
 

@@ -1,9 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from 'typebox'
+import type { AuditSource } from '../../lib/audit.ts'
 import { hashToken } from '../../lib/crypto/hash.ts'
 import { issueAccessToken } from '../../lib/oauth/access-token.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
 import type { Client } from '../../lib/oauth/client.ts'
+import { authenticateClient } from '../../lib/oauth/client-authentication.ts'
+import { endGrant, followEnd } from '../../lib/oauth/end-grant.ts'
 import { ErrorAnswerSchemas } from '../../lib/oauth/error-answer.ts'
 import { CODE_TOMBSTONE_TTL, GRANTS_PER_CLIENT } from '../../lib/oauth/grant.ts'
 import { InvalidGrantError, UnsupportedGrantTypeError } from '../../lib/oauth/oauth-error.ts'
@@ -16,11 +19,9 @@ import {
 } from '../../lib/oauth/refresh-token.ts'
 import { formatScope } from '../../lib/oauth/scope.ts'
 import {
-  authenticateClient,
   checkGrant,
   checkGrantedResource,
   checkGrantedScope,
-  checkPublic,
   checkResourceForm,
   checkRotation,
   checkVerifier,
@@ -30,7 +31,7 @@ import {
   type TokenForm,
   TokenFormSchema,
 } from '../../lib/oauth/token-request.ts'
-import type { GrantRecord } from '../../lib/store/store.ts'
+import type { GrantRecord, RotationOutcome } from '../../lib/store/store.ts'
 
 const schema = { body: TokenFormSchema, response: { 200: TokenAnswerSchema, ...ErrorAnswerSchemas } }
 
@@ -41,21 +42,20 @@ const tokenRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = a
   fastify,
   { server },
 ) => {
-  const { store, signer, config, endpoints } = server
+  const { store, signer, config, endpoints, audit } = server
   const refreshTtl = config.REFRESH_TOKEN_TTL * 1000
 
   fastify.post('/oauth/token', { schema, bodyLimit: 16 * 1024 }, async (request) => {
     const form = request.body
-    checkPublic(form, request.headers.authorization)
-    const client = await authenticateClient(form, server)
+    const client = await authenticateClient(form, request.headers.authorization, server)
     const grantType = requireParameter('grant_type', form.grant_type)
-    if (grantType === 'authorization_code') return redeemCode(form, client)
-    if (grantType === 'refresh_token') return refresh(form, client)
+    if (grantType === 'authorization_code') return redeemCode(form, client, request)
+    if (grantType === 'refresh_token') return refresh(form, client, request)
     throw new UnsupportedGrantTypeError('grant_type must be authorization_code or refresh_token.')
   })
 
   /** RFC 6749 §4.1.3. Everything that can be judged without the code is judged before the code is spent. */
-  async function redeemCode(form: TokenForm, client: Client): Promise<TokenAnswer> {
+  async function redeemCode(form: TokenForm, client: Client, source: AuditSource): Promise<TokenAnswer> {
     const code = requireParameter('code', form.code)
     const codeChallenge = checkVerifier(form)
     const redirectUri = readParameter('redirect_uri', form.redirect_uri)
@@ -66,19 +66,25 @@ const tokenRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = a
       codeChallenge,
     }
     const outcome = await store.redeemCode(hashToken(code), proof, CODE_TOMBSTONE_TTL)
-    if (outcome.outcome === 'replayed') await store.revokeGrant(outcome.grantId, 'code_replayed')
+    if (outcome.outcome === 'replayed') await endReplayed(outcome.grantId, source)
     const grant = checkGrant(await store.readGrant(expectRedeemed(outcome)), client)
     checkGrantedResource(resource, grant)
 
     const refreshToken = issueRefreshToken(grant.id, signer)
-    if (!(await store.activateGrant(grant.id, hashToken(refreshToken), refreshTtl, GRANTS_PER_CLIENT))) {
-      throw new InvalidGrantError('The sign-in has ended.')
-    }
+    const activation = await store.activateGrant(
+      grant.id,
+      hashToken(refreshToken),
+      refreshTtl,
+      GRANTS_PER_CLIENT,
+    )
+    if (activation.outcome === 'refused') throw new InvalidGrantError('The sign-in has ended.')
+    audit.write({ event: 'grant_activated', about: grant }, source)
+    for (const surplus of activation.superseded) followEnd(surplus, 'superseded', server, source)
     return createAnswer(grant, grant.scope, refreshToken)
   }
 
   /** RFC 6749 §6, RFC 9700 §4.14.2. Sentry is asked before anything is rotated, so that an outage costs nothing. */
-  async function refresh(form: TokenForm, client: Client): Promise<TokenAnswer> {
+  async function refresh(form: TokenForm, client: Client, source: AuditSource): Promise<TokenAnswer> {
     const presented = requireParameter('refresh_token', form.refresh_token)
     const named = readRefreshToken(presented, signer)
     if (named === undefined) throw createDeadRefreshTokenError()
@@ -96,9 +102,23 @@ const tokenRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = a
       grace: config.REFRESH_GRACE * 1000,
       ttl: refreshTtl,
     })
+    reportRotation(outcome, grant, source)
     checkRotation(outcome)
     const current = outcome.outcome === 'repeated' ? openSuccessor(outcome.capsule, presented) : next
     return createAnswer(grant, scope, current)
+  }
+
+  /** RFC 6749 §4.1.2: whoever has a code a second time may have the tokens of the first. */
+  async function endReplayed(grantId: string, source: AuditSource): Promise<void> {
+    const grant = await store.readGrant(grantId)
+    if (grant !== undefined) audit.write({ event: 'code_replayed', about: grant }, source)
+    await endGrant(grantId, 'code_replayed', server, source)
+  }
+
+  function reportRotation({ outcome }: RotationOutcome, grant: GrantRecord, source: AuditSource): void {
+    if (outcome !== 'rotated' && outcome !== 'repeated' && outcome !== 'reused') return
+    audit.write({ event: `refresh_${outcome}`, about: grant }, source)
+    if (outcome === 'reused') followEnd(grant, 'refresh_token_reused', server, source)
   }
 
   async function createAnswer(

@@ -116,6 +116,7 @@ function createEnvironment(
     DIRECT_SEARCH: 'true',
     MCP_URL: options.docsUrl,
     LOG_LEVEL: options.logLevel,
+    CLIENT_ID_METADATA_DOCUMENTS: 'false',
   }
 }
 

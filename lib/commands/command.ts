@@ -1,0 +1,103 @@
+import { type Audit, createAudit } from '../audit.ts'
+import { openFileSink } from '../audit-sink.ts'
+import { type Config, loadConfig } from '../config.ts'
+import { createSealer, type Sealer } from '../crypto/sealer.ts'
+import { createSigner } from '../crypto/signer.ts'
+import { createEndpoints } from '../oauth/endpoints.ts'
+import { StartUpError } from '../start-up-error.ts'
+import { connectRedis, disconnectRedis } from '../store/connect-redis.ts'
+import { EmbeddedStoreError } from '../store/embedded-database.ts'
+import { createEmbeddedStore } from '../store/embedded-store.ts'
+import { createKeyPrefix } from '../store/keys.ts'
+import { createRedisStore } from '../store/redis-store.ts'
+import { type Store, StoreUnavailableError } from '../store/store.ts'
+import { createSentryOAuth } from '../upstream/sentry-oauth.ts'
+import { createUpstreamRevocation, type UpstreamRevocation } from '../upstream/upstream-revocation.ts'
+
+/** What a command works with: the same parts as the service's, on the same store. */
+export interface CommandParts {
+  store: Store
+  sealer: Sealer
+  audit: Audit
+  revocation: UpstreamRevocation
+}
+
+/** The arguments make no sense. The message says how the command is used. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/**
+ * Runs a command of an operator with the settings of the service, and sets the exit code: 0 when it did what it
+ * was asked to, 1 when it could not, 2 when it was asked wrongly. What it has to say goes to stdout, what is wrong
+ * to stderr.
+ */
+export async function runCommand<Arguments>(
+  readArguments: () => Arguments,
+  work: (parts: CommandParts, args: Arguments) => Promise<void>,
+): Promise<void> {
+  try {
+    const args = readArguments()
+    const config = loadConfig(process.env)
+    const store = await openStore(config)
+    try {
+      await work(createParts(config, store), args)
+    } finally {
+      await store.close()
+    }
+  } catch (error) {
+    process.exitCode = error instanceof UsageError ? 2 : 1
+    process.stderr.write(`${describe(error)}\n`)
+  }
+}
+
+/** Writes a line of a command's answer. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+function createParts(config: Config, store: Store): CommandParts {
+  const sealer = createSealer(config.ENCRYPTION_KEY)
+  const sentry = createSentryOAuth({
+    protocol: config.SENTRY_PROTOCOL,
+    host: config.SENTRY_HOST,
+    clientId: config.SENTRY_CLIENT_ID,
+    clientSecret: config.SENTRY_CLIENT_SECRET,
+    redirectUri: createEndpoints(config.BASE_URL).callback,
+  })
+  const sink = config.AUDIT_FILE === undefined ? STDERR_SINK : openFileSink(config.AUDIT_FILE, LOG)
+  return {
+    store,
+    sealer,
+    audit: createAudit({ sink, signer: createSigner(config.JWT_SIGNING_KEY) }),
+    revocation: createUpstreamRevocation({ sealer, sentry, log: LOG }),
+  }
+}
+
+async function openStore(config: Config): Promise<Store> {
+  if (config.STORE === 'embedded') return createEmbeddedStore({ directory: config.DATA_DIR })
+  const redis = await connectRedis(config, LOG)
+  const store = createRedisStore(redis, { prefix: createKeyPrefix(config.BASE_URL) })
+  return { ...store, close: () => disconnectRedis(redis) }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof EmbeddedStoreError)
+    return `${error.message}\nA command needs the file for itself: stop the service first.`
+  if (error instanceof StoreUnavailableError) return 'The store is unavailable. Nothing more was done.'
+  if (error instanceof UsageError || error instanceof StartUpError) return error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** A command has no log but its stderr; its stdout is for people and programs that read its answer. */
+const LOG = { info() {}, warn: complain, error: complain }
+
+function complain(first: unknown, text?: string): void {
+  process.stderr.write(`${text ?? first}\n`)
+}
+
+const STDERR_SINK = {
+  write(line: object) {
+    complain(JSON.stringify({ time: Date.now(), audit: true, ...line }))
+  },
+}

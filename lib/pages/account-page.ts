@@ -1,0 +1,106 @@
+import { SKILLS } from '../skills.ts'
+import type { GrantRecord } from '../store/store.ts'
+import { describeLimit } from './consent-page.ts'
+import { type Html, html } from './html.ts'
+import { renderPage } from './layout.ts'
+
+interface AccountForms {
+  /** The URL of the page; its forms are posted to paths below. */
+  action: string
+  csrfToken: string
+  sentryHost: string
+  /** The URL of the set-up page. */
+  home: string
+}
+
+/** A connected client, as far as its user is shown it. */
+export interface ConnectedClient
+  extends Pick<
+    GrantRecord,
+    'id' | 'status' | 'clientName' | 'skills' | 'organizationId' | 'createdAt' | 'lastUsedAt'
+  > {
+  organization: string | undefined
+  project: string | undefined
+}
+
+export interface Account extends AccountForms {
+  /** What the user is called. */
+  user: string
+  clients: ConnectedClient[]
+}
+
+/** Asks a user to sign in before anything of theirs is shown. */
+export function renderAccountSignInPage({ action, csrfToken, sentryHost, home }: AccountForms): string {
+  return renderPage(
+    'Your connected clients',
+    html`<h1>Your connected clients</h1>
+<p>See which MCP clients may use Sentry as you, and take that back.</p>
+<form method="post" action="${action}/sign-in">
+<input type="hidden" name="csrf" value="${csrfToken}">
+<div class="actions"><button class="primary">Sign in at ${sentryHost}</button></div>
+</form>
+<p class="soft foot"><a href="${home}">How to connect a client</a></p>`,
+  )
+}
+
+/** Shows a user their connected clients, each with a button that ends its access. */
+export function renderAccountPage(account: Account): string {
+  const { action, csrfToken, sentryHost, home, user, clients } = account
+  return renderPage(
+    'Your connected clients',
+    html`<h1>Your connected clients</h1>
+<p class="soft">Signed in at ${sentryHost} as ${user}.</p>
+${clients.length === 0 ? html`<p>No client is connected. Once you connect one, you find it here.</p>` : renderClients(account)}
+<form method="post" action="${action}/sign-out">
+<input type="hidden" name="csrf" value="${csrfToken}">
+<p class="soft foot"><a href="${home}">How to connect a client</a><button class="link">Sign out of this page</button></p>
+</form>`,
+  )
+}
+
+function renderClients({ action, csrfToken, clients }: Account): Html {
+  return html`<p>Whatever you revoke ends at once. A client that is revoked can ask you again.</p>
+<form method="post" action="${action}/revoke">
+<input type="hidden" name="csrf" value="${csrfToken}">
+${clients.map(renderClient)}
+${clients.length > 1 ? html`<div class="actions"><button name="grant" value="all">Revoke all</button></div>` : html``}
+</form>`
+}
+
+function renderClient(client: ConnectedClient): Html {
+  const { id, clientName, status, skills, createdAt, lastUsedAt } = client
+  return html`<section>
+<h2>${clientName}</h2>
+${status === 'sign_in_required' ? html`<p class="warn">Sentry no longer accepts its sign-in. It works again once you connect it anew.</p>` : html``}
+<dl>
+<div><dt>Reaches</dt><dd>${describeLimit(client)}${client.organizationId === undefined ? '' : ', in the one organization that Sentry allows'}</dd></div>
+<div><dt>May</dt><dd>${describeSkills(skills)}</dd></div>
+<div><dt>Connected</dt><dd>${renderTime(createdAt)}</dd></div>
+<div><dt>Last used</dt><dd>${renderTime(lastUsedAt)}</dd></div>
+</dl>
+<button name="grant" value="${id}" aria-label="Revoke ${clientName}">Revoke</button>
+</section>
+`
+}
+
+function describeSkills(skills: readonly string[]): string {
+  const titles = Object.entries(SKILLS).flatMap(([skill, { title }]) =>
+    skills.includes(skill) ? [title] : [],
+  )
+  return titles.map((title, place) => (place === 0 ? title : lowerFirst(title))).join('; ')
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1)
+}
+
+const TIME_FORMAT = new Intl.DateTimeFormat('en-GB', {
+  dateStyle: 'medium',
+  timeStyle: 'short',
+  timeZone: 'UTC',
+})
+
+/** A moment for people, and exactly for machines. */
+function renderTime(time: number): Html {
+  return html`<time datetime="${new Date(time).toISOString()}">${TIME_FORMAT.format(time)} UTC</time>`
+}

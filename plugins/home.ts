@@ -1,0 +1,16 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import homeRoute from '../routes/home.ts'
+
+/** The set-up page, which is the same for everybody and needs neither store nor Sentry. */
+async function homePlugin(fastify: FastifyInstance) {
+  const { BASE_URL, SENTRY_HOST } = fastify.config
+  await fastify.register(homeRoute, { baseUrl: BASE_URL, sentryHost: SENTRY_HOST })
+}
+
+export default fp(homePlugin, {
+  name: 'home',
+  fastify: '5.x',
+  encapsulate: true,
+  dependencies: ['config', 'security'],
+})

@@ -1,0 +1,175 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { type Test, test } from 'tap'
+import { listEvents, readAuditLines } from '../audit-lines.ts'
+import { registerClient, type Tokens } from '../client.ts'
+import { findFreePort } from '../free-port.ts'
+import { postMcp } from '../mcp.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../service.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+for (const useStore of [useEmbeddedStore, useRedisStore]) {
+  test(`a sign-in, its refreshes and its end are one line each (${useStore.name})`, async (t) => {
+    const { url, log } = await startService(t, { settings: await useStore(t) })
+    const client = await registerClient(url)
+    const tokens = await client.signIn()
+    const signIn = ['client_registered', 'consent_given', 'grant_created', 'grant_activated']
+    t.same(listEvents(log), signIn)
+    const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens
+    await client.refresh(tokens.refresh_token)
+    await client.refresh(next.refresh_token)
+    await client.refresh(tokens.refresh_token)
+    await client.refresh(tokens.refresh_token)
+    t.same(listEvents(log).slice(signIn.length), [
+      'refresh_rotated',
+      'refresh_repeated',
+      'refresh_rotated',
+      'refresh_reused',
+      'grant_revoked: refresh_token_reused',
+    ])
+  })
+}
+
+test('whatever else begins or ends a grant is a line too', async (t) => {
+  const { url, log, sentry } = await startService(t)
+  const client = await registerClient(url)
+  const take = () => listEvents(log.splice(0))
+  take()
+
+  await client.authorize({}, { consent: 'deny' })
+  t.same(take(), ['consent_denied: user'])
+  await client.authorize({}, { sentry: 'deny' })
+  t.same(take(), ['consent_given', 'consent_denied: user_at_sentry'])
+
+  const code = (await client.authorize()).searchParams.get('code') ?? ''
+  await client.redeem(code)
+  take()
+  await client.redeem(code)
+  await client.redeem(code)
+  t.same(take(), ['code_replayed', 'grant_revoked: code_replayed', 'code_replayed'])
+
+  const { refresh_token } = await client.signIn()
+  take()
+  for (const _ of ['once', 'twice']) {
+    const body = new URLSearchParams({ client_id: client.id, token: refresh_token })
+    await fetch(`${url}/oauth/revoke`, { method: 'POST', body })
+  }
+  t.same(take(), ['grant_revoked: client_request'])
+
+  const { access_token } = await client.signIn()
+  take()
+  const callTool = () => postMcp(`${url}/mcp`, access_token, 'tools/call', { name: 'whoami', arguments: {} })
+  await callTool()
+  sentry.revokeToken(sentry.requests.findLast(({ token }) => token !== undefined)?.token ?? '')
+  await callTool()
+  await callTool()
+  t.same(take(), ['sign_in_required'])
+})
+
+test('the oldest of too many grants is told of as superseded', async (t) => {
+  const { url, log } = await startService(t)
+  const client = await registerClient(url)
+  for (let signIns = 0; signIns < 21; signIns += 1) await client.signIn()
+  const superseded = readAuditLines(log).filter(({ reason }) => reason === 'superseded')
+  t.equal(superseded.length, 1)
+  const [first] = readAuditLines(log).filter(({ event }) => event === 'grant_activated')
+  t.equal(superseded[0]?.grant_hash, first?.grant_hash)
+})
+
+test('lines name nobody, belong together, and hold no secret', async (t) => {
+  const { url, log } = await startService(t)
+  const client = await registerClient(url)
+  const answer = await client.authorize()
+  const code = answer.searchParams.get('code') ?? ''
+  const tokens = (await (await client.redeem(code)).json()) as Tokens
+  const lines = readAuditLines(log)
+  const mac = /^[\w-]{28}$/
+  t.match(lines.at(-1), {
+    time: Number,
+    event: 'grant_activated',
+    request_id: /^[0-9a-f]{16}$/,
+    client_hash: mac,
+    client_name: 'Test client',
+    subject_hash: mac,
+    grant_hash: mac,
+    resource: `${url}/mcp`,
+    scope: ['org:read'],
+    skills: ['inspect'],
+    ip_hash: mac,
+  })
+  t.equal(new Set(lines.map(({ client_hash }) => client_hash)).size, 1, 'one client')
+  t.equal(new Set(lines.slice(2).map(({ grant_hash }) => grant_hash)).size, 1, 'one grant')
+  const grantId = tokens.refresh_token.split('.')[1] ?? ''
+  const text = JSON.stringify(lines)
+  for (const secret of [
+    code,
+    tokens.access_token,
+    tokens.refresh_token,
+    grantId,
+    client.id,
+    '127.0.0.1',
+    'sntry',
+  ])
+    t.notOk(text.includes(secret), 'not in any line')
+  t.notMatch(text, /"(1001|mara|Mara)/, 'nor the user')
+})
+
+test('no level of the ordinary log silences the audit log', async (t) => {
+  for (const LOG_LEVEL of ['error', 'silent']) {
+    const { url, log } = await startService(t, { settings: { ...useEmbeddedStore(t), LOG_LEVEL } })
+    await registerClient(url)
+    t.same(listEvents(log), ['client_registered'], LOG_LEVEL)
+    t.equal(log.length, 1, 'and nothing else comes through')
+  }
+})
+
+test('AUDIT_LOG=file: lines are in the file, SIGHUP begins a new one, SIGTERM still ends it', async (t) => {
+  const directory = t.testdir({})
+  const [file, moved] = [join(directory, 'audit.log'), join(directory, 'audit.log.1')]
+  const { url, child } = await startProcess(t, { AUDIT_LOG: 'file', AUDIT_FILE: file })
+  await registerClient(url)
+  renameSync(file, moved)
+  child.kill('SIGHUP')
+  const events = (path: string) =>
+    existsSync(path) ? listEvents(readFileSync(path, 'utf8').trim().split('\n')) : []
+  while (events(file).length === 0) {
+    await registerClient(url)
+    await sleep(20)
+  }
+  t.ok(events(moved).length >= 1)
+  child.kill('SIGTERM')
+  t.same(await once(child, 'exit'), [0, null])
+})
+
+test('without a file a hang-up ends the process, as it always does', async (t) => {
+  const { child } = await startProcess(t, {})
+  child.kill('SIGHUP')
+  t.same(await once(child, 'exit'), [0, null])
+})
+
+/** The service as a process of its own, once it answers. */
+async function startProcess(t: Test, settings: Record<string, string>) {
+  const port = await findFreePort()
+  const url = `http://localhost:${port}`
+  const env = {
+    BASE_URL: url,
+    PORT: String(port),
+    HOST: 'localhost',
+    SENTRY_HOST: 'sentry.invalid',
+    SENTRY_CLIENT_ID: 'id',
+    SENTRY_CLIENT_SECRET: 'secret',
+    ENCRYPTION_KEY: 'e'.repeat(32),
+    JWT_SIGNING_KEY: 'j'.repeat(32),
+    ...useEmbeddedStore(t),
+    ...settings,
+  }
+  const child: ChildProcess = spawn(process.execPath, ['server.ts'], { cwd: ROOT, env, stdio: 'ignore' })
+  t.teardown(() => child.kill('SIGKILL'))
+  while (!(await fetch(`${url}/health`).catch(() => undefined))) await sleep(50)
+  return { url, child }
+}
