@@ -1,0 +1,9 @@
+import { readFileSync } from 'node:fs'
+import Fastify from 'fastify'
+
+/** The least that a Fastify server can do with a request: read it, and send the same bytes back every time. */
+const body = readFileSync(process.env.BODY ?? '')
+const server = Fastify()
+server.post('/mcp', async (_request, reply) => reply.type('application/json').send(body))
+await server.listen({ port: Number(process.env.PORT), host: 'localhost' })
+process.once('SIGTERM', () => server.close())

@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { registerClient } from '../test/client.ts'
+import { findFreePort } from '../test/free-port.ts'
+import { startSentry } from '../test/sandbox/sentry.ts'
+import { createListRequest, createWhoamiRequest, measureLatency, measureThroughput } from './load.ts'
+import { canPin, startServer } from './process.ts'
+import { formatTable, median } from './report.ts'
+
+/**
+ * What our share of a request costs, beside the least that a Fastify server can do and beside the SDK as its
+ * documentation shows it. Servers are pinned to one core and the load to another; rounds alternate, so that
+ * whatever else the machine does falls on all of them alike. Only the ratios mean anything.
+ */
+const ROUNDS = Number(process.argv[2] ?? 5)
+const SECONDS = Number(process.argv[3] ?? 4)
+
+const directory = mkdtempSync(join(tmpdir(), 'sentry-mcp-bench-'))
+const sentry = await startSentry()
+const port = await findFreePort()
+const url = `http://localhost:${port}`
+sentry.redirectUris.push(`${url}/oauth/callback`)
+
+const service = await startServer('server.ts', port, {
+  BASE_URL: url,
+  HOST: 'localhost',
+  PORT: String(port),
+  SENTRY_HOST: sentry.host,
+  SENTRY_PROTOCOL: 'http',
+  SENTRY_CLIENT_ID: sentry.clientId,
+  SENTRY_CLIENT_SECRET: sentry.clientSecret,
+  ENCRYPTION_KEY: 'e'.repeat(32),
+  JWT_SIGNING_KEY: 'j'.repeat(32),
+  STORE: 'embedded',
+  DATA_DIR: directory,
+  LOG_LEVEL: 'warn',
+})
+
+const { access_token: accessToken } = await (await registerClient(url)).signIn()
+const list = createListRequest(`${url}/mcp`, accessToken)
+const answer = await fetch(list.url, list)
+const body = join(directory, 'tools-list.json')
+writeFileSync(body, Buffer.from(await answer.arrayBuffer()))
+
+const barePort = await findFreePort()
+const bare = await startServer('bench/bare-server.ts', barePort, { PORT: String(barePort), BODY: body })
+const sdkPort = await findFreePort()
+const { accessToken: token } = sentry.issueTokens()
+const sdk = await startServer('bench/sdk-server.ts', sdkPort, {
+  PORT: String(sdkPort),
+  SENTRY_HOST: sentry.host,
+  SENTRY_TOKEN: token,
+})
+
+try {
+  const peers = {
+    'bare Fastify, the same bytes': createListRequest(`http://localhost:${barePort}/mcp`),
+    'this service': list,
+    'SDK as documented': createListRequest(`http://localhost:${sdkPort}/mcp`),
+  }
+  const rates = new Map<string, number[]>(Object.keys(peers).map((name) => [name, []]))
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [name, request] of Object.entries(peers)) {
+      rates.get(name)?.push(await measureThroughput(request, SECONDS))
+    }
+  }
+  const bareRate = median(rates.get('bare Fastify, the same bytes') ?? [])
+  const sizes = `${Math.round(Number(answer.headers.get('content-length') ?? 0) / 1024)} KB`
+  print(`tools/list, ${sizes}, signed in, requests a second (medians of ${ROUNDS} rounds of ${SECONDS} s)`)
+  print(
+    formatTable(
+      ['', 'median', 'least', 'most', 'of bare'],
+      [...rates].map(([name, values]) => [
+        name,
+        median(values).toFixed(0),
+        Math.min(...values).toFixed(0),
+        Math.max(...values).toFixed(0),
+        (median(values) / bareRate).toFixed(2),
+      ]),
+    ),
+  )
+
+  const direct = {
+    url: `${sentry.url}/api/0/auth/`,
+    method: 'GET',
+    headers: { authorization: `Bearer ${token}` },
+  }
+  const whoami = createWhoamiRequest(`${url}/mcp`, accessToken)
+  const viaSdk = createWhoamiRequest(`http://localhost:${sdkPort}/mcp`)
+  const times = { "Sentry's own answer": direct, 'whoami here': whoami, 'whoami, SDK as documented': viaSdk }
+  const latencies = new Map<string, number[]>(Object.keys(times).map((name) => [name, []]))
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [name, request] of Object.entries(times))
+      latencies.get(name)?.push(await measureLatency(request))
+  }
+  const own = median(latencies.get("Sentry's own answer") ?? [])
+  print(`\nwhoami, one at a time, milliseconds (medians of ${ROUNDS} rounds)`)
+  print(
+    formatTable(
+      ['', 'median', 'over Sentry'],
+      [...latencies].map(([name, values]) => [
+        name,
+        median(values).toFixed(2),
+        (median(values) - own).toFixed(2),
+      ]),
+    ),
+  )
+  print(
+    canPin()
+      ? ''
+      : '\nNot pinned: this machine has no taskset, so the load shares its cores with the servers.',
+  )
+} finally {
+  await Promise.all([service.end(), bare.end(), sdk.end(), sentry.close()])
+  rmSync(directory, { recursive: true, force: true })
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
