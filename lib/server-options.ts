@@ -14,7 +14,7 @@ export const serverOptions = {
   keepAliveTimeout: 75_000,
   requestTimeout: 30_000,
   forceCloseConnections: 'idle',
-  genReqId: () => randomBytes(8).toString('hex'),
+  genReqId: createRequestIds(),
   logger: {
     level: 'info',
     redact: {
@@ -38,4 +38,11 @@ export function createServerOptions(config: Config) {
 
 function serializeRequest(request: FastifyRequest) {
   return { method: request.method, path: request.url?.split('?')[0], ip: request.ip }
+}
+
+/** Ids that no other instance has made: a random part for the process, and a count. */
+function createRequestIds(): () => string {
+  const process = randomBytes(6).toString('hex')
+  let count = 0
+  return () => `${process}-${(count++).toString(36)}`
 }

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { type JWTPayload, jwtVerify, SignJWT } from 'jose'
-import { isEqual } from './hash.ts'
+import { hashToken, isEqual } from './hash.ts'
 import { deriveKeys, type KeyRing } from './key-ring.ts'
 
 /** What the service vouches for by itself. Each has a key of its own, so none can be passed off as another. */
@@ -20,6 +20,9 @@ export interface Signer {
 const KEY_ID_LENGTH = 6
 const MAC_BYTES = 16
 
+/** How many verified tokens are remembered, by their hashes. */
+const MAX_VERIFIED = 10_000
+
 /** Seconds by which the clocks of two instances may differ. */
 const CLOCK_SKEW = 30
 
@@ -32,12 +35,28 @@ export function createSigner(secrets: readonly string[]): Signer {
     audit: deriveKeys(secrets, 'audit'),
   }
 
+  /** What was verified once stays good until it ends, since keys do not change while the process lives. */
+  const verified = new Map<string, JWTPayload>()
+
   function signJwt(claims: JWTPayload, type: string): Promise<string> {
     const { id, bytes } = jwtKeys.current
     return new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: type, kid: id }).sign(bytes)
   }
 
   async function verifyJwt(token: string, expected: { type: string; issuer: string }): Promise<JWTPayload> {
+    const key = hashToken(`${expected.type} ${expected.issuer} ${token}`)
+    const known = verified.get(key)
+    if (known?.exp !== undefined && known.exp + CLOCK_SKEW > Date.now() / 1000) return known
+    const payload = await verifySignature(token, expected)
+    verified.set(key, payload)
+    if (verified.size > MAX_VERIFIED) verified.delete(verified.keys().next().value ?? '')
+    return payload
+  }
+
+  async function verifySignature(
+    token: string,
+    expected: { type: string; issuer: string },
+  ): Promise<JWTPayload> {
     const { payload } = await jwtVerify(token, ({ kid }) => findJwtKey(kid), {
       algorithms: ['HS256'],
       typ: expected.type,
