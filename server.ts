@@ -17,11 +17,16 @@ async function start() {
   const { default: app, createOptions } = await import('./app.ts')
   const server = Fastify(createOptions(config))
 
-  closeWithGrace({ delay: config.SHUTDOWN_GRACE * 1000, logger: server.log }, async ({ err, signal }) => {
-    if (err) server.log.fatal({ err }, 'ends after an error that nothing caught')
-    else server.log.info({ signal }, 'ends')
-    await server.close()
-  })
+  // A hang-up ends the process too, unless it stands for "the audit log was moved away".
+  const skip = config.AUDIT_LOG === 'file' ? ['SIGHUP' as const] : []
+  closeWithGrace(
+    { delay: config.SHUTDOWN_GRACE * 1000, logger: server.log, skip },
+    async ({ err, signal }) => {
+      if (err) server.log.fatal({ err }, 'ends after an error that nothing caught')
+      else server.log.info({ signal }, 'ends')
+      await server.close()
+    },
+  )
 
   await server.register(app, { config })
   await server.listen({ port: config.PORT, host: config.HOST }).catch((cause) => {

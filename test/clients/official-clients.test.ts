@@ -2,17 +2,19 @@ import * as v2 from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { type Test, test } from 'tap'
+import { answerJson, startDocumentHost } from '../document-host.ts'
 import { createBrowser, signIn } from '../sandbox/browser.ts'
-import { startService, useRedisStore } from '../service.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../service.ts'
 
 const REDIRECT_URI = 'http://127.0.0.1:41998/callback'
 
 /** What both generations of the official client want to know from the program around them. */
-function createProvider() {
+function createProvider(clientMetadataUrl?: string) {
   const kept = new Map<string, unknown>()
   let answer: URL | undefined
   return {
     redirectUrl: REDIRECT_URI,
+    clientMetadataUrl,
     clientMetadata: { client_name: 'Official client', redirect_uris: [REDIRECT_URI] },
     state: () => 'state-of-the-client',
     clientInformation: () => kept.get('client') as undefined,
@@ -92,3 +94,29 @@ for (const { title, versionNegotiation } of eras) {
     await checkWork(t, client)
   })
 }
+
+test('@modelcontextprotocol/client comes with its metadata document where that is offered, and registers nothing', async (t) => {
+  const host = await startDocumentHost(t)
+  const id = host.locate('/client.json')
+  const document = {
+    client_id: id,
+    client_name: 'Official client',
+    redirect_uris: ['http://127.0.0.1/callback'],
+    token_endpoint_auth_method: 'none',
+  }
+  host.pages.set('/client.json', answerJson(document))
+  const settings = { ...useEmbeddedStore(t), DIRECT_SEARCH: 'true', CLIENT_ID_METADATA_DOCUMENTS: 'true' }
+  const { url, log } = await startService(t, { settings, network: host.network })
+  const authProvider = createProvider(id)
+  const create = () => new v2.Client({ name: 'official-client', version: '2.0.0' })
+  const first = new v2.StreamableHTTPClientTransport(new URL(`${url}/mcp`), { authProvider })
+  await t.rejects(create().connect(first), v2.UnauthorizedError)
+  await first.finishAuth(authProvider.answer)
+
+  const client = create()
+  await client.connect(new v2.StreamableHTTPClientTransport(new URL(`${url}/mcp`), { authProvider }))
+  t.teardown(() => client.close())
+  await checkWork(t, client)
+  t.match(authProvider.clientInformation(), { client_id: id })
+  t.notMatch(log.join(''), '/oauth/register')
+})

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
+import { createKeyPrefix, createKeys } from '../../../lib/store/keys.ts'
 import { listEvents } from '../../audit-lines.ts'
 import { registerClient } from '../../client.ts'
 import { postMcp } from '../../mcp.ts'
@@ -115,6 +117,22 @@ test('a client that has to sign in again is shown as such', async (t) => {
   const [grant] = await store.listGrants('1001')
   await store.requireSignIn(grant?.id ?? '', 0)
   t.match((await signIn(createBrowser(), url)).html, /Sentry no longer accepts its sign-in/)
+})
+
+test('a call is what "last used" means, noted at most once a minute', async (t) => {
+  const { url, store, redis } = await startServiceWithStore(t)
+  const { access_token } = await (await registerClient(url)).signIn()
+  const [grant] = await store.listGrants('1001')
+  const readUse = async () => (await store.readGrant(grant?.id ?? ''))?.lastUsedAt ?? 0
+  const key = createKeys(createKeyPrefix(url)).grant(grant?.id ?? '')
+  const now = Date.now()
+  await redis.hset(key, 'used_at', now - 50_000)
+  await listTools(url, access_token)
+  t.equal(await readUse(), now - 50_000)
+  await redis.hset(key, 'used_at', now - 3_600_000)
+  await listTools(url, access_token)
+  while ((await readUse()) < now) await sleep(5)
+  t.ok((await readUse()) >= now)
 })
 
 test("another user's grant cannot be named (OWASP API1, object level authorization)", async (t) => {

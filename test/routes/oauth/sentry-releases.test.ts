@@ -49,14 +49,14 @@ test('an application limited to one organization: tools see that one, and the gr
   t.match(organizations, /tidewater/)
   t.notMatch(organizations, /lantern/, 'and no other')
 
-  const inside = await client.signIn({ resource: `${url}/mcp/tidewater` })
+  const inside = await client.signIn({ resource: `${url}/mcp/tidewater-books` })
   t.match(
-    await callTool(`${url}/mcp/tidewater`, inside.access_token, 'find_projects'),
+    await callTool(`${url}/mcp/tidewater-books`, inside.access_token, 'find_projects'),
     /storefront/,
     'a resource within it works',
   )
-  const outside = await client.signIn({ resource: `${url}/mcp/lantern` })
-  const answer = await postMcp(`${url}/mcp/lantern`, outside.access_token, 'tools/list')
+  const outside = await client.signIn({ resource: `${url}/mcp/lantern-labs` })
+  const answer = await postMcp(`${url}/mcp/lantern-labs`, outside.access_token, 'tools/list')
   t.equal(answer.status, 403, 'one outside does not')
   t.match(await answer.text(), /you cannot see it/)
 })
