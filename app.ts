@@ -10,6 +10,7 @@ import home from './plugins/home.ts'
 import mcpTransport, { type McpTransportOptions } from './plugins/mcp-transport.ts'
 import oauthDiscovery from './plugins/oauth-discovery.ts'
 import oauthProxy from './plugins/oauth-proxy.ts'
+import rateLimit from './plugins/rate-limit.ts'
 import redis from './plugins/redis.ts'
 import requestLog, { RequestLog } from './plugins/request-log.ts'
 import security from './plugins/security.ts'
@@ -27,6 +28,7 @@ export default async function app(fastify: FastifyInstance, options: AppOptions)
   await fastify.register(sentry)
   await fastify.register(clientDocuments, { network: options.network })
   await fastify.register(security)
+  await fastify.register(rateLimit)
   await fastify.register(oauthDiscovery)
   await fastify.register(oauthProxy)
   await fastify.register(mcpTransport, { tools: options.tools })

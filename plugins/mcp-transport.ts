@@ -18,6 +18,7 @@ import {
   readBearerToken,
 } from '../lib/oauth/bearer-authentication.ts'
 import { createChallenge } from '../lib/oauth/challenge.ts'
+import { TooManyRequestsError } from '../lib/oauth/oauth-error.ts'
 import { createResource, type Resource } from '../lib/oauth/resource.ts'
 import { createTokenPassthrough, readSentryToken, UnknownSkillError } from '../lib/oauth/token-passthrough.ts'
 import { isAllowedOrigin } from '../lib/origin.ts'
@@ -79,6 +80,19 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
       }
     },
   )
+  const limit = {
+    name: 'mcp',
+    max: config.RATE_LIMIT_MCP,
+    identify: ({ caller }: FastifyRequest) => caller.subject,
+  }
+  fastify.addHook('onRequest', fastify.limitRequests(limit))
+  fastify.setErrorHandler((error, _request, reply) => {
+    if (!(error instanceof TooManyRequestsError)) throw error
+    return reply
+      .code(error.status)
+      .header('retry-after', error.retryAfter)
+      .send(createErrorAnswer(SERVER_ERROR, error.message))
+  })
   await fastify.register(mcpRoute, { endpoint })
 
   /** By an access token of ours or, where the operator allows it, by one of Sentry's. */
@@ -174,5 +188,5 @@ export default fp(mcpTransportPlugin, {
   name: 'mcp-transport',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: ['config', 'redis', 'crypto', 'audit', 'sentry', 'security'],
+  dependencies: ['config', 'redis', 'crypto', 'audit', 'sentry', 'security', 'rate-limit'],
 })

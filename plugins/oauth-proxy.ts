@@ -2,12 +2,16 @@ import cookie from '@fastify/cookie'
 import formbody from '@fastify/formbody'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import Type from 'typebox'
+import Value from 'typebox/value'
+import { readAddressRange } from '../lib/address-range.ts'
 import { logOAuthError, toOAuthError } from '../lib/oauth/answer-error.ts'
 import { createErrorResponse } from '../lib/oauth/authorization-response.ts'
 import { createAuthorizationServer } from '../lib/oauth/authorization-server.ts'
 import { describeChallenge, describeError } from '../lib/oauth/error-answer.ts'
 import { AuthorizationError, TemporarilyUnavailableError } from '../lib/oauth/oauth-error.ts'
 import { PageError, START_AGAIN } from '../lib/oauth/page-error.ts'
+import { readRefreshToken } from '../lib/oauth/refresh-token.ts'
 import { renderErrorPage } from '../lib/pages/error-page.ts'
 import accountRevokeRoute from '../routes/account/revoke.ts'
 import accountRoute from '../routes/account/show.ts'
@@ -19,6 +23,8 @@ import consentRoute from '../routes/oauth/consent.ts'
 import registerRoute from '../routes/oauth/register.ts'
 import revokeRoute from '../routes/oauth/revoke.ts'
 import tokenRoute from '../routes/oauth/token.ts'
+
+const RefreshFormSchema = Type.Object({ refresh_token: Type.String() })
 
 /**
  * The authorization server. Three of its endpoints speak JSON to clients, three speak to a person's browser;
@@ -43,6 +49,9 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
     reply.header('cache-control', 'no-store')
   })
 
+  const limit = { name: 'oauth', max: config.RATE_LIMIT_OAUTH, identify: identifyRequester }
+  fastify.addHook('preValidation', fastify.limitRequests(limit))
+
   await fastify.register(async function clientEndpoints(scope) {
     scope.setErrorHandler(answerWithJson)
     await scope.register(registerRoute, { server })
@@ -66,6 +75,14 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
     await scope.register(accountRevokeRoute, { server })
     await scope.register(accountSignOutRoute, { server })
   })
+
+  /** Each endpoint counts by address, but a refresh by its grant: many users of one client may share an address. */
+  function identifyRequester({ routeOptions, body, ip }: FastifyRequest): string {
+    const grant = Value.Check(RefreshFormSchema, body)
+      ? readRefreshToken(body.refresh_token, signer)
+      : undefined
+    return `${routeOptions.url} ${grant?.grantId ?? readAddressRange(ip)}`
+  }
 
   function answerWithJson(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
     const error = toOAuthError(thrown)
@@ -107,5 +124,14 @@ export default fp(oauthProxyPlugin, {
   name: 'oauth-proxy',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: ['config', 'redis', 'crypto', 'audit', 'sentry', 'client-documents', 'security'],
+  dependencies: [
+    'config',
+    'redis',
+    'crypto',
+    'audit',
+    'sentry',
+    'client-documents',
+    'security',
+    'rate-limit',
+  ],
 })

@@ -4,7 +4,7 @@ import { hashToken, isEqual } from './hash.ts'
 import { deriveKeys, type KeyRing } from './key-ring.ts'
 
 /** What the service vouches for by itself. Each has a key of its own, so none can be passed off as another. */
-export type MacPurpose = 'client-id' | 'refresh-token' | 'csrf' | 'audit'
+export type MacPurpose = 'client-id' | 'refresh-token' | 'csrf' | 'audit' | 'rate-limit'
 
 export interface Signer {
   /** A JWT with HS256 under the first key, its type in the header (RFC 9068 §2.1). */
@@ -33,6 +33,7 @@ export function createSigner(secrets: readonly string[]): Signer {
     'refresh-token': deriveKeys(secrets, 'refresh-token'),
     csrf: deriveKeys(secrets, 'csrf'),
     audit: deriveKeys(secrets, 'audit'),
+    'rate-limit': deriveKeys(secrets, 'rate-limit'),
   }
 
   /** What was verified once stays good until it ends, since keys do not change while the process lives. */

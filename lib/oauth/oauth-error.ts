@@ -84,7 +84,7 @@ export class ServerError extends OAuthError {
  */
 export class TemporarilyUnavailableError extends OAuthError {
   override readonly code = 'temporarily_unavailable'
-  override readonly status = 503
+  override readonly status: number = 503
   /** Seconds after which trying again makes sense. */
   readonly retryAfter: number
 
@@ -94,6 +94,16 @@ export class TemporarilyUnavailableError extends OAuthError {
   ) {
     super(description, options)
     this.retryAfter = retryAfter
+  }
+}
+
+/** More requests than the operator allows, which passes by itself; clients keep what they have. */
+export class TooManyRequestsError extends TemporarilyUnavailableError {
+  override readonly status = 429
+
+  /** `retryAfter` is in seconds. */
+  constructor(retryAfter: number) {
+    super('Too many requests. Wait a moment.', { retryAfter })
   }
 }
 

@@ -1,0 +1,92 @@
+import { test } from 'tap'
+import { registerClient } from '../client.ts'
+import { postMcp } from '../mcp.ts'
+import { startRedis } from '../redis.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../service.ts'
+
+for (const useStore of [useEmbeddedStore, useRedisStore]) {
+  test(`each OAuth endpoint has its own limit, in its own shape (${useStore.name})`, async (t) => {
+    const { url } = await startService(t, { settings: { ...(await useStore(t)), RATE_LIMIT_OAUTH: '3' } })
+    const client = await registerClient(url)
+    const answers = []
+    for (let count = 0; count < 4; count += 1) answers.push(await client.redeem('made-up'))
+    t.same(
+      answers.map(({ status }) => status),
+      [400, 400, 400, 429],
+    )
+    const last = answers[3]
+    t.match(await last?.json(), { error: 'temporarily_unavailable' }, 'clients keep what they have')
+    const wait = Number(last?.headers.get('retry-after'))
+    t.ok(wait > 0 && wait <= 60)
+
+    const page = await client.open()
+    t.match(page, { kind: 'page', page: { status: 200 } }, 'another endpoint is not used up')
+  })
+
+  test(`/mcp is limited by user, not by address (${useStore.name})`, async (t) => {
+    const { url, sentry } = await startService(t, {
+      settings: { ...(await useStore(t)), RATE_LIMIT_MCP: '2' },
+    })
+    const client = await registerClient(url)
+    const mara = await client.signIn()
+    sentry.setUser({ id: '1002', name: 'Somebody else', email: 'else@tidewater.example' })
+    const other = await client.signIn()
+    const list = (token: string) => postMcp(`${url}/mcp`, token, 'tools/list')
+    t.same([(await list(mara.access_token)).status, (await list(mara.access_token)).status], [200, 200])
+    const refused = await list(mara.access_token)
+    t.equal(refused.status, 429)
+    t.ok(Number(refused.headers.get('retry-after')) > 0)
+    t.match(await refused.json(), { jsonrpc: '2.0', error: { code: Number } })
+    t.equal((await list(other.access_token)).status, 200, 'another user goes on')
+  })
+}
+
+test('refreshes count by grant, so that users behind one address do not use up each other', async (t) => {
+  const { url } = await startService(t, { settings: { ...useEmbeddedStore(t), RATE_LIMIT_OAUTH: '3' } })
+  const client = await registerClient(url)
+  const first = await client.signIn()
+  const second = await client.signIn()
+  for (let count = 0; count < 3; count += 1) await client.refresh(first.refresh_token)
+  t.equal((await client.refresh(first.refresh_token)).status, 429)
+  t.equal((await client.refresh(second.refresh_token)).status, 200)
+})
+
+test('two instances count together', async (t) => {
+  const settings = {
+    ...(await useRedisStore(t)),
+    RATE_LIMIT_OAUTH: '2',
+    ENCRYPTION_KEY: 'e'.repeat(32),
+    JWT_SIGNING_KEY: 'j'.repeat(32),
+  }
+  const first = await startService(t, { settings })
+  const second = await startService(t, {
+    settings: { ...settings, BASE_URL: first.url },
+    sharedSentry: first.sentry,
+  })
+  const post = (url: string) => fetch(`${url}/oauth/token`, { method: 'POST', body: new URLSearchParams() })
+  t.equal((await post(first.url)).status, 400)
+  t.equal((await post(second.url)).status, 400)
+  t.equal((await post(first.url)).status, 429)
+})
+
+test('discovery and the 401 are never limited', async (t) => {
+  const settings = { ...useEmbeddedStore(t), RATE_LIMIT_OAUTH: '1', RATE_LIMIT_MCP: '1' }
+  const { url } = await startService(t, { settings })
+  for (let count = 0; count < 5; count += 1) {
+    t.equal((await fetch(`${url}/.well-known/oauth-authorization-server`)).status, 200)
+    t.equal((await fetch(`${url}/mcp`, { method: 'POST' })).status, 401)
+  }
+})
+
+test('a Redis that hangs limits nobody, and the answer is still a 503 in time', async (t) => {
+  const redis = await startRedis(t)
+  const settings = { STORE: 'redis', REDIS_URL: redis.url, RATE_LIMIT_OAUTH: '1' }
+  const { url } = await startService(t, { settings })
+  const client = await registerClient(url)
+  await redis.freeze()
+  const startedAt = performance.now()
+  const answer = await client.redeem('made-up')
+  t.equal(answer.status, 503)
+  t.ok(performance.now() - startedAt < 2_500)
+  await redis.thaw()
+})
