@@ -74,6 +74,8 @@ export function expectRedeemed(outcome: CodeOutcome): string {
       throw new InvalidGrantError('redirect_uri is not the one of the authorization request.')
     case 'replayed':
       throw new InvalidGrantError('The code was already used.')
+    case 'other_resource':
+      throw new InvalidTargetError('The resource is not the one that was granted.')
     case 'missing':
     case 'other_client':
       throw new InvalidGrantError('The code is not valid or has ended.')

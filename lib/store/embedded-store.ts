@@ -200,6 +200,7 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
         if (code.clientId !== proof.clientId) return { outcome: 'other_client' }
         const { grantId } = code
         if (code.spent) return { outcome: 'replayed', grantId }
+        if (![undefined, code.resource].includes(proof.resource)) return { outcome: 'other_resource' }
         spendCode(codeHash, code, Date.now() + tombstoneTtl)
         if (code.codeChallenge !== proof.codeChallenge) return { outcome: 'wrong_verifier', grantId }
         const isRightRedirect = [undefined, code.redirectUriHash].includes(proof.redirectUriHash)

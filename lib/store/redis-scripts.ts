@@ -86,24 +86,25 @@ redis.call('DEL', KEYS[1])
 return cjson.encode({ outcome = 'ok', sealed = transaction[3] })
 `)
 
-/** KEYS: code. ARGV: ttl, client id, redirect URI, challenge, grant id. */
+/** KEYS: code. ARGV: ttl, client id, redirect URI, challenge, grant id, resource. */
 export const saveCode = defineScript<null>(`
 redis.call('HSET', KEYS[1], 'state', 'live', 'client_id', ARGV[2], 'redirect_uri', ARGV[3],
-  'challenge', ARGV[4], 'grant', ARGV[5])
+  'challenge', ARGV[4], 'grant', ARGV[5], 'resource', ARGV[6])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 'null'
 `)
 
-/** KEYS: code. ARGV: client id, redirect URI or '', challenge, ttl of the tombstone. */
+/** KEYS: code. ARGV: client id, redirect URI or '', challenge, ttl of the tombstone, resource or ''. */
 export const redeemCode = defineScript<CodeOutcome>(`
-local code = redis.call('HMGET', KEYS[1], 'state', 'client_id', 'redirect_uri', 'challenge', 'grant')
+local code = redis.call('HMGET', KEYS[1], 'state', 'client_id', 'redirect_uri', 'challenge', 'grant', 'resource')
 if not code[1] then return '{"outcome":"missing"}' end
 if code[2] ~= ARGV[1] then return '{"outcome":"other_client"}' end
+if code[1] == 'live' and ARGV[5] ~= '' and code[6] ~= ARGV[5] then return '{"outcome":"other_resource"}' end
 local outcome = 'redeemed'
 if code[1] == 'spent' then outcome = 'replayed'
 else
   redis.call('HSET', KEYS[1], 'state', 'spent')
-  redis.call('HDEL', KEYS[1], 'redirect_uri', 'challenge')
+  redis.call('HDEL', KEYS[1], 'redirect_uri', 'challenge', 'resource')
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
   if code[4] ~= ARGV[3] then outcome = 'wrong_verifier'
   elseif ARGV[2] ~= '' and code[3] ~= ARGV[2] then outcome = 'wrong_redirect_uri' end

@@ -105,11 +105,12 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
     denyTransaction: (idHash, browserHash) =>
       run(scripts.denyTransaction, keys.transaction(idHash), browserHash),
 
-    async saveCode(codeHash, { clientId, redirectUriHash, codeChallenge, grantId }, ttl) {
-      await run(scripts.saveCode, keys.code(codeHash), ttl, clientId, redirectUriHash, codeChallenge, grantId)
+    async saveCode(codeHash, { clientId, redirectUriHash, codeChallenge, grantId, resource }, ttl) {
+      const fields = [clientId, redirectUriHash, codeChallenge, grantId, resource]
+      await run(scripts.saveCode, keys.code(codeHash), ttl, ...fields)
     },
 
-    redeemCode: (codeHash, { clientId, redirectUriHash, codeChallenge }, tombstoneTtl) =>
+    redeemCode: (codeHash, { clientId, redirectUriHash, codeChallenge, resource }, tombstoneTtl) =>
       run(
         scripts.redeemCode,
         keys.code(codeHash),
@@ -117,6 +118,7 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
         redirectUriHash ?? '',
         codeChallenge,
         tombstoneTtl,
+        resource ?? '',
       ),
 
     async createGrant(grant, ttl) {

@@ -37,7 +37,8 @@ export interface Store {
   /** Writes an authorization code. */
   saveCode(codeHash: string, code: CodeRecord, ttl: number): Promise<void>
   /**
-   * Spends an authorization code (RFC 6749 §4.1.2, OAuth 2.1 §4.1.3). Another client cannot spend it; a wrong
+   * Spends an authorization code (RFC 6749 §4.1.2, OAuth 2.1 §4.1.3). Another client cannot spend it, nor the
+   * right one for another resource (RFC 8707 §2.2); a wrong
    * verifier or redirect URI spends it for good. What is spent stays known for `tombstoneTtl`, so that a replay
    * is told from an unknown code.
    */
@@ -134,6 +135,8 @@ export interface CodeRecord {
   /** The S256 challenge of the authorization request. */
   codeChallenge: string
   grantId: string
+  /** The protected resource that was granted. */
+  resource: string
 }
 
 export interface CodeProof {
@@ -142,11 +145,13 @@ export interface CodeProof {
   redirectUriHash: string | undefined
   /** S256 of the verifier that the client presents. */
   codeChallenge: string
+  /** Undefined when the client named none. */
+  resource: string | undefined
 }
 
 export type CodeOutcome =
   | { outcome: 'redeemed' | 'replayed' | 'wrong_verifier' | 'wrong_redirect_uri'; grantId: string }
-  | { outcome: 'missing' | 'other_client' }
+  | { outcome: 'missing' | 'other_client' | 'other_resource' }
 
 export type GrantStatus = 'active' | 'sign_in_required' | 'revoked'
 

@@ -68,6 +68,7 @@ const callbackRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
         redirectUriHash: hashToken(authorization.redirectUri),
         codeChallenge: authorization.codeChallenge,
         grantId: grant.id,
+        resource: grant.resource,
       },
       CODE_TTL,
     )

@@ -59,16 +59,15 @@ const tokenRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = a
     const code = requireParameter('code', form.code)
     const codeChallenge = checkVerifier(form)
     const redirectUri = readParameter('redirect_uri', form.redirect_uri)
-    const resource = checkResourceForm(form, server)
     const proof = {
       clientId: client.id,
       redirectUriHash: redirectUri === undefined ? undefined : hashToken(redirectUri),
       codeChallenge,
+      resource: checkResourceForm(form, server),
     }
     const outcome = await store.redeemCode(hashToken(code), proof, CODE_TOMBSTONE_TTL)
     if (outcome.outcome === 'replayed') await endReplayed(outcome.grantId, source)
     const grant = checkGrant(await store.readGrant(expectRedeemed(outcome)), client)
-    checkGrantedResource(resource, grant)
 
     const refreshToken = issueRefreshToken(grant.id, signer)
     const activation = await store.activateGrant(

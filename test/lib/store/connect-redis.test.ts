@@ -38,7 +38,7 @@ test('a Redis that hangs is unavailable within 2.5 s, sees nothing twice, and is
   const { store } = await connect(t, server.url)
   const witness = new Redis(server.url)
   t.teardown(() => witness.disconnect())
-  const code = { clientId: 'c', redirectUriHash: 'r', codeChallenge: 'h', grantId: 'g' }
+  const code = { clientId: 'c', redirectUriHash: 'r', codeChallenge: 'h', grantId: 'g', resource: 's' }
   await store.saveCode('earlier', code, MINUTE)
   await witness.config('RESETSTAT')
   await server.freeze()
@@ -90,7 +90,13 @@ test('a full Redis refuses new records whole, and still reads, revokes and keeps
   const server = await startRedis(t, '--maxmemory-policy', 'noeviction')
   const { redis, store } = await connect(t, server.url)
   const { grant, refresh } = await makeActiveGrant(store)
-  const code = { clientId: 'client-1', redirectUriHash: 'r', codeChallenge: 'h', grantId: grant.id }
+  const code = {
+    clientId: 'client-1',
+    redirectUriHash: 'r',
+    codeChallenge: 'h',
+    grantId: grant.id,
+    resource: 's',
+  }
   await store.saveCode('code', code, MINUTE)
   await redis.config('SET', 'maxmemory', '1')
   await isUnavailable(t, () => store.createGrant(makeGrant(), MINUTE), /^OOM/)

@@ -68,8 +68,14 @@ export async function testCodes(t: Test, store: Store): Promise<void> {
     redirectUriHash: 'redirect',
     codeChallenge: 'challenge',
     grantId: 'grant-1',
+    resource: 'resource-1',
   }
-  const proof = { clientId: 'client-1', redirectUriHash: 'redirect', codeChallenge: 'challenge' }
+  const proof = {
+    clientId: 'client-1',
+    redirectUriHash: 'redirect',
+    codeChallenge: 'challenge',
+    resource: undefined,
+  }
   const issue = async (ttl = MINUTE) => {
     const hash = hashToken(createToken())
     await store.saveCode(hash, code, ttl)
@@ -97,6 +103,16 @@ export async function testCodes(t: Test, store: Store): Promise<void> {
     t.same(await store.redeemCode(hash, other, MINUTE), { outcome: 'other_client' })
     t.match(await store.redeemCode(hash, proof, MINUTE), { outcome: 'redeemed' })
     t.same(await store.redeemCode(hash, other, MINUTE), { outcome: 'other_client' })
+  })
+
+  await t.test('another resource spends no code, the right one does (RFC 8707 §2.2)', async (t) => {
+    const hash = await issue()
+    const other = { ...proof, resource: 'resource-2' }
+    t.same(await store.redeemCode(hash, other, MINUTE), { outcome: 'other_resource' })
+    t.match(await store.redeemCode(hash, { ...proof, resource: 'resource-1' }, MINUTE), {
+      outcome: 'redeemed',
+    })
+    t.match(await store.redeemCode(hash, other, MINUTE), { outcome: 'replayed' })
   })
 
   await t.test('a wrong verifier spends the code for good (RFC 7636 §4.6)', async (t) => {

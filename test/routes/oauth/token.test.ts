@@ -43,6 +43,8 @@ test('a wrong resource costs no code (RFC 8707 §2.2)', async (t) => {
   const code = (await client.authorize()).searchParams.get('code') ?? ''
   const wrong = await client.redeem(code, { resource: 'https://evil.example/mcp' })
   t.match(await wrong.json(), { error: 'invalid_target' })
+  const another = await client.redeem(code, { resource: `${url}/mcp/acme` })
+  t.match(await another.json(), { error: 'invalid_target' }, 'one of ours, but not the one that was granted')
   t.equal((await client.redeem(code, { resource: `${url}/mcp` })).status, 200)
 })
 
