@@ -75,7 +75,8 @@ function findConflicts(settings: Partial<Settings>): string[] {
       `BASE_URL may use http only for this machine itself (http://localhost:3000); clients and browsers refuse to sign in at ${JSON.stringify(settings.BASE_URL)}. Put TLS in front and use its https address.`,
     )
   }
-  if ((settings.AUDIT_LOG === 'file') !== (settings.AUDIT_FILE !== undefined)) {
+  const { AUDIT_LOG, AUDIT_FILE } = settings
+  if (AUDIT_LOG !== undefined && (AUDIT_LOG === 'file') !== (AUDIT_FILE !== undefined)) {
     conflicts.push('AUDIT_LOG=file and AUDIT_FILE need each other: set both, or neither.')
   }
   const providers = ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'OPENROUTER_API_KEY'] as const

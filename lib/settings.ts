@@ -160,6 +160,10 @@ export const SETTINGS = {
       parse: oneOf(['auto', 'true', 'false']),
     },
   ),
+  ADVERTISE_ISS: optional('Whether metadata says that answers carry iss, which they always do.', true, {
+    expected: 'true or false',
+    parse: parseBoolean,
+  }),
   ACCESS_TOKEN_TTL: optional('How long an access token holds, in seconds.', 3600, {
     expected: 'a number of seconds from 60 to 86400',
     parse: parseSeconds(60, 86_400),

@@ -8,7 +8,11 @@ async function oauthDiscoveryPlugin(fastify: FastifyInstance) {
   await fastify.register(wellKnownRoutes, {
     baseUrl: config.BASE_URL,
     scopes: config.SENTRY_SCOPES,
-    findEntrances: () => ({ registration: config.DCR !== 'off', documents: clientDocuments.isOffered() }),
+    findOffers: () => ({
+      registration: config.DCR !== 'off',
+      documents: clientDocuments.isOffered(),
+      iss: config.ADVERTISE_ISS,
+    }),
   })
 }
 

@@ -3,7 +3,7 @@ import Type from 'typebox'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
 import {
   AuthorizationServerMetadataSchema,
-  type ClientEntrances,
+  type ServerOffers,
   createAuthorizationServerMetadata,
   createProtectedResourceMetadata,
   ProtectedResourceMetadataSchema,
@@ -14,7 +14,7 @@ export interface WellKnownOptions {
   baseUrl: string
   scopes: readonly string[]
   /** How clients can come to be known now; what `auto` finds out may change. */
-  findEntrances(): ClientEntrances
+  findOffers(): ServerOffers
 }
 
 const AuthorizationServerSchema = { response: { 200: AuthorizationServerMetadataSchema } }
@@ -28,7 +28,7 @@ const ProtectedResourceSchema = { response: { 200: ProtectedResourceMetadataSche
  */
 const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (
   fastify,
-  { baseUrl, scopes, findEntrances },
+  { baseUrl, scopes, findOffers },
 ) => {
   const endpoints = createEndpoints(baseUrl)
 
@@ -44,7 +44,7 @@ const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (
     '/mcp/.well-known/openid-configuration',
   ]) {
     fastify.get(url, { schema: AuthorizationServerSchema }, async () =>
-      createAuthorizationServerMetadata(endpoints, scopes, findEntrances()),
+      createAuthorizationServerMetadata(endpoints, scopes, findOffers()),
     )
   }
 

@@ -35,27 +35,29 @@ export const ProtectedResourceMetadataSchema = Type.Object({
 export type AuthorizationServerMetadata = Static<typeof AuthorizationServerMetadataSchema>
 export type ProtectedResourceMetadata = Static<typeof ProtectedResourceMetadataSchema>
 
-/** In which ways a client can come to be known here. */
-export interface ClientEntrances {
-  /** It can register itself (RFC 7591). */
+/** What a client is offered, as the settings and the surroundings have it. */
+export interface ServerOffers {
+  /** That it registers itself (RFC 7591). */
   registration: boolean
-  /** Its id can be the URL of a document (draft-ietf-oauth-client-id-metadata-document §5). */
+  /** That its id is the URL of a document (draft-ietf-oauth-client-id-metadata-document §5). */
   documents: boolean
+  /** The promise that answers carry `iss` (RFC 9207 §3). They do in any case; some clients stumble over the promise. */
+  iss: boolean
 }
 
 export function createAuthorizationServerMetadata(
   endpoints: Endpoints,
   scopes: readonly string[],
-  entrances: ClientEntrances,
+  offers: ServerOffers,
 ): AuthorizationServerMetadata {
   const methods = ['none', 'client_secret_basic', 'client_secret_post']
   // Only a client with a document can publish keys.
-  if (entrances.documents) methods.push('private_key_jwt')
+  if (offers.documents) methods.push('private_key_jwt')
   return {
     issuer: endpoints.issuer,
     authorization_endpoint: endpoints.authorization,
     token_endpoint: endpoints.token,
-    ...(entrances.registration && { registration_endpoint: endpoints.registration }),
+    ...(offers.registration && { registration_endpoint: endpoints.registration }),
     revocation_endpoint: endpoints.revocation,
     scopes_supported: [...scopes],
     response_types_supported: ['code'],
@@ -63,13 +65,13 @@ export function createAuthorizationServerMetadata(
     grant_types_supported: ['authorization_code', 'refresh_token'],
     token_endpoint_auth_methods_supported: [...methods],
     revocation_endpoint_auth_methods_supported: [...methods],
-    ...(entrances.documents && {
+    ...(offers.documents && {
       token_endpoint_auth_signing_alg_values_supported: [...ASSERTION_ALGORITHMS],
       revocation_endpoint_auth_signing_alg_values_supported: [...ASSERTION_ALGORITHMS],
     }),
     code_challenge_methods_supported: ['S256'],
-    authorization_response_iss_parameter_supported: true,
-    client_id_metadata_document_supported: entrances.documents,
+    authorization_response_iss_parameter_supported: offers.iss,
+    client_id_metadata_document_supported: offers.documents,
   }
 }
 

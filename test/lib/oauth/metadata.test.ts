@@ -1,16 +1,16 @@
 import { test } from 'tap'
 import { createEndpoints } from '../../../lib/oauth/endpoints.ts'
 import {
-  type ClientEntrances,
   createAuthorizationServerMetadata,
   createProtectedResourceMetadata,
   getProtectedResourceMetadataUrl,
+  type ServerOffers,
 } from '../../../lib/oauth/metadata.ts'
 import { createResource, type Resource } from '../../../lib/oauth/resource.ts'
 
 const BASE = 'https://mcp.example.com'
 const SCOPES = ['org:read', 'event:write']
-const OPEN = { registration: true, documents: false }
+const OPEN = { registration: true, documents: false, iss: true }
 
 function makeResource(base: string, ...slugs: string[]): Resource {
   const resource = createResource(base, ...slugs)
@@ -18,8 +18,8 @@ function makeResource(base: string, ...slugs: string[]): Resource {
   return resource
 }
 
-function describe(entrances: ClientEntrances = { registration: true, documents: false }) {
-  return createAuthorizationServerMetadata(createEndpoints(BASE), SCOPES, entrances)
+function describe(offers: ServerOffers = { registration: true, documents: false, iss: true }) {
+  return createAuthorizationServerMetadata(createEndpoints(BASE), SCOPES, offers)
 }
 
 test('the authorization server says where everything is and what it enforces (RFC 8414 §2)', async (t) => {
@@ -42,10 +42,11 @@ test('the authorization server says where everything is and what it enforces (RF
 })
 
 test('what a client cannot do here is not advertised (RFC 8414 §2)', async (t) => {
-  t.notOk('registration_endpoint' in describe({ registration: false, documents: false }))
+  t.notOk('registration_endpoint' in describe({ registration: false, documents: false, iss: true }))
   const { token_endpoint_auth_methods_supported: methods, ...rest } = describe({
     registration: true,
     documents: true,
+    iss: true,
   })
   t.ok(methods.includes('private_key_jwt'))
   t.equal(rest.client_id_metadata_document_supported, true)
@@ -92,4 +93,9 @@ test('each answer is the caller’s own: changing one changes no other', async (
   const metadata = createAuthorizationServerMetadata(createEndpoints(BASE), SCOPES, OPEN)
   metadata.scopes_supported.push('org:admin')
   t.strictSame(SCOPES, ['org:read', 'event:write'])
+})
+
+test('that answers carry iss is only promised where the operator wants it (RFC 9207 §3)', async (t) => {
+  const promised = (iss: boolean) => describe({ ...OPEN, iss }).authorization_response_iss_parameter_supported
+  t.same([promised(true), promised(false)], [true, false])
 })
