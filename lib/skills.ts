@@ -1,3 +1,10 @@
+interface SkillDescription {
+  title: string
+  description: string
+  /** One of these Sentry scopes is needed for the skill to do anything; none are where it only reads. */
+  scopes: readonly string[]
+}
+
 /**
  * The skills a user can grant, in the order the consent page shows them. mcp-core puts every tool under one or
  * more of them; a test holds their names against mcp-core's own.
@@ -7,20 +14,24 @@ export const SKILLS = {
     title: 'Look at issues, events and projects',
     description:
       'Read issues, events, traces, releases, monitors and project settings, and search documentation.',
+    scopes: [],
   },
   seer: {
     title: 'Ask Seer',
     description: "Have Sentry's Seer analyze issues and suggest fixes.",
+    scopes: [],
   },
   triage: {
     title: 'Work on issues',
     description: 'Resolve, assign, comment on and update issues.',
+    scopes: ['event:write', 'event:admin'],
   },
   'project-management': {
     title: 'Manage projects and teams',
     description: 'Create and change projects, teams, client keys and uptime monitors.',
+    scopes: ['project:write', 'project:admin', 'team:write', 'team:admin'],
   },
-} as const satisfies Record<string, { title: string; description: string }>
+} as const satisfies Record<string, SkillDescription>
 
 export type Skill = keyof typeof SKILLS
 

@@ -14,12 +14,14 @@ import type { ClientDocuments } from './client-documents.ts'
 import { createEndpoints, type Endpoints } from './endpoints.ts'
 import { findClient } from './find-client.ts'
 import { createRedirectUriPolicy, type RedirectUriPolicy } from './redirect-uri-pattern.ts'
+import { createChoiceCookie } from './skill-choice.ts'
 
 /** What every endpoint of the authorization server works with. */
 export interface AuthorizationServer {
   config: Config
   endpoints: Endpoints
   browserCookie: ReturnType<typeof createBrowserCookie>
+  choiceCookie: ReturnType<typeof createChoiceCookie>
   accountCookie: ReturnType<typeof createAccountCookie>
   store: Store
   sealer: Sealer
@@ -60,6 +62,7 @@ export function createAuthorizationServer(collaborators: Collaborators): Authori
     ...collaborators,
     endpoints: createEndpoints(config.BASE_URL),
     browserCookie: createBrowserCookie(config.BASE_URL),
+    choiceCookie: createChoiceCookie(config.BASE_URL),
     accountCookie: createAccountCookie(config.BASE_URL),
     scopes: config.SENTRY_SCOPES,
     offeredSkills: new Map(

@@ -14,6 +14,7 @@ import {
 } from '../../lib/oauth/authorization-request.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
 import { createCsrfToken, readBrowserSecret } from '../../lib/oauth/browser.ts'
+import { preselectSkills, readChoice } from '../../lib/oauth/skill-choice.ts'
 import { type Authorization, sealTransaction, TRANSACTION_TTL } from '../../lib/oauth/transaction.ts'
 import { renderConsentPage } from '../../lib/pages/consent-page.ts'
 
@@ -77,7 +78,11 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
         sentryHost: server.config.SENTRY_HOST,
         organization: resource.organization,
         project: resource.project,
-        skills: server.offeredSkills,
+        skills: preselectSkills(
+          server.offeredSkills,
+          scope,
+          readChoice(request.cookies[server.choiceCookie.name], client.id),
+        ),
       }),
     )
   })

@@ -10,6 +10,7 @@ import {
   readSkills,
 } from '../../lib/oauth/consent-form.ts'
 import { AccessDeniedError } from '../../lib/oauth/oauth-error.ts'
+import { rememberChoice } from '../../lib/oauth/skill-choice.ts'
 import { getProvenRedirect, openAuthorization, sealTransaction } from '../../lib/oauth/transaction.ts'
 
 const schema = { body: ConsentFormSchema }
@@ -43,6 +44,8 @@ const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> =
     const approved = sealTransaction(transaction, idHash, sealer)
     expectTransaction(await store.approveTransaction(idHash, browserHash, approved))
     server.audit.write({ event: 'consent_given', about: transaction }, request)
+    const { name, options } = server.choiceCookie
+    reply.setCookie(name, rememberChoice(request.cookies[name], transaction.clientId, skills), options)
     const url = server.sentry.createAuthorizationUrl({
       state: form.transaction,
       verifier: transaction.upstreamVerifier,

@@ -135,3 +135,31 @@ test('a form of another media type is not read', async (t) => {
   t.equal(response.status, 400)
   t.match(response.headers.get('content-type'), /text\/html/, 'people get pages')
 })
+
+test('what was ticked last time for a client is ticked next time, for that client alone', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const readTicked = (page: Page) =>
+    [...page.html.matchAll(/value="([\w-]+)" checked/g)].map(([, skill]) => skill)
+  const first = await openConsent(client)
+  t.equal(readTicked(first).length, 4, 'at first what the operator has')
+  const [form] = first.forms
+  const allow = form?.buttons.find(({ value }) => value === 'allow')
+  if (form === undefined || allow === undefined) return t.fail('there is a form')
+  for (const field of form.fields) field.checked = field.value === 'inspect'
+  await client.browser.submit(first, form, allow)
+  t.same(readTicked(await openConsent(client)), ['inspect'])
+  const other = await registerClient(url, 'http://127.0.0.1:41997/callback')
+  const arrival = await client.browser.open(other.createAuthorizeUrl())
+  t.equal(arrival.kind === 'page' && readTicked(arrival.page).length, 4)
+})
+
+test('a skill that the scopes of a request do not cover is not ticked', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const arrival = await client.open({ scope: 'org:read project:read' })
+  if (arrival.kind !== 'page') return t.fail('the consent page is shown')
+  t.match(arrival.page.html, /value="inspect" checked/)
+  t.notMatch(arrival.page.html, /value="triage" checked/)
+  t.notMatch(arrival.page.html, /value="project-management" checked/)
+})
