@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Lifetime } from '../service.ts'
+
+/** A person's machine as clients find it: an empty home, and a browser in which whoever sits there signs in. */
+export interface Desktop {
+  home: string
+  /** The environment of everything that runs on it. */
+  env: Record<string, string>
+  /** The addresses that its browser was sent to, oldest first. */
+  listOpened(): URL[]
+  /** Runs a program to its end and returns what it wrote. Rejects when it fails or takes too long. */
+  run(command: string, ...args: string[]): Promise<string>
+  /** The same with a script for Node. */
+  runScript(file: string, ...args: string[]): Promise<string>
+}
+
+/** What a client got out of the server. */
+export interface ClientWork {
+  /** The names of the tools it lists. */
+  tools: readonly string[]
+  /** What `whoami` answered. */
+  result: unknown
+}
+
+const BROWSER = join(import.meta.dirname, 'open-browser.ts')
+
+/** How long a client may take for one thing, in ms. */
+export const PATIENCE = 30_000
+
+/** In front of a command: tap makes every Node process report to it, and clients are to run as they are. */
+export const AS_IT_IS = ['env', '-u', 'NODE_OPTIONS'] as const
+
+const runFile = promisify(execFile)
+
+/** Sets up a machine that ends with `t`. */
+export function createDesktop(t: Lifetime): Desktop {
+  const folder = mkdtempSync(join(tmpdir(), 'sentry-mcp-desktop-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+  const [home, programs, opened] = [join(folder, 'home'), join(folder, 'bin'), join(folder, 'opened')]
+  for (const directory of [home, programs]) mkdirSync(directory)
+
+  const browser = join(programs, 'xdg-open')
+  const script = ['#!/bin/sh', `echo "$1" >> '${opened}'`, `exec '${process.execPath}' '${BROWSER}' "$1"`]
+  writeFileSync(browser, `${script.join('\n')}\n`, { mode: 0o755 })
+  const env = {
+    PATH: [programs, dirname(process.execPath), process.env.PATH].join(delimiter),
+    HOME: home,
+    BROWSER: browser,
+    // Without one they keep secrets in files, away from the keyring of whoever runs the tests.
+    DBUS_SESSION_BUS_ADDRESS: 'disabled:',
+  }
+
+  async function run(command: string, ...args: string[]): Promise<string> {
+    const options = { cwd: home, env, timeout: PATIENCE, killSignal: 'SIGKILL', maxBuffer: 2 ** 24 } as const
+    const [launcher, ...rest] = AS_IT_IS
+    const running = runFile(launcher, [...rest, command, ...args], options)
+    running.child.stdin?.end()
+    return (await running).stdout
+  }
+
+  return {
+    home,
+    env,
+    listOpened() {
+      if (!existsSync(opened)) return []
+      const lines = readFileSync(opened, 'utf8').trim().split('\n')
+      return lines.map((line) => new URL(line))
+    },
+    run,
+    runScript: (file, ...args) => run(process.execPath, file, ...args),
+  }
+}

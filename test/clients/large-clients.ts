@@ -1,0 +1,82 @@
+/**
+ * `npm run test:clients`: clients that are too large to be installed with everything else. Each is installed into a
+ * folder of its own, signs in, lists the tools and calls one. Ends with 1 when one of them does not, and when none
+ * can be installed.
+ */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { createLifetime } from '../lifetime.ts'
+import { type Lifetime, startService, useEmbeddedStore } from '../service.ts'
+import { driveClaudeCode } from './claude-code.ts'
+import { driveCodex } from './codex.ts'
+import { type ClientWork, createDesktop, type Desktop } from './desktop.ts'
+
+interface LargeClient {
+  /** The package and its version. */
+  specifier: string
+  program: string
+  drive(t: Lifetime, desktop: Desktop, program: string, mcpUrl: string): Promise<ClientWork>
+}
+
+const CLIENTS: readonly LargeClient[] = [
+  { specifier: '@openai/codex@0.169.0', program: 'codex', drive: driveCodex },
+  { specifier: '@anthropic-ai/claude-code@2.1.330', program: 'claude', drive: driveClaudeCode },
+]
+
+/** ms; some of them are 400 MB. */
+const INSTALL_PATIENCE = 300_000
+
+const runFile = promisify(execFile)
+
+let installed = 0
+for (const client of CLIENTS) await tryClient(client)
+if (installed === 0) process.exitCode = 1
+
+async function tryClient({ specifier, program, drive }: LargeClient): Promise<void> {
+  await using closing = new AsyncDisposableStack()
+  const lifetime = createLifetime(closing)
+  const folder = await install(lifetime, specifier)
+  if (folder === undefined) return
+  installed += 1
+  try {
+    const { url } = await startService(lifetime, { settings: useEmbeddedStore(lifetime) })
+    const desktop = createDesktop(lifetime)
+    const command = join(folder, 'node_modules', '.bin', program)
+    const { tools, result } = await drive(lifetime, desktop, command, `${url}/mcp`)
+    report('ok', specifier, describe(desktop, tools, result))
+  } catch (error) {
+    report('no', specifier, error instanceof Error ? error.message : String(error))
+    process.exitCode = 1
+  }
+}
+
+/** The folder it is installed in; undefined, and said so, when it cannot be. */
+async function install(t: Lifetime, specifier: string): Promise<string | undefined> {
+  const folder = mkdtempSync(join(tmpdir(), 'sentry-mcp-client-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const args = ['install', '--prefix', folder, '--no-audit', '--no-fund', specifier]
+  try {
+    await runFile('npm', args, { timeout: INSTALL_PATIENCE })
+    return folder
+  } catch (error) {
+    report('--', specifier, `cannot be installed here: ${(error as Error).message.trim()}`)
+    return undefined
+  }
+}
+
+function describe(desktop: Desktop, tools: readonly string[], result: unknown): string {
+  const [address] = desktop.listOpened()
+  const redirectUri = address?.searchParams.get('redirect_uri')
+  if (!redirectUri) throw new Error('It opened no browser.')
+  if (!tools.includes('find_organizations')) throw new Error(`It lists only: ${tools.join(', ')}`)
+  const answer = JSON.stringify(result)
+  if (!answer.includes('mara@tidewater.example')) throw new Error(`whoami answered: ${answer}`)
+  return `signed in at ${redirectUri}, lists ${tools.length} tools, knows who it works for`
+}
+
+function report(outcome: 'ok' | 'no' | '--', specifier: string, detail: string): void {
+  process.stdout.write(`  ${outcome}  ${specifier.padEnd(36)}${detail}\n`)
+}

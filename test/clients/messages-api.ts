@@ -1,0 +1,48 @@
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import type { Lifetime } from '../service.ts'
+
+/**
+ * A model on loopback, as Anthropic's Messages API has them: it calls one tool, and once it has the result it ends
+ * its turn. Returns the URL it listens at.
+ */
+export async function startModel(t: Lifetime, tool: string): Promise<string> {
+  const server = createServer(async (request, response) => {
+    const body = await text(request)
+    if (request.method !== 'POST' || !request.url?.startsWith('/v1/messages?')) {
+      response.writeHead(404).end()
+      return
+    }
+    if (body.includes('"tool_result"')) answer(response, 'end_turn', { type: 'text', text: '' }, 'Done.')
+    else answer(response, 'tool_use', { type: 'tool_use', id: 'toolu_1', name: tool, input: {} })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** A message of one block, as the stream of events that clients ask for. */
+function answer(response: ServerResponse, stopReason: string, block: object, words?: string): void {
+  const usage = { input_tokens: 1, output_tokens: 1 }
+  const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'scripted', content: [], usage }
+  const delta =
+    words === undefined
+      ? { type: 'input_json_delta', partial_json: '{}' }
+      : { type: 'text_delta', text: words }
+  const events = [
+    { type: 'message_start', message },
+    { type: 'content_block_start', index: 0, content_block: block },
+    { type: 'content_block_delta', index: 0, delta },
+    { type: 'content_block_stop', index: 0 },
+    { type: 'message_delta', delta: { stop_reason: stopReason }, usage },
+    { type: 'message_stop' },
+  ]
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  response.end(events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join(''))
+}

@@ -1,0 +1,116 @@
+/**
+ * `npm run conformance`: runs the conformance suite of the Model Context Protocol against the whole service, writes
+ * docs/conformance.md, and ends with 1 when anything is not as it is expected to be.
+ */
+import { writeFile } from 'node:fs/promises'
+import type { ToolRegistry } from '../../lib/mcp/mcp-core-types.ts'
+import { registerClient } from '../client.ts'
+import { findFreePort } from '../free-port.ts'
+import { createLifetime } from '../lifetime.ts'
+import { createBrowser, signIn } from '../sandbox/browser.ts'
+import { type Lifetime, type Service, startService, useEmbeddedStore } from '../service.ts'
+import { startBearerProxy } from './bearer-proxy.ts'
+import { DIAGNOSTIC_TOOLS } from './diagnostic-tools.ts'
+import { findUnforeseen, type Judgement, judge, type Outcome } from './judge.ts'
+import { writeReport } from './report.ts'
+import {
+  AUTHORIZATION_REVISIONS,
+  AUTHORIZATION_SCENARIOS,
+  DIAGNOSTIC_SCENARIOS,
+  type Revision,
+  type Scenario,
+  SENTRY_SCENARIOS,
+  SERVER_REVISIONS,
+} from './scenarios.ts'
+import { type Results, runAuthorizationSuite, runServerSuite } from './suite.ts'
+
+const REPORT = new URL('../../docs/conformance.md', import.meta.url)
+
+/** For everything together. */
+const deadline = AbortSignal.timeout(110_000)
+
+const SETTINGS = {
+  // The suite asks whether they are offered; it comes with none.
+  CLIENT_ID_METADATA_DOCUMENTS: 'true',
+  RATE_LIMIT_MCP: '0',
+  RATE_LIMIT_OAUTH: '0',
+}
+
+const faults = await run()
+for (const fault of faults) process.stdout.write(`  no  ${fault}\n`)
+process.stdout.write(faults.length === 0 ? 'All as expected.\n' : `${faults.length} not as expected.\n`)
+process.exit(faults.length === 0 ? 0 : 1)
+
+async function run(): Promise<string[]> {
+  await using closing = new AsyncDisposableStack()
+  const lifetime = createLifetime(closing)
+  const service = await start(lifetime)
+  const sentry = await judgeServer(lifetime, service, SENTRY_SCENARIOS)
+  const authorization = await judgeAuthorization(service)
+  const diagnostic = await judgeServer(
+    lifetime,
+    await start(lifetime, DIAGNOSTIC_TOOLS),
+    DIAGNOSTIC_SCENARIOS,
+  )
+  await writeFile(
+    REPORT,
+    writeReport({
+      sentry: sentry.outcomes,
+      diagnostic: diagnostic.outcomes,
+      authorization: authorization.outcomes,
+    }),
+  )
+  return [sentry, authorization, diagnostic].flatMap((judgement) => judgement.faults)
+}
+
+function start(lifetime: Lifetime, tools?: ToolRegistry): Promise<Service> {
+  const settings = { ...useEmbeddedStore(lifetime), ...SETTINGS, TOOL_SURFACE: tools ? 'full' : 'standard' }
+  return startService(lifetime, { settings, tools })
+}
+
+async function judgeServer(
+  lifetime: Lifetime,
+  { url }: Service,
+  scenarios: readonly Scenario[],
+): Promise<Judgement> {
+  const client = await registerClient(url)
+  const { access_token: accessToken } = await client.signIn()
+  const proxy = await startBearerProxy(lifetime, url, accessToken)
+  return judgeRevisions(scenarios, SERVER_REVISIONS, (revision) =>
+    runServerSuite(`${proxy}/mcp`, revision, deadline),
+  )
+}
+
+function judgeAuthorization({ url }: Service): Promise<Judgement> {
+  return judgeRevisions(AUTHORIZATION_SCENARIOS, AUTHORIZATION_REVISIONS, async (revision) => {
+    const port = await findFreePort()
+    const { id: clientId } = await registerClient(url, `http://127.0.0.1:${port}/callback`)
+    const client = { clientId, resource: `${url}/mcp`, port, signIn: followSignIn }
+    return runAuthorizationSuite(url, revision, client, deadline)
+  })
+}
+
+/** The whole way, back to the client that waits for it. */
+async function followSignIn(authorizeUrl: string): Promise<void> {
+  const answer = await signIn(createBrowser(), authorizeUrl)
+  await (await fetch(answer)).body?.cancel()
+}
+
+async function judgeRevisions(
+  scenarios: readonly Scenario[],
+  revisions: readonly Revision[],
+  runSuite: (revision: Revision) => Promise<Results>,
+): Promise<Judgement> {
+  const outcomes: Outcome[] = []
+  const found: string[] = []
+  for (const revision of revisions) {
+    const results = await runSuite(revision)
+    const judgement = judge(results, scenarios, revision)
+    outcomes.push(...judgement.outcomes)
+    found.push(...judgement.faults, ...findUnforeseen(results, revision))
+    process.stdout.write(
+      `  ${revision}: ${results.size} scenarios run, ${judgement.outcomes.length} asked for\n`,
+    )
+  }
+  return { outcomes, faults: found }
+}
