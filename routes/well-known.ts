@@ -3,10 +3,10 @@ import Type from 'typebox'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
 import {
   AuthorizationServerMetadataSchema,
-  type ServerOffers,
   createAuthorizationServerMetadata,
   createProtectedResourceMetadata,
   ProtectedResourceMetadataSchema,
+  type ServerOffers,
 } from '../lib/oauth/metadata.ts'
 import { createResource } from '../lib/oauth/resource.ts'
 
