@@ -20,6 +20,8 @@ export interface CommandParts {
   sealer: Sealer
   audit: Audit
   revocation: UpstreamRevocation
+  /** Writes a line of the command's answer. */
+  print(line: string): void
 }
 
 /** The arguments make no sense. The message says how the command is used. */
@@ -33,11 +35,11 @@ export class UsageError extends Error {
  * to stderr.
  */
 export async function runCommand<Arguments>(
-  readArguments: () => Arguments,
+  readArguments: (args: string[]) => Arguments,
   work: (parts: CommandParts, args: Arguments) => Promise<void>,
 ): Promise<void> {
   try {
-    const args = readArguments()
+    const args = readArguments(process.argv.slice(2))
     const config = loadConfig(process.env)
     const store = await openStore(config)
     try {
@@ -49,11 +51,6 @@ export async function runCommand<Arguments>(
     process.exitCode = error instanceof UsageError ? 2 : 1
     process.stderr.write(`${describe(error)}\n`)
   }
-}
-
-/** Writes a line of a command's answer. */
-export function print(line: string): void {
-  process.stdout.write(`${line}\n`)
 }
 
 function createParts(config: Config, store: Store): CommandParts {
@@ -71,6 +68,7 @@ function createParts(config: Config, store: Store): CommandParts {
     sealer,
     audit: createAudit({ sink, signer: createSigner(config.JWT_SIGNING_KEY) }),
     revocation: createUpstreamRevocation({ sealer, sentry, log: LOG }),
+    print: (line) => process.stdout.write(`${line}\n`),
   }
 }
 

@@ -2,18 +2,20 @@ import { parseArgs } from 'node:util'
 import { endGrant } from '../oauth/end-grant.ts'
 import type { GrantRecord } from '../store/store.ts'
 import { walkGrants } from '../store/walk-grants.ts'
-import { type CommandParts, print, runCommand, UsageError } from './command.ts'
+import { type CommandParts, runCommand, UsageError } from './command.ts'
 
 const USAGE = `Usage:
   grants list   [--user ID] [--client ID] [--json]
   grants revoke [--user ID] [--client ID] [--grant ID]
+  grants hash   [--user ID] [--client ID] [--grant ID]
 
   --user    a user's id at Sentry
   --client  a client's id, or its name exactly
   --grant   the id of one grant, as the list has it
   --json    one JSON object a line, with the hashes that the audit log has
 
-What is given several times over must all be true of a grant.`
+What is given several times over must all be true of a grant. "hash" says how the audit log names a user, client or
+grant, whether or not there is one.`
 
 /** How long revoking waits for Sentry to revoke as well, in ms, one grant after the other. */
 const SENTRY_PATIENCE = 10_000
@@ -24,29 +26,51 @@ interface Choice {
   grant?: string
 }
 
-await runCommand(readArguments, (parts, { command, json, ...choice }) =>
-  command === 'list' ? listGrants(choice, json, parts) : revokeGrants(choice, parts),
-)
+const COMMANDS = ['list', 'revoke', 'hash'] as const
 
-function readArguments(): Choice & { command: 'list' | 'revoke'; json: boolean } {
+export type GrantsCommand = Choice & { command: (typeof COMMANDS)[number]; json: boolean }
+
+/** Shows operators the grants there are, and ends those they choose. */
+export async function runGrantsCommand(
+  parts: CommandParts,
+  { command, json, ...choice }: GrantsCommand,
+): Promise<void> {
+  switch (command) {
+    case 'list':
+      return listGrants(choice, json, parts)
+    case 'revoke':
+      return revokeGrants(choice, parts)
+    case 'hash':
+      return printHashes(choice, parts)
+  }
+}
+
+/** Throws `UsageError`. */
+export function readGrantsCommand(args: string[]): GrantsCommand {
   const text = { type: 'string' } as const
   try {
     const { values, positionals } = parseArgs({
+      args,
       allowPositionals: true,
       options: { user: text, client: text, grant: text, json: { type: 'boolean', default: false } },
     })
-    const [command, ...rest] = positionals
-    if ((command !== 'list' && command !== 'revoke') || rest.length > 0) throw new UsageError(USAGE)
+    const [name, ...rest] = positionals
+    const command = COMMANDS.find((known) => known === name)
+    if (command === undefined || rest.length > 0) throw new UsageError(USAGE)
     const { user, client, grant, json } = values
-    if (command === 'revoke' && [user, client, grant].every((value) => value === undefined))
-      throw new UsageError(`Say whose grants to revoke.\n\n${USAGE}`)
+    if (command !== 'list' && [user, client, grant].every((value) => value === undefined))
+      throw new UsageError(`Say which user, client or grant.\n\n${USAGE}`)
     return { command, json, user, client, grant }
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError(`${(error as Error).message}\n\n${USAGE}`)
   }
 }
 
-async function listGrants(choice: Choice, json: boolean, { store, audit }: CommandParts): Promise<void> {
+async function listGrants(
+  choice: Choice,
+  json: boolean,
+  { store, audit, print }: CommandParts,
+): Promise<void> {
   const grants: GrantRecord[] = []
   for await (const grant of walkGrants(store)) if (isChosen(grant, choice)) grants.push(grant)
   grants.sort((one, other) => other.createdAt - one.createdAt)
@@ -65,9 +89,13 @@ async function revokeGrants(choice: Choice, parts: CommandParts): Promise<void> 
     if (!isChosen(grant, choice) || !(await endGrant(grant.id, 'operator_request', parts))) continue
     await parts.revocation.settle(SENTRY_PATIENCE)
     ended += 1
-    print(`revoked ${describeBriefly(grant)}`)
+    parts.print(`revoked ${describeBriefly(grant)}`)
   }
-  print(`${count(ended)} revoked`)
+  parts.print(`${count(ended)} revoked`)
+}
+
+async function printHashes({ user, client, grant }: Choice, { audit, print }: CommandParts): Promise<void> {
+  print(JSON.stringify(audit.hashIdentifiers({ subject: user, clientId: client, id: grant })))
 }
 
 function isChosen({ id, subject, clientId, clientName }: GrantRecord, choice: Choice): boolean {
@@ -101,3 +129,5 @@ function formatTime(time: number): string {
 function count(grants: number): string {
   return grants === 1 ? '1 grant' : `${grants} grants`
 }
+
+if (import.meta.main) await runCommand(readGrantsCommand, runGrantsCommand)

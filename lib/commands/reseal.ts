@@ -2,26 +2,40 @@ import { type Sealer, UnsealError } from '../crypto/sealer.ts'
 import type { GrantRecord, Store } from '../store/store.ts'
 import { walkGrants } from '../store/walk-grants.ts'
 import { resealUpstream } from '../upstream/upstream-tokens.ts'
-import { type CommandParts, print, runCommand, UsageError } from './command.ts'
+import { type CommandParts, runCommand, UsageError } from './command.ts'
 
 type Outcome = 'resealed' | 'current' | 'unreadable' | 'gone'
 type Counts = Record<Outcome, number>
 
-await runCommand(readNothing, async (parts) => {
+/**
+ * Seals everything that is kept under the first key of ENCRYPTION_KEY, while instances go on, and says when the
+ * other keys can go. False when they cannot.
+ */
+export async function runResealCommand(parts: CommandParts): Promise<boolean> {
+  const { print } = parts
   const first = await resealAll(parts)
   print(`sealed anew under the first key: ${first.resealed}`)
   print(`already under the first key: ${first.current}`)
-  if (first.unreadable > 0) return reportUnreadable(first.unreadable)
-  // Whatever an instance sealed meanwhile under another key is found now.
+  if (first.unreadable > 0) {
+    print(`opened by no key of ENCRYPTION_KEY: ${first.unreadable}`)
+    print(
+      'They were left as they are. Add the key that is missing and run this again. Without it their users have to sign in again; "grants revoke" ends them.',
+    )
+    return false
+  }
+  // What an instance has sealed meanwhile under another key is found now.
   const second = await resealAll(parts)
-  if (second.resealed > 0) return reportOlderInstances(second.resealed)
+  if (second.resealed > 0) {
+    print(`sealed under an older key in the meantime: ${second.resealed}`)
+    print(
+      'An instance still has that key as its first. Restart it with the new order of keys, then run this again.',
+    )
+    return false
+  }
   print(
-    'Nothing that is kept needs the older keys of ENCRYPTION_KEY any more. Sign-ins under way need them for a quarter of an hour; after that, remove them.',
+    'Nothing that is kept needs the older keys any more. Sign-ins under way need them for a quarter of an hour; after that, remove them from ENCRYPTION_KEY.',
   )
-})
-
-function readNothing(): void {
-  if (process.argv.length > 2) throw new UsageError('Usage:\n  reseal\n\nIt takes no arguments.')
+  return true
 }
 
 async function resealAll({ store, sealer }: CommandParts): Promise<Counts> {
@@ -48,16 +62,13 @@ async function resealGrant(read: GrantRecord, store: Store, sealer: Sealer): Pro
   }
 }
 
-function reportUnreadable(count: number): void {
-  process.exitCode = 1
-  print(
-    `opened by no key of ENCRYPTION_KEY: ${count}\nThey were left as they are. Add the key that is missing and run this again. Without it their users have to sign in again; "grants revoke" ends them.`,
-  )
+/** Throws `UsageError`. */
+function readNothing(args: string[]): void {
+  if (args.length > 0) throw new UsageError('Usage:\n  reseal\n\nIt takes no arguments.')
 }
 
-function reportOlderInstances(count: number): void {
-  process.exitCode = 1
-  print(
-    `sealed under an older key in the meantime: ${count}\nAn instance is still running with that key as its first. Restart it with the new order of keys, then run this again.`,
-  )
+if (import.meta.main) {
+  await runCommand(readNothing, async (parts) => {
+    if (!(await runResealCommand(parts))) process.exitCode = 1
+  })
 }

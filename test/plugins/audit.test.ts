@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Test, test } from 'tap'
+import { loadConfig } from '../../lib/config.ts'
 import { listEvents, readAuditLines } from '../audit-lines.ts'
 import { registerClient, type Tokens } from '../client.ts'
 import { findFreePort } from '../free-port.ts'
@@ -92,7 +93,7 @@ test('lines name nobody, belong together, and hold no secret', async (t) => {
   t.match(lines.at(-1), {
     time: Number,
     event: 'grant_activated',
-    request_id: /^[0-9a-f]{16}$/,
+    request_id: /^[\w-]+$/,
     client_hash: mac,
     client_name: 'Test client',
     subject_hash: mac,
@@ -144,6 +145,12 @@ test('AUDIT_LOG=file: lines are in the file, SIGHUP begins a new one, SIGTERM st
   t.ok(events(moved).length >= 1)
   child.kill('SIGTERM')
   t.same(await once(child, 'exit'), [0, null])
+})
+
+test('AUDIT_LOG=file and AUDIT_FILE need each other', async (t) => {
+  for (const settings of [{ AUDIT_LOG: 'file' }, { AUDIT_FILE: '/tmp/audit.log' }])
+    t.throws(() => loadConfig(settings), /AUDIT_LOG=file and AUDIT_FILE need each other/)
+  t.throws(() => loadConfig({ AUDIT_LOG: 'syslog' }), /AUDIT_LOG should be stdout or file/)
 })
 
 test('without a file a hang-up ends the process, as it always does', async (t) => {
