@@ -135,6 +135,7 @@ const PARSERS: { [Key in Name]?: { good: Record<string, unknown>; bad: string[] 
   REFRESH_TOKEN_TTL: seconds(3600, 31_536_000),
   REFRESH_GRACE: seconds(0, 3600),
   SENTRY_TOKEN_PASSTHROUGH: BOOLEANS,
+  ADVERTISE_ISS: BOOLEANS,
   DCR: { good: { open: 'open', OFF: 'off' }, bad: ['true', 'closed'] },
   DCR_TOKEN: { good: {}, bad: ['short', `${KEY} ${KEY}`, `${KEY}"`] },
   STATIC_CLIENTS: { good: { '[]': [] }, bad: ['{}', 'gateway', '[', '"x"'] },

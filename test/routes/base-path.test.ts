@@ -1,9 +1,12 @@
 import { test } from 'tap'
 import { walk } from '../sandbox/walk.ts'
-import { startService } from '../service.ts'
+import { startService, useEmbeddedStore } from '../service.ts'
 
 test('the whole service works below a path (RFC 8414 §3.1, RFC 9728 §3.1)', async (t) => {
-  const { url } = await startService(t, { basePath: '/tools/sentry' })
+  const { url } = await startService(t, {
+    basePath: '/tools/sentry',
+    settings: { ...useEmbeddedStore(t), DIRECT_SEARCH: 'true' },
+  })
   const { origin } = new URL(url)
   const steps: string[] = []
   await walk(`${url}/mcp`, { onStep: (step) => steps.push(step) })

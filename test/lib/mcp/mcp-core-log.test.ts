@@ -7,16 +7,16 @@ test('what mcp-core logs goes through the logger of the service, what Sentry sai
   const { sentry } = service
   const token = 'f0'.repeat(32)
   const body = `no JSON, but Bearer ${token}`
-  t.teardown(sentry.fail('/api/0/auth/', { kind: 'status', status: 400, body }))
+  t.teardown(sentry.fail('/api/0/organizations/', { kind: 'status', status: 400, body }))
   const written: string[] = []
   const write = process.stderr.write
   process.stderr.write = (chunk) => written.push(String(chunk)) > 0
-  await service.call('whoami')
+  await service.call('find_organizations')
   process.stderr.write = write
   t.same(written, [], 'nothing on the console')
   const entries = service.log.map((line) => JSON.parse(line))
   const warning = entries.find(({ level, category }) => level === 40 && category === 'sentry.mcp.api.client')
-  t.match(warning, { status: 400, path: '/auth/' })
+  t.match(warning, { status: 400, path: /^\/organizations\// })
   t.notOk(warning.bodyPreview)
   t.match(entries.find(({ bodyPreview }) => bodyPreview)?.level, 20)
   t.notMatch(service.log.join(''), new RegExp(token))

@@ -20,7 +20,7 @@ test('every error has its registered code and status (RFC 6749 §4.1.2.1 and §5
     ...['invalid_request 400', 'invalid_client 401', 'invalid_grant 400', 'unsupported_grant_type 400'],
     ...['unsupported_response_type 400', 'invalid_scope 400', 'invalid_target 400', 'access_denied 403'],
     ...['invalid_redirect_uri 400', 'invalid_client_metadata 400', 'invalid_token 401'],
-    ...['server_error 500', 'temporarily_unavailable 503'],
+    ...['server_error 500', 'temporarily_unavailable 503', 'temporarily_unavailable 429'],
   ]
   t.same(codes.sort(), expected.sort())
 })
