@@ -10,6 +10,7 @@ import home from './plugins/home.ts'
 import mcpTransport, { type McpTransportOptions } from './plugins/mcp-transport.ts'
 import oauthDiscovery from './plugins/oauth-discovery.ts'
 import oauthProxy from './plugins/oauth-proxy.ts'
+import outgoingProxy from './plugins/outgoing-proxy.ts'
 import rateLimit from './plugins/rate-limit.ts'
 import redis from './plugins/redis.ts'
 import requestLog, { RequestLog } from './plugins/request-log.ts'
@@ -22,6 +23,7 @@ export type AppOptions = ConfigOptions & McpTransportOptions & ClientDocumentsPl
 export default async function app(fastify: FastifyInstance, options: AppOptions) {
   await fastify.register(config, options)
   await fastify.register(requestLog)
+  await fastify.register(outgoingProxy)
   await fastify.register(redis)
   await fastify.register(crypto)
   await fastify.register(audit)

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { isLoopbackHost } from './loopback.ts'
 import { createRedirectUriPolicy } from './oauth/redirect-uri-pattern.ts'
 import { SettingError } from './setting-error.ts'
-import { SETTINGS, type Settings } from './settings.ts'
+import { SETTINGS, type Setting, type Settings } from './settings.ts'
 import { StartUpError } from './start-up-error.ts'
 
 /**
@@ -13,9 +13,12 @@ export type Config = Readonly<Settings>
 
 /** Everything that is wrong with the settings, all at once, in sentences for the person who set them. */
 export class ConfigError extends StartUpError {
+  readonly problems: readonly string[]
+
   constructor(problems: readonly string[]) {
     const list = problems.map((problem) => `  - ${problem}`).join('\n')
     super(`The settings are not complete:\n${list}\n\nTo see it work first: npm run demo needs no settings.`)
+    this.problems = problems
   }
 }
 
@@ -27,7 +30,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   const problems: string[] = []
   const values: Record<string, unknown> = {}
   for (const [name, setting] of Object.entries(SETTINGS)) {
-    const text = readValue(env, name, problems)
+    const text = readValue(env, name, setting, problems)
     if (text === undefined) {
       if (setting.required) problems.push(`${name} is not set: ${setting.expected}.`)
       else values[name] = setting.default
@@ -52,9 +55,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
 function readValue(
   env: Readonly<Record<string, string | undefined>>,
   name: string,
+  { alias = name }: Pick<Setting<unknown>, 'alias'>,
   problems: string[],
 ): string | undefined {
-  const value = env[name]?.trim() || undefined
+  const value = env[alias]?.trim() || env[name]?.trim() || undefined
   const file = env[`${name}_FILE`]?.trim() || undefined
   if (file === undefined) return value
   if (value !== undefined) problems.push(`${name} and ${name}_FILE are both set; one of them is enough.`)

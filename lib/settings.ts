@@ -1,7 +1,25 @@
-import { isIP } from 'node:net'
 import type { Client } from './oauth/client.ts'
-import { createRedirectUriPolicy } from './oauth/redirect-uri-pattern.ts'
 import { parseStaticClients } from './oauth/static-clients.ts'
+import {
+  listOf,
+  oneOf,
+  parseBaseUrl,
+  parseBearerToken,
+  parseBoolean,
+  parseCount,
+  parseHost,
+  parseHttpUrl,
+  parseKeys,
+  parseList,
+  parsePatterns,
+  parsePort,
+  parseProxies,
+  parseProxyUrl,
+  parseRedisUrl,
+  parseScopes,
+  parseSeconds,
+  parseText,
+} from './setting-parsers.ts'
 import { ACTIVE_SKILLS } from './skills.ts'
 
 /**
@@ -17,6 +35,8 @@ export interface Setting<Value> {
   default: Value
   /** A secret is never repeated in a message. */
   secret: boolean
+  /** The name under which other programs look for it first. */
+  alias?: string
   /** Throws when the text is not what is expected; `SettingError` says in its own words why not. */
   parse(text: string): Value
 }
@@ -214,6 +234,28 @@ export const SETTINGS = {
     parse: parseHttpUrl,
   }),
 
+  HTTPS_PROXY: optional('The proxy for requests to https addresses.', undefined as string | undefined, {
+    expected: 'the URL of a proxy, such as http://proxy.example.com:3128',
+    secret: true,
+    alias: 'https_proxy',
+    parse: parseProxyUrl,
+  }),
+  HTTP_PROXY: optional(
+    'The proxy for requests to http addresses, and to https ones where HTTPS_PROXY is not set.',
+    undefined as string | undefined,
+    {
+      expected: 'the URL of a proxy, such as http://proxy.example.com:3128',
+      secret: true,
+      alias: 'http_proxy',
+      parse: parseProxyUrl,
+    },
+  ),
+  NO_PROXY: optional('Hosts that are reached without a proxy.', [] as string[], {
+    expected: 'hosts separated by commas, such as sentry.example.com,.internal.example.com',
+    alias: 'no_proxy',
+    parse: parseList,
+  }),
+
   EMBEDDED_AGENT_PROVIDER: optional(
     'The AI provider, where keys of several are set.',
     undefined as Provider,
@@ -254,6 +296,7 @@ type Provider = 'openai' | 'azure-openai' | 'anthropic' | 'openrouter' | undefin
 interface Form<Value> {
   expected: string
   secret?: boolean
+  alias?: string
   parse(text: string): Value
 }
 
@@ -268,121 +311,4 @@ function optional<Value>(purpose: string, fallback: Value, form: Form<Value>): S
 
 function optionalText(purpose: string, secret = false): Setting<string | undefined> {
   return optional(purpose, undefined as string | undefined, { expected: 'text', secret, parse: parseText })
-}
-
-function parseText(text: string): string {
-  return text
-}
-
-function parseBoolean(text: string): boolean {
-  if (text === 'true' || text === '1') return true
-  if (text === 'false' || text === '0') return false
-  throw new TypeError('not a boolean')
-}
-
-function parseCount(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new TypeError('not a whole number')
-  return Number(text)
-}
-
-function parsePort(text: string): number {
-  const port = parseCount(text)
-  if (port > 65_535) throw new RangeError('not a port')
-  return port
-}
-
-function parseSeconds(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const seconds = parseCount(text)
-    if (seconds < least || seconds > most) throw new RangeError('out of range')
-    return seconds
-  }
-}
-
-function parseList(text: string): string[] {
-  return text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
-}
-
-function oneOf<const Value extends string>(values: readonly Value[]): (text: string) => Value {
-  return (text) => {
-    const found = values.find((value) => value === text.toLowerCase())
-    if (found === undefined) throw new TypeError('not one of the values')
-    return found
-  }
-}
-
-function listOf(values: readonly string[]): (text: string) => string[] {
-  return (text) => parseList(text).map(oneOf(values))
-}
-
-function parseScopes(text: string): string[] {
-  const scopes = [...new Set(text.split(/[\s,]+/).filter((scope) => scope !== ''))]
-  if (scopes.length === 0 || !scopes.every((scope) => /^[a-z_-]+(:[a-z_-]+)?$/.test(scope))) {
-    throw new TypeError('not a list of scopes')
-  }
-  return scopes
-}
-
-function parsePatterns(text: string): string[] {
-  const patterns = parseList(text)
-  if (patterns.length === 0) throw new TypeError('no pattern at all')
-  createRedirectUriPolicy(patterns)
-  return patterns
-}
-
-function parseProxies(text: string): string[] {
-  const proxies = parseList(text)
-  const known = ['loopback', 'linklocal', 'uniquelocal']
-  if (!proxies.every((proxy) => known.includes(proxy) || isAddressRange(proxy))) {
-    throw new TypeError('not addresses')
-  }
-  return proxies
-}
-
-function isAddressRange(text: string): boolean {
-  const [address = '', length = '0', ...rest] = text.split('/')
-  const version = isIP(address)
-  const longest = version === 4 ? 32 : 128
-  return version !== 0 && rest.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= longest
-}
-
-function parseKeys(text: string): string[] {
-  const keys = parseList(text)
-  if (keys.length === 0 || keys.some((key) => key.length < 32)) throw new RangeError('too short')
-  return keys
-}
-
-/** RFC 6750 §2.1: what can stand in an Authorization header. */
-function parseBearerToken(text: string): string {
-  if (!/^[A-Za-z0-9._~+/-]{32,}=*$/.test(text)) throw new TypeError('not a token of enough length')
-  return text
-}
-
-function parseHttpUrl(text: string): string {
-  const url = new URL(text)
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new TypeError('not http')
-  return text.replace(/\/+$/, '')
-}
-
-function parseBaseUrl(text: string): string {
-  const url = new URL(parseHttpUrl(text))
-  if (url.search || url.hash || url.username || url.password) throw new TypeError('more than a URL')
-  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
-}
-
-function parseHost(text: string): string {
-  const url = new URL(`https://${text}`)
-  if (url.host !== text.toLowerCase() && `${url.host}:443` !== text.toLowerCase())
-    throw new TypeError('not a host')
-  return text.toLowerCase()
-}
-
-function parseRedisUrl(text: string): string {
-  const url = new URL(text)
-  decodeURIComponent(`${url.username}${url.password}`)
-  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') throw new TypeError('not Redis')
-  return text
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Network } from '../lib/net/network.ts'
+import { openPublicNetwork } from '../lib/net/outgoing-proxy.ts'
 import { type ClientDocuments, createClientDocuments } from '../lib/oauth/client-documents.ts'
 
 declare module 'fastify' {
@@ -18,7 +19,11 @@ export interface ClientDocumentsPluginOptions {
 /** Discovery says whether clients may come with a document, and the authorization server reads it. */
 async function clientDocumentsPlugin(fastify: FastifyInstance, { network }: ClientDocumentsPluginOptions) {
   const { config, log } = fastify
-  const clientDocuments = createClientDocuments({ config, log, network })
+  const clientDocuments = createClientDocuments({
+    config,
+    log,
+    network: network ?? openPublicNetwork(config),
+  })
   fastify.decorate('clientDocuments', clientDocuments)
   fastify.addHook('onClose', async () => clientDocuments.close())
 }

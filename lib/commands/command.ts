@@ -3,6 +3,7 @@ import { openFileSink } from '../audit-sink.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { createSealer, type Sealer } from '../crypto/sealer.ts'
 import { createSigner } from '../crypto/signer.ts'
+import { useOutgoingProxy } from '../net/outgoing-proxy.ts'
 import { createEndpoints } from '../oauth/endpoints.ts'
 import { StartUpError } from '../start-up-error.ts'
 import { connectRedis, disconnectRedis } from '../store/connect-redis.ts'
@@ -41,6 +42,7 @@ export async function runCommand<Arguments>(
   try {
     const args = readArguments(process.argv.slice(2))
     const config = loadConfig(process.env)
+    useOutgoingProxy(config)
     const store = await openStore(config)
     try {
       await work(createParts(config, store), args)

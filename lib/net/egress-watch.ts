@@ -1,4 +1,5 @@
-import { connect } from 'node:tls'
+import { request } from 'node:https'
+import type { TLSSocket } from 'node:tls'
 import { createLookup, type Network } from './network.ts'
 
 /** Whether the outside can be reached, as far as is known. */
@@ -39,20 +40,22 @@ export function watchEgress(
 }
 
 function reach(place: string, network: Network): Promise<void> {
-  const { hostname, port } = new URL(`https://${place}`)
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const socket = connect({
-    host: hostname,
-    port: Number(port || 443),
-    servername: hostname,
+  // Nothing is sent: it is never ended, only connected.
+  const connection = request(`https://${place}/`, {
+    agent: network.agent ?? false,
     lookup: createLookup(network),
     ca: network.ca,
   })
-    .once('secureConnect', resolve)
+    .on('socket', (socket: TLSSocket) => {
+      // Through a proxy it comes when all is done.
+      if (socket.authorized) resolve()
+      else socket.once('secureConnect', resolve)
+    })
     .on('error', reject)
   const timer = setTimeout(() => reject(new Error(`${place} did not answer in ${PATIENCE} ms.`)), PATIENCE)
   return promise.finally(() => {
     clearTimeout(timer)
-    socket.destroy()
+    connection.destroy()
   })
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { isIP } from 'node:net'
-import { createLookup, type Network } from './network.ts'
+import { createLookup, type Network, refuseForbidden } from './network.ts'
 
 /** How long everything together may take: name server, connection, TLS and the answer, in ms. */
 const DEADLINE = 5_000
@@ -29,6 +29,8 @@ export async function fetchDocument(
 ): Promise<FetchedDocument> {
   try {
     checkUrl(url)
+    // An agent may go through a proxy, where `lookup` is not asked.
+    if (network.agent !== undefined) await refuseForbidden(new URL(url).hostname, network)
     const response = await send(url, network)
     try {
       checkResponse(response)
@@ -52,8 +54,8 @@ function checkUrl(url: string): void {
 function send(url: string, network: Network): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   request(url, {
-    // A connection of its own, which `lookup` is asked for.
-    agent: false,
+    // Without a proxy a connection of its own, which `lookup` is asked for.
+    agent: network.agent ?? false,
     lookup: createLookup(network),
     ca: network.ca,
     headers: { accept: 'application/json', 'accept-encoding': 'identity' },

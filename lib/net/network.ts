@@ -1,5 +1,6 @@
 import type { LookupAddress } from 'node:dns'
 import { Resolver } from 'node:dns/promises'
+import type { Agent } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import { isPublicAddress } from './public-address.ts'
 
@@ -11,6 +12,8 @@ export interface Network {
   isAllowedAddress(address: string): boolean
   /** The certificate authority to trust, PEM; without one, those that Node comes with. */
   ca?: string
+  /** Goes through a proxy where there is one for a host; without it, no host has one. */
+  agent?: Agent
 }
 
 /** How long the name server may take for one try, in ms, and how many there are. */
@@ -47,13 +50,23 @@ export function createLookup(network: Network): LookupFunction {
   }
 }
 
+/**
+ * Refuses a host that leads, as seen from here, where the network does not allow. Through a proxy this is all that
+ * can be said: a name that has no address here is the proxy's to resolve, and what it connects to still has to
+ * hold the certificate of that name.
+ */
+export async function refuseForbidden(hostname: string, network: Network): Promise<LookupAddress[]> {
+  const addresses = await network.resolve(hostname)
+  const refused = addresses.find(({ address }) => !network.isAllowedAddress(address))
+  if (refused !== undefined) throw new Error(`${hostname} leads to ${refused.address}, which is not allowed.`)
+  return addresses
+}
+
 async function resolveAllowed(
   hostname: string,
   network: Network,
 ): Promise<[LookupAddress, ...LookupAddress[]]> {
-  const [first, ...others] = await network.resolve(hostname)
+  const [first, ...others] = await refuseForbidden(hostname, network)
   if (first === undefined) throw new Error(`${hostname} has no address.`)
-  const refused = [first, ...others].find(({ address }) => !network.isAllowedAddress(address))
-  if (refused !== undefined) throw new Error(`${hostname} leads to ${refused.address}, which is not allowed.`)
   return [first, ...others]
 }

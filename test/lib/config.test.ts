@@ -56,6 +56,9 @@ test('the defaults are those of the settings table', async (t) => {
     ALLOWED_REDIRECT_URI_PATTERNS: ['*'],
     DIRECT_SEARCH: false,
     MCP_URL: 'https://mcp.sentry.dev',
+    HTTPS_PROXY: undefined,
+    HTTP_PROXY: undefined,
+    NO_PROXY: [],
     TOOL_SURFACE: 'standard',
     READ_ONLY: false,
     DISABLED_SKILLS: [],
@@ -133,7 +136,7 @@ test('a secret is never repeated in a message', async (t) => {
   t.match(text, /REDIS_URL should be/)
   t.notMatch(text, secret)
 
-  const confidential = names.filter((name) => /_(SECRET|KEY)$|^REDIS_URL$/.test(name))
+  const confidential = names.filter((name) => /_(SECRET|KEY)$|^REDIS_URL$|^HTTPS?_PROXY$/.test(name))
   t.ok(confidential.length >= 7)
   for (const name of confidential) t.equal(SETTINGS[name].secret, true, name)
 })

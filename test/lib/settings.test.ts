@@ -29,6 +29,15 @@ const URLS = {
   bad: ['llm.example.com', 'ftp://llm.example.com', '/v1', 'https://'],
 }
 
+const PROXIES = {
+  good: {
+    'http://proxy.example.com:3128/': 'http://proxy.example.com:3128',
+    'https://user:p%40ss@proxy.example.com': 'https://user:p%40ss@proxy.example.com',
+    'proxy.example.com:3128': 'http://proxy.example.com:3128',
+  },
+  bad: ['socks5://proxy.example.com', 'http://', 'ftp://proxy.example.com', 'http://proxy:99999'],
+}
+
 const SKILL_LISTS = {
   good: { inspect: ['inspect'], 'Inspect, seer': ['inspect', 'seer'], ',': [] },
   bad: ['everything', 'inspect,everything', 'inspect seer'],
@@ -149,6 +158,9 @@ const PARSERS: { [Key in Name]?: { good: Record<string, unknown>; bad: string[] 
   DISABLED_TOOLS: { good: { 'create_dsn, update_issue': ['create_dsn', 'update_issue'] }, bad: [] },
   DIRECT_SEARCH: BOOLEANS,
   MCP_URL: URLS,
+  HTTPS_PROXY: PROXIES,
+  HTTP_PROXY: PROXIES,
+  NO_PROXY: { good: { 'a.example.com, .b.example.com': ['a.example.com', '.b.example.com'] }, bad: [] },
   OPENAI_BASE_URL: URLS,
   ANTHROPIC_BASE_URL: URLS,
   EMBEDDED_AGENT_PROVIDER: {

@@ -1,0 +1,11 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { useOutgoingProxy } from '../lib/net/outgoing-proxy.ts'
+
+/** The way out: through the proxies of the settings, wherever there are any. */
+async function outgoingProxyPlugin(fastify: FastifyInstance) {
+  const restore = useOutgoingProxy(fastify.config)
+  fastify.addHook('onClose', async () => restore())
+}
+
+export default fp(outgoingProxyPlugin, { name: 'outgoing-proxy', fastify: '5.x', dependencies: ['config'] })
