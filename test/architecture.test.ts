@@ -57,7 +57,12 @@ test('only the settings’ own reader and the entries read the environment', asy
   const readers = product.filter((file) =>
     /\bprocess\s*(\?\.|\.|\[)\s*['"]?env\b|from 'node:process'/.test(read(file)),
   )
-  t.same(readers.sort(), ['lib/commands/command.ts', 'plugins/config.ts', 'server.ts'])
+  t.same(readers.sort(), [
+    'lib/commands/command.ts',
+    'lib/commands/doctor.ts',
+    'plugins/config.ts',
+    'server.ts',
+  ])
 })
 
 test('a plugin is named as its file is', async (t) => {

@@ -30,7 +30,8 @@ export interface EndingRecord {
   endsAt: number
 }
 
-const FILE_NAME = 'sentry-mcp.sqlite'
+/** The name of the file in its folder. */
+export const DATABASE_FILE = 'sentry-mcp.sqlite'
 const SCHEMA_VERSION = 1
 const SCAN_SIZE = 200
 
@@ -129,7 +130,7 @@ function transact<Answer>(database: DatabaseSync, work: () => Answer): Answer {
 }
 
 function openDatabase(directory: string): DatabaseSync {
-  const file = join(directory, FILE_NAME)
+  const file = join(directory, DATABASE_FILE)
   let database: DatabaseSync | undefined
   try {
     createFile(directory, file)
@@ -167,7 +168,7 @@ function migrate(database: DatabaseSync, file: string): void {
 const SQLITE_BUSY = 5
 
 function explain(error: unknown, file: string): EmbeddedStoreError {
-  if (error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY) {
+  if (isBusy(error)) {
     return new EmbeddedStoreError(
       `${file} is in use by another process. The embedded store is for one process; several need STORE=redis.`,
       { cause: error },
@@ -178,6 +179,15 @@ function explain(error: unknown, file: string): EmbeddedStoreError {
     `${file} cannot be used: ${reason}. DATA_DIR should be a folder on a local disk that this process may write to.`,
     { cause: error },
   )
+}
+
+/** Whether the file could not be used because another process has it. */
+export function isInUse(error: EmbeddedStoreError): boolean {
+  return isBusy(error.cause)
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -22,6 +22,8 @@ export interface SandboxOptions extends Partial<OAuthBehaviour> {
   /** Limits the application to one organisation: `41001` or `41002` in the sample data. */
   organizationId?: string
   user?: SentryUser
+  /** The release that its pages name; `25.10.0` by default. */
+  version?: string
   /** How often Seer answers `processing` before its analysis is there. */
   seerPolls?: number
 }
@@ -96,6 +98,11 @@ export async function startSentry(options: SandboxOptions = {}): Promise<SentryS
   app.get('/', (_request, reply) =>
     reply.type('text/html; charset=utf-8').send(renderHomePage(accounts.signedIn)),
   )
+  app.get('/api/client-config/', () => ({
+    version: { current: options.version ?? '25.10.0' },
+    isSelfHosted: true,
+    isAuthenticated: false,
+  }))
   const counters = registerOAuth(app, application, accounts, {
     supportsPkce: options.supportsPkce ?? true,
     acceptsBasicCredentials: options.acceptsBasicCredentials ?? true,
