@@ -1,0 +1,36 @@
+# The version of the `node` development dependency: what is tested is what runs.
+FROM node:24.21.0-slim AS base
+ENV NODE_ENV=production
+WORKDIR /app
+
+FROM base AS dependencies
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM base
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="sentry-mcp-self-hosted" \
+      org.opencontainers.image.description="A self-hosted MCP server for Sentry" \
+      org.opencontainers.image.licenses="Apache-2.0 AND FSL-1.1-ALv2" \
+      org.opencontainers.image.base.name="docker.io/library/node:24.21.0-slim" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+
+# The one folder the service may write to, and only with STORE=embedded; the code stays root's.
+RUN install --directory --owner=10001 --group=10001 --mode=700 /data
+ENV DATA_DIR=/data
+VOLUME /data
+
+COPY --from=dependencies /app/node_modules node_modules
+COPY package.json LICENSE app.ts server.ts ./
+COPY lib lib
+COPY plugins plugins
+COPY routes routes
+
+# By number, so that Kubernetes can tell it is not root. No account of the host is likely to have it.
+USER 10001:10001
+EXPOSE 3000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/health`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "server.ts"]

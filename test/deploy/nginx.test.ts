@@ -1,0 +1,130 @@
+import { once } from 'node:events'
+import { connect } from 'node:http2'
+import { request } from 'node:https'
+import { test } from 'tap'
+import { findFreePort } from '../free-port.ts'
+import { breakOff, type Instance, startInstance, stream } from './instance.ts'
+import { type Nginx, startNginx } from './nginx.ts'
+
+const MEGABYTE = 1024 * 1024
+
+function startWith(t: Parameters<typeof startNginx>[0], ...instances: Instance[]): Promise<Nginx> {
+  return startNginx(t, { instances: instances.map(({ port }) => port) })
+}
+
+test('deploy/nginx.conf is valid for the oldest nginx it is made for', async (t) => {
+  const nginx = await startWith(t, await startInstance(t))
+  t.match(await nginx.check(), /test is successful/)
+  t.notMatch(await nginx.check(), /\[(warn|emerg)\]/)
+})
+
+for (const path of ['/mcp', '/mcp/tidewater', '/mcp/tidewater/storefront']) {
+  test(`Streamable HTTP: an event of ${path} arrives while the stream goes on`, async (t) => {
+    const nginx = await startWith(t, await startInstance(t, stream))
+    const response = await fetch(`${nginx.url}${path}`, { method: 'POST', body: '{}' })
+    const delays: number[] = []
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const arrivedAt = Date.now()
+      for (const [, sentAt] of chunk.matchAll(/^data: (\d+)$/gm)) delays.push(arrivedAt - Number(sentAt))
+    }
+    t.equal(delays.length, 6)
+    t.ok(Math.max(...delays) < 500, `the slowest took ${Math.max(...delays)} ms`)
+  })
+}
+
+test('forwarding headers of a client end at nginx, and Host goes on as it came', async (t) => {
+  const instance = await startInstance(t)
+  const nginx = await startWith(t, instance)
+  await fetch(nginx.url, {
+    headers: {
+      'x-forwarded-for': '6.6.6.6',
+      'x-forwarded-host': 'evil.example',
+      'x-forwarded-proto': 'gopher',
+      'x-forwarded-port': '70',
+      forwarded: 'for=6.6.6.6;host=evil.example;proto=gopher',
+    },
+  })
+  const { host } = new URL(nginx.url)
+  const headers = instance.requests[0]?.headers ?? {}
+  t.equal(headers.host, host)
+  t.equal(headers['x-forwarded-for'], '127.0.0.1')
+  t.equal(headers['x-forwarded-host'], host)
+  t.equal(headers['x-forwarded-proto'], 'https')
+  t.equal(headers['x-forwarded-port'], undefined)
+  t.equal(headers.forwarded, undefined)
+})
+
+test('a body of 1 MiB passes and a longer one is answered 413', async (t) => {
+  const instance = await startInstance(t)
+  const nginx = await startWith(t, instance)
+  const post = (length: number) => fetch(`${nginx.url}/mcp`, { method: 'POST', body: 'a'.repeat(length) })
+  t.equal((await post(MEGABYTE)).status, 200)
+  t.equal((await post(MEGABYTE + 1)).status, 413)
+  t.equal(instance.requests.length, 1)
+})
+
+test('a POST that an instance took is never sent to another one', async (t) => {
+  const instances = [await startInstance(t, breakOff), await startInstance(t, breakOff)]
+  const nginx = await startWith(t, ...instances)
+  const response = await fetch(`${nginx.url}/mcp`, { method: 'POST', body: '{}' })
+  t.equal(instances.flatMap(({ requests }) => requests).length, 1)
+  t.equal(response.status, 503)
+  t.equal(response.headers.get('retry-after'), '2')
+  t.match(await response.json(), { error: 'temporarily_unavailable' })
+})
+
+test('a GET that an instance broke off is answered by another one', async (t) => {
+  const [broken, healthy] = [await startInstance(t, breakOff), await startInstance(t)]
+  const nginx = await startWith(t, broken, healthy)
+  const answers = await Promise.all(
+    ['1', '2', '3', '4'].map((state) => fetch(`${nginx.url}/oauth/callback?state=${state}`)),
+  )
+  t.same(
+    answers.map(({ status }) => status),
+    [200, 200, 200, 200],
+  )
+  t.ok(broken.requests.length > 0)
+})
+
+test('a POST goes to another instance when the first one does not listen', async (t) => {
+  const healthy = await startInstance(t)
+  const nginx = await startNginx(t, { instances: [await findFreePort(), healthy.port] })
+  for (let sent = 0; sent < 4; sent += 1) {
+    const response = await fetch(`${nginx.url}/mcp`, { method: 'POST', body: '{}' })
+    t.equal(response.status, 200)
+  }
+  t.equal(healthy.requests.length, 4)
+})
+
+test('no code and no state gets into the access log', async (t) => {
+  const nginx = await startWith(t, await startInstance(t))
+  await fetch(`${nginx.url}/oauth/callback?code=c0de&state=st4te`)
+  t.match(nginx.readAccessLog(), '"GET /oauth/callback HTTP/1.1" 200')
+  t.notMatch(nginx.readAccessLog(), /c0de|st4te/)
+})
+
+test('clients that can speak HTTP/2', async (t) => {
+  const nginx = await startWith(t, await startInstance(t))
+  const session = connect(nginx.url)
+  t.teardown(() => session.destroy())
+  const answer = session.request({ ':path': '/mcp', ':method': 'POST' }).end('{}')
+  const [headers] = await once(answer, 'response')
+  t.equal(session.alpnProtocol, 'h2')
+  t.equal(headers[':status'], 200)
+})
+
+test('plain http is sent to https', async (t) => {
+  const nginx = await startWith(t, await startInstance(t))
+  const response = await fetch(`${nginx.plainUrl}/oauth/authorize?client_id=1`, { redirect: 'manual' })
+  t.equal(response.status, 308)
+  t.equal(response.headers.get('location'), 'https://localhost/oauth/authorize?client_id=1')
+})
+
+test('another Host than that of the URL is left for the service to refuse', async (t) => {
+  const instance = await startInstance(t)
+  const nginx = await startWith(t, instance)
+  const outgoing = request(nginx.url, { servername: 'localhost', headers: { host: 'evil.example' } }).end()
+  const [incoming] = await once(outgoing, 'response')
+  incoming.resume()
+  t.equal(instance.requests[0]?.headers.host, 'evil.example')
+})
