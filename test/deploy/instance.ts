@@ -32,12 +32,12 @@ export const breakOff: Behaviour = (request) => {
   request.socket.destroy()
 }
 
-/** Sends an event every 150 ms, six of them, each with the time it was sent at. */
+/** Sends an event every 100 ms, six of them, each with the time it was sent at. */
 export const stream: Behaviour = async (_request, response) => {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   for (let sent = 0; sent < 6; sent += 1) {
     response.write(`data: ${Date.now()}\n\n`)
-    await sleep(150)
+    await sleep(100)
   }
   response.end()
 }

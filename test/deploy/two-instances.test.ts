@@ -31,44 +31,44 @@ function countRequests({ log }: Service): number {
   return log.filter((line) => line.includes('"msg":"request"')).length
 }
 
-test('a sign-in and its tool calls, spread over two instances behind nginx with TLS', async (t) => {
-  const { nginx, instances } = await startCluster(t)
-  const { tools } = await walk(`${nginx.url}/mcp`)
-  t.ok(tools.includes('whoami'))
-  for (const instance of instances) t.ok(countRequests(instance) >= 3, 'each instance took its part')
-
-  await fetch(`${nginx.url}/`, { headers: { 'x-forwarded-for': '6.6.6.6' } })
-  const log = instances.flatMap((instance) => instance.log).join('')
-  t.match(log, '"ip":"127.0.0.1"')
-  t.notMatch(log, '6.6.6.6', 'a forged X-Forwarded-For is not the address that the service sees')
-})
-
-test('MCP, Streamable HTTP: an answer that takes long begins as a stream before it is there', async (t) => {
+test('two instances behind nginx with TLS', async (t) => {
   const { nginx, instances } = await startCluster(t)
   const client = await registerClient(nginx.url)
   const { access_token: token } = await client.signIn()
-  instances[0].sentry.fail('GET /api/0/auth/', { kind: 'hang', ms: 6_500 })
+  const call = (method: string, params?: object) => postMcp(`${nginx.url}/mcp`, token, method, params)
 
-  const startedAt = Date.now()
-  const response = await postMcp(`${nginx.url}/mcp`, token, 'tools/call', { name: 'whoami', arguments: {} })
-  const arrivals: { text: string; after: number }[] = []
-  for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    arrivals.push({ text, after: Date.now() - startedAt })
-  }
-  t.match(response.headers.get('content-type'), 'text/event-stream')
-  t.match(arrivals.at(0)?.text, ': working')
-  t.match(arrivals.at(-1)?.text, 'mara@tidewater.example')
-  const [first = 0, last = 0] = [arrivals.at(0)?.after, arrivals.at(-1)?.after]
-  t.ok(last - first > 1_000, `the first bytes came after ${first} ms, the answer after ${last} ms`)
-})
+  await t.test('a sign-in and its tool calls are spread over both', async (t) => {
+    const { tools } = await walk(`${nginx.url}/mcp`)
+    t.ok(tools.includes('whoami'))
+    for (const instance of instances) t.ok(countRequests(instance) >= 3, 'each instance took its part')
+  })
 
-test('an instance that stops is not noticed by clients', async (t) => {
-  const { nginx, instances } = await startCluster(t)
-  const client = await registerClient(nginx.url)
-  const { access_token: token } = await client.signIn()
-  const call = () => postMcp(`${nginx.url}/mcp`, token, 'tools/list')
-  await Promise.all([call(), call()])
-  await instances[0].app.close()
-  const answers = await Promise.all(Array.from({ length: 10 }, call))
-  t.same(new Set(answers.map(({ status }) => status)), new Set([200]))
+  await t.test('a forged X-Forwarded-For is not the address that the service sees', async (t) => {
+    await fetch(`${nginx.url}/`, { headers: { 'x-forwarded-for': '6.6.6.6' } })
+    const log = instances.flatMap((instance) => instance.log).join('')
+    t.match(log, '"ip":"127.0.0.1"')
+    t.notMatch(log, '6.6.6.6')
+  })
+
+  await t.test('MCP, Streamable HTTP: an answer that takes long begins before it is there', async (t) => {
+    const heal = instances[0].sentry.fail('GET /api/0/auth/', { kind: 'hang', ms: 6_500 })
+    const startedAt = Date.now()
+    const response = await call('tools/call', { name: 'whoami', arguments: {} })
+    const arrivals: { text: string; after: number }[] = []
+    for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      arrivals.push({ text, after: Date.now() - startedAt })
+    }
+    heal()
+    t.match(response.headers.get('content-type'), 'text/event-stream')
+    t.match(arrivals.at(0)?.text, ': working')
+    t.match(arrivals.at(-1)?.text, 'mara@tidewater.example')
+    const [first = 0, last = 0] = [arrivals.at(0)?.after, arrivals.at(-1)?.after]
+    t.ok(last - first > 1_000, `the first bytes came after ${first} ms, the answer after ${last} ms`)
+  })
+
+  await t.test('clients do not notice that one of them stops', async (t) => {
+    await instances[0].app.close()
+    const answers = await Promise.all(Array.from({ length: 10 }, () => call('tools/list')))
+    t.same(new Set(answers.map(({ status }) => status)), new Set([200]))
+  })
 })
