@@ -35,6 +35,8 @@ const service = await startServer('server.ts', port, {
   STORE: 'embedded',
   DATA_DIR: directory,
   LOG_LEVEL: 'warn',
+  RATE_LIMIT_MCP: '0',
+  CLIENT_ID_METADATA_DOCUMENTS: 'false',
 })
 
 const { access_token: accessToken } = await (await registerClient(url)).signIn()

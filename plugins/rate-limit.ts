@@ -46,7 +46,8 @@ async function rateLimitPlugin(fastify: FastifyInstance) {
     return async (request: FastifyRequest) => {
       const counted = await Promise.race([count(request), sleep(PATIENCE, undefined, { ref: false })])
       if (counted === undefined || counted.isAllowed || !counted.isExceeded) return
-      request.log.warn({ limit: name }, 'too many requests')
+      // Not louder: whoever floods the service should not flood its log.
+      request.log.debug({ limit: name }, 'too many requests')
       throw new TooManyRequestsError(counted.ttlInSeconds)
     }
   })
