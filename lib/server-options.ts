@@ -14,6 +14,8 @@ export const serverOptions = {
   keepAliveTimeout: 75_000,
   requestTimeout: 30_000,
   forceCloseConnections: 'idle',
+  // Requests that come on a kept-alive connection while it closes are still served, not refused.
+  return503OnClosing: false,
   genReqId: createRequestIds(),
   logger: {
     level: 'info',
