@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { registerClient } from '../test/client.ts'
 import { findFreePort } from '../test/free-port.ts'
+import { createLifetime } from '../test/lifetime.ts'
+import { startRedis } from '../test/redis.ts'
 import { startSentry } from '../test/sandbox/sentry.ts'
 import { createListRequest, createWhoamiRequest, measureLatency, measureThroughput } from './load.ts'
 import { canPin, startServer } from './process.ts'
@@ -10,12 +12,14 @@ import { formatTable, median } from './report.ts'
 
 /**
  * What our share of a request costs, beside the least that a Fastify server can do and beside the SDK as its
- * documentation shows it. Servers are pinned to one core and the load to another; rounds alternate, so that
+ * documentation shows it, the service with Redis and with its rate limits on. Servers are pinned to one core and the load to another; rounds alternate, so that
  * whatever else the machine does falls on all of them alike. Only the ratios mean anything.
  */
 const ROUNDS = Number(process.argv[2] ?? 5)
 const SECONDS = Number(process.argv[3] ?? 4)
 
+await using closing = new AsyncDisposableStack()
+const redis = await startRedis(createLifetime(closing))
 const directory = mkdtempSync(join(tmpdir(), 'sentry-mcp-bench-'))
 const sentry = await startSentry()
 const port = await findFreePort()
@@ -32,10 +36,9 @@ const service = await startServer('server.ts', port, {
   SENTRY_CLIENT_SECRET: sentry.clientSecret,
   ENCRYPTION_KEY: 'e'.repeat(32),
   JWT_SIGNING_KEY: 'j'.repeat(32),
-  STORE: 'embedded',
-  DATA_DIR: directory,
+  REDIS_URL: redis.url,
   LOG_LEVEL: 'warn',
-  RATE_LIMIT_MCP: '0',
+  RATE_LIMIT_MCP: '1000000',
   CLIENT_ID_METADATA_DOCUMENTS: 'false',
 })
 

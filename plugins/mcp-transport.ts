@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { UnsealError } from '../lib/crypto/sealer.ts'
 import type { Caller } from '../lib/mcp/caller.ts'
@@ -7,7 +7,7 @@ import {
   ConstraintSignInError,
   createConstraintCheck,
 } from '../lib/mcp/constraint-check.ts'
-import { createErrorAnswer, SERVER_ERROR } from '../lib/mcp/json-rpc.ts'
+import { createErrorAnswer, INTERNAL_ERROR, SERVER_ERROR } from '../lib/mcp/json-rpc.ts'
 import type { ToolRegistry } from '../lib/mcp/mcp-core-types.ts'
 import { openMcp } from '../lib/mcp/open-mcp.ts'
 import { InvalidTokenError } from '../lib/oauth/access-token.ts'
@@ -17,7 +17,7 @@ import {
   MissingTokenError,
   readBearerToken,
 } from '../lib/oauth/bearer-authentication.ts'
-import { createChallenge } from '../lib/oauth/challenge.ts'
+import { type Challenge, createChallenge } from '../lib/oauth/challenge.ts'
 import { TooManyRequestsError } from '../lib/oauth/oauth-error.ts'
 import { createResource, type Resource } from '../lib/oauth/resource.ts'
 import { createTokenPassthrough, readSentryToken, UnknownSkillError } from '../lib/oauth/token-passthrough.ts'
@@ -43,6 +43,7 @@ export interface McpTransportOptions {
 async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransportOptions) {
   const { config, store, signer, upstream, audit } = fastify
   const scope = config.SENTRY_SCOPES
+  const base = new URL(config.BASE_URL)
   const endpoint = await openMcp({
     settings: config,
     version: VERSION,
@@ -62,18 +63,14 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
   fastify.addHook<{ Params: ResourcePath; Querystring: ResourceQuery }>(
     'onRequest',
     async (request, reply) => {
-      const resource = createResource(config.BASE_URL, request.params.organization, request.params.project)
+      const resource = findResource(request)
       if (resource === undefined) {
         return reply.code(404).send(createErrorAnswer(SERVER_ERROR, 'There is no such resource.'))
       }
-      try {
-        const caller = await authenticate(request, resource)
-        request.caller = { ...caller, constraints: await constraints.resolve(resource, caller) }
-      } catch (error) {
-        return refuse(error, resource, request, reply)
-      }
+      const caller = await authenticate(request, resource)
+      request.caller = { ...caller, constraints: await constraints.resolve(resource, caller) }
       const { origin } = request.headers
-      if (origin !== undefined && !isAllowedOrigin(origin, config.BASE_URL)) {
+      if (origin !== undefined && !isAllowedOrigin(origin, base)) {
         return reply
           .code(403)
           .send(createErrorAnswer(SERVER_ERROR, 'Requests from this origin are not allowed.'))
@@ -86,13 +83,7 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
     identify: ({ caller }: FastifyRequest) => caller.subject,
   }
   fastify.addHook('onRequest', fastify.limitRequests(limit))
-  fastify.setErrorHandler((error, _request, reply) => {
-    if (!(error instanceof TooManyRequestsError)) throw error
-    return reply
-      .code(error.status)
-      .header('retry-after', error.retryAfter)
-      .send(createErrorAnswer(SERVER_ERROR, error.message))
-  })
+  fastify.setErrorHandler(answerFailure)
   await fastify.register(mcpRoute, { endpoint })
 
   /** By an access token of ours or, where the operator allows it, by one of Sentry's. */
@@ -110,23 +101,17 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
     return authenticateBearer(token, resource, { config, store, signer, upstream })
   }
 
-  function refuse(
-    error: unknown,
-    resource: Resource,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): FastifyReply {
+  /** Whatever settles who calls, or opens the caller's access to Sentry, may fail in these ways. */
+  function answerFailure(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     if (error instanceof MissingTokenError) {
-      return challenge(reply, 401, error.message, { resource, scope })
+      return challenge(reply, 401, error.message, { resource: nameResource(request), scope })
     }
     if (error instanceof InvalidTokenError || error instanceof ConstraintSignInError) {
       request.log.debug({ err: error }, 'token refused')
-      const { message: description } = error
-      return challenge(reply, 401, description, { resource, scope, error: 'invalid_token', description })
+      return challenge(reply, 401, error.message, describeRefusal('invalid_token', error, request))
     }
     if (error instanceof InsufficientGrantError) {
-      const { message: description } = error
-      return challenge(reply, 403, description, { resource, scope, error: 'insufficient_scope', description })
+      return challenge(reply, 403, error.message, describeRefusal('insufficient_scope', error, request))
     }
     if (error instanceof UnknownSkillError) {
       return reply.code(400).send(createErrorAnswer(SERVER_ERROR, error.message))
@@ -134,7 +119,29 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
     if (error instanceof ConstraintNotFoundError) {
       return reply.code(403).send(createErrorAnswer(SERVER_ERROR, error.message))
     }
-    return answerUnavailable(error, request, reply)
+    if (error instanceof TooManyRequestsError) {
+      return reply
+        .code(error.status)
+        .header('retry-after', error.retryAfter)
+        .send(createErrorAnswer(SERVER_ERROR, error.message))
+    }
+    return isPassing(error) ? answerUnavailable(error, request, reply) : answerFault(error, request, reply)
+  }
+
+  function describeRefusal(code: Challenge['error'], { message }: Error, request: FastifyRequest): Challenge {
+    return { resource: nameResource(request), scope, error: code, description: message }
+  }
+
+  function findResource({ params }: FastifyRequest): Resource | undefined {
+    const { organization, project } = params as ResourcePath
+    return createResource(config.BASE_URL, organization, project)
+  }
+
+  /** Of a request whose resource has been seen to be one. */
+  function nameResource(request: FastifyRequest): Resource {
+    const resource = findResource(request)
+    if (resource === undefined) throw new TypeError('A request got past the check of its resource.')
+    return resource
   }
 
   /** Asks for a wider grant of the same resource. */
@@ -154,12 +161,7 @@ interface ResourceQuery {
   skills?: string | string[]
 }
 
-function challenge(
-  reply: FastifyReply,
-  status: number,
-  message: string,
-  what: Parameters<typeof createChallenge>[0],
-): FastifyReply {
+function challenge(reply: FastifyReply, status: number, message: string, what: Challenge): FastifyReply {
   return reply
     .code(status)
     .header('www-authenticate', createChallenge(what))
@@ -167,15 +169,24 @@ function challenge(
     .send(createErrorAnswer(SERVER_ERROR, message))
 }
 
-/** A store or a Sentry that is away says nothing about a token. Anything unforeseen is thrown on. */
-function answerUnavailable(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const isPassing = error instanceof StoreUnavailableError || error instanceof UpstreamUnavailableError
-  if (!isPassing && !(error instanceof UnsealError)) throw error
+/** A store or a Sentry that is away, or a key that is missing, says nothing about a token. */
+function isPassing(error: Error): boolean {
+  return [StoreUnavailableError, UpstreamUnavailableError, UnsealError].some((kind) => error instanceof kind)
+}
+
+function answerUnavailable(error: Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   request.log.error({ err: error }, 'caller could not be looked up')
   return reply
     .code(503)
     .header('retry-after', RETRY_AFTER)
     .send(createErrorAnswer(SERVER_ERROR, 'temporarily_unavailable: try again in a moment.'))
+}
+
+/** What Fastify finds wrong with a request is answered as everywhere; anything else is a fault of this server. */
+function answerFault(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error.statusCode !== undefined && error.statusCode < 500) throw error
+  request.log.error({ err: error }, 'MCP request failed')
+  return reply.code(500).send(createErrorAnswer(INTERNAL_ERROR, 'Internal error.'))
 }
 
 declare module 'fastify' {

@@ -11,6 +11,7 @@ import { STYLE_SOURCE } from '../lib/pages/layout.ts'
  */
 async function securityPlugin(fastify: FastifyInstance) {
   const { BASE_URL } = fastify.config
+  const base = new URL(BASE_URL)
 
   await fastify.register(helmet, {
     contentSecurityPolicy: {
@@ -33,12 +34,12 @@ async function securityPlugin(fastify: FastifyInstance) {
   })
 
   await fastify.register(cors, () => (request: FastifyRequest, done: CorsCallback) => {
-    done(null, createCorsOptions(request.url, BASE_URL))
+    done(null, createCorsOptions(request, base))
   })
 
   fastify.addHook('onRequest', async (request, reply) => {
     // Probes come by address.
-    if (request.url.startsWith('/health') || isAllowedHost(request.host, BASE_URL)) return
+    if (request.url.startsWith('/health') || isAllowedHost(request.host, base)) return
     request.log.warn(
       { host: request.host },
       'refused a foreign Host; a proxy in front must pass Host on unchanged',
@@ -52,12 +53,11 @@ async function securityPlugin(fastify: FastifyInstance) {
 type CorsCallback = (error: Error | null, options: ReturnType<typeof createCorsOptions>) => void
 
 /** Discovery is for everybody; what speaks JSON is for allowed pages; what a browser navigates to is for none. */
-function createCorsOptions(url: string, baseUrl: string) {
+function createCorsOptions({ url, headers: { origin } }: FastifyRequest, base: URL) {
   if (url.startsWith('/.well-known/')) return { origin: '*', methods: ['GET'] }
   if (!/^\/(mcp|oauth\/(register|token|revoke))\b/.test(url)) return { origin: false }
   return {
-    origin: (origin: string | undefined, done: (error: Error | null, allow: boolean) => void) =>
-      done(null, origin !== undefined && isAllowedOrigin(origin, baseUrl)),
+    origin: origin !== undefined && isAllowedOrigin(origin, base),
     methods: ['POST'],
     exposedHeaders: ['WWW-Authenticate', 'Retry-After'],
     maxAge: 600,

@@ -1,6 +1,7 @@
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller } from '../lib/mcp/caller.ts'
-import { createErrorAnswer, INTERNAL_ERROR, PARSE_ERROR, SERVER_ERROR } from '../lib/mcp/json-rpc.ts'
+import { createErrorAnswer, PARSE_ERROR, SERVER_ERROR } from '../lib/mcp/json-rpc.ts'
 import type { McpEndpoint } from '../lib/mcp/mcp-endpoint.ts'
 
 /** The longest request, in bytes. */
@@ -22,8 +23,8 @@ export interface McpRouteOptions {
 
 /**
  * `POST /mcp`, and the same for parts of Sentry (MCP, Streamable HTTP). There is nothing to GET and no session to
- * DELETE, and whatever goes wrong is answered as JSON-RPC. The access token is checked by a hook of the plugin
- * this is registered in.
+ * DELETE, and a body that is none is answered as JSON-RPC. The access token is checked by a hook of the plugin this
+ * is registered in, which also answers for what fails while a request is served.
  */
 export default async function mcpRoute(fastify: FastifyInstance, { endpoint }: McpRouteOptions) {
   fastify.removeAllContentTypeParsers()
@@ -35,7 +36,7 @@ export default async function mcpRoute(fastify: FastifyInstance, { endpoint }: M
   fastify.setErrorHandler(answerError)
 
   for (const path of PATHS) {
-    fastify.post(path, { bodyLimit: MAX_BODY }, answer)
+    fastify.post(path, { bodyLimit: MAX_BODY, helmet: false }, answer)
     fastify.route({
       method: ['GET', 'HEAD', 'DELETE', 'PUT', 'PATCH'],
       url: path,
@@ -48,14 +49,26 @@ export default async function mcpRoute(fastify: FastifyInstance, { endpoint }: M
   async function answer(request: FastifyRequest, reply: FastifyReply) {
     const { caller, body, headers, id: reference, log } = request
     const signal = watchClient(reply)
-    try {
-      const answered = await endpoint.answer({ headers, body, signal, reference, log }, caller)
-      return reply.code(answered.status).headers(answered.headers).send(answered.body)
-    } catch (error) {
-      log.error({ err: error }, 'MCP request failed')
-      return reply.code(500).send(createErrorAnswer(INTERNAL_ERROR, 'Internal error.'))
-    }
+    const answered = await endpoint.answer({ headers, body, signal, reference, log }, caller)
+    if (Array.isArray(answered.body))
+      return sendPieces(reply, answered.status, answered.headers, answered.body)
+    return reply.code(answered.status).headers(answered.headers).send(answered.body)
   }
+}
+
+/**
+ * Sends the pieces as they are, around Fastify, which takes a stream or one buffer: joining a hundred kilobytes, or
+ * making a stream of them, would take longer than everything else about the answer.
+ */
+function sendPieces(reply: FastifyReply, status: number, headers: Record<string, string>, pieces: Buffer[]) {
+  reply.hijack()
+  const { raw } = reply
+  raw.writeHead(status, { ...reply.getHeaders(), ...headers } as OutgoingHttpHeaders)
+  raw.cork()
+  for (const piece of pieces) raw.write(piece)
+  raw.end()
+  raw.uncork()
+  return reply
 }
 
 async function refuseMethod(_request: FastifyRequest, reply: FastifyReply) {

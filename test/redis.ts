@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
+import type { Lifetime } from './service.ts'
 
 /** A Redis or Valkey that a test runs for itself, with the faults it can have. */
 export interface RedisServer {
@@ -40,7 +41,7 @@ export async function findRedis(t: Test): Promise<string> {
  * test. Takes valkey-server or redis-server from the PATH, else a container, else installs redis-server on
  * Debian as root.
  */
-export async function startRedis(t: Test, ...args: string[]): Promise<RedisServer> {
+export async function startRedis(t: Lifetime, ...args: string[]): Promise<RedisServer> {
   const port = await findFreePort()
   const start = await chooseStarter()
   const server = await start(port, args)

@@ -1,11 +1,11 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 
 /**
  * SHA-256 as base64url, 43 characters: how tokens, codes and transaction ids are kept and compared, so that what
  * is stored cannot be presented. PKCE's S256 is the same function (RFC 7636 §4.2).
  */
 export function hashToken(token: string): string {
-  return createHash('sha256').update(token).digest('base64url')
+  return hash('sha256', token, 'base64url')
 }
 
 /** 256 random bits as base64url, 43 characters. */

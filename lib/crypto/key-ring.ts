@@ -1,9 +1,10 @@
-import { createHmac, hkdfSync } from 'node:crypto'
+import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 
 /** A key for one purpose. The id says which setting it came from without giving it away. */
 export interface DerivedKey {
   id: string
-  bytes: Buffer
+  /** 256 bits. Node prepares bytes anew at each use, and a key object once. */
+  key: KeyObject
 }
 
 /** The keys of one purpose: the first of the setting makes what is new, all of them read what is there. */
@@ -19,7 +20,7 @@ export interface KeyRing {
 export function deriveKeys(secrets: readonly string[], purpose: string): KeyRing {
   const keys = secrets.map((secret) => ({
     id: createHmac('sha256', secret).update('key id').digest('base64url').slice(0, 6),
-    bytes: Buffer.from(hkdfSync('sha256', secret, 'sentry-mcp', purpose, 32)),
+    key: createSecretKey(Buffer.from(hkdfSync('sha256', secret, 'sentry-mcp', purpose, 32))),
   }))
   const [current] = keys
   if (current === undefined) throw new RangeError('A key ring needs at least one key.')

@@ -31,7 +31,7 @@ export function createSealer(secrets: readonly string[]): Sealer {
 
   function seal(text: string, context: string): string {
     const nonce = randomBytes(NONCE_BYTES)
-    const cipher = createCipheriv('aes-256-gcm', keys.current.bytes, nonce).setAAD(Buffer.from(context))
+    const cipher = createCipheriv('aes-256-gcm', keys.current.key, nonce).setAAD(Buffer.from(context))
     const body = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
     return `${VERSION}.${keys.current.id}.${body.toString('base64url')}`
   }
@@ -41,13 +41,13 @@ export function createSealer(secrets: readonly string[]): Sealer {
     if (version !== VERSION || keyId === undefined || text === undefined) {
       throw new UnsealError('A sealed record is not of a known form.')
     }
-    const key = keys.find(keyId)
-    if (key === undefined) {
+    const found = keys.find(keyId)
+    if (found === undefined) {
       throw new UnsealError(`A record is sealed with key ${keyId}, which is not in ENCRYPTION_KEY.`)
     }
     const body = Buffer.from(text, 'base64url')
     try {
-      const decipher = createDecipheriv('aes-256-gcm', key.bytes, body.subarray(0, NONCE_BYTES), {
+      const decipher = createDecipheriv('aes-256-gcm', found.key, body.subarray(0, NONCE_BYTES), {
         authTagLength: TAG_BYTES,
       })
       decipher.setAAD(Buffer.from(context)).setAuthTag(body.subarray(-TAG_BYTES))

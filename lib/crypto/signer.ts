@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, type KeyObject } from 'node:crypto'
 import { type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { hashToken, isEqual } from './hash.ts'
 import { deriveKeys, type KeyRing } from './key-ring.ts'
@@ -40,8 +40,8 @@ export function createSigner(secrets: readonly string[]): Signer {
   const verified = new Map<string, JWTPayload>()
 
   function signJwt(claims: JWTPayload, type: string): Promise<string> {
-    const { id, bytes } = jwtKeys.current
-    return new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: type, kid: id }).sign(bytes)
+    const { id, key } = jwtKeys.current
+    return new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: type, kid: id }).sign(key)
   }
 
   async function verifyJwt(token: string, expected: { type: string; issuer: string }): Promise<JWTPayload> {
@@ -68,26 +68,26 @@ export function createSigner(secrets: readonly string[]): Signer {
     return payload
   }
 
-  function findJwtKey(id: string | undefined): Buffer {
-    const key = id === undefined ? undefined : jwtKeys.find(id)
-    if (key === undefined)
+  function findJwtKey(id: string | undefined): KeyObject {
+    const found = id === undefined ? undefined : jwtKeys.find(id)
+    if (found === undefined)
       throw new TypeError('The token was signed with a key that is not in JWT_SIGNING_KEY.')
-    return key.bytes
+    return found.key
   }
 
   function createMac(purpose: MacPurpose, text: string): string {
-    const { id, bytes } = macKeys[purpose].current
-    return id + computeMac(bytes, text)
+    const { id, key } = macKeys[purpose].current
+    return id + computeMac(key, text)
   }
 
   function checkMac(purpose: MacPurpose, text: string, mac: string): boolean {
-    const key = macKeys[purpose].find(mac.slice(0, KEY_ID_LENGTH))
-    return key !== undefined && isEqual(computeMac(key.bytes, text), mac.slice(KEY_ID_LENGTH))
+    const found = macKeys[purpose].find(mac.slice(0, KEY_ID_LENGTH))
+    return found !== undefined && isEqual(computeMac(found.key, text), mac.slice(KEY_ID_LENGTH))
   }
 
   return { signJwt, verifyJwt, createMac, checkMac }
 }
 
-function computeMac(key: Buffer, text: string): string {
+function computeMac(key: KeyObject, text: string): string {
   return createHmac('sha256', key).update(text).digest().subarray(0, MAC_BYTES).toString('base64url')
 }

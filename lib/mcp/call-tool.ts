@@ -19,6 +19,8 @@ export interface ToolCall {
   tool: SentryTool
   args: Record<string, unknown>
   caller: Caller
+  /** Sentry's, of the caller. */
+  accessToken: string
   variant: ToolVariant
   /** Ends when the client goes away. */
   signal: AbortSignal
@@ -44,9 +46,9 @@ export interface ToolEnvironment {
  * gone away it rejects, with the reason of `signal`, and what is under way at Sentry is broken off.
  */
 export async function callTool(toolCall: ToolCall, environment: ToolEnvironment): Promise<CallToolResult> {
-  const { tool, caller, signal, log } = toolCall
+  const { tool, signal, log } = toolCall
   const { core } = environment
-  const call = startUpstreamCall(caller, signal, environment)
+  const call = startUpstreamCall(toolCall, environment)
   const context = createContext(toolCall, environment)
   const startedAt = performance.now()
   try {
@@ -69,8 +71,7 @@ export async function callTool(toolCall: ToolCall, environment: ToolEnvironment)
 }
 
 function startUpstreamCall(
-  caller: Caller,
-  signal: AbortSignal,
+  { caller, accessToken, signal }: ToolCall,
   { sentry, timeouts }: ToolEnvironment,
 ): UpstreamCall {
   return {
@@ -78,7 +79,7 @@ function startUpstreamCall(
     sentry,
     timeouts,
     organizationSlug: caller.constraints.organizationSlug,
-    accessToken: caller.accessToken,
+    accessToken,
     renewAccessToken: () => caller.renewAccessToken(),
     renewal: undefined,
     signInEnded: false,

@@ -10,11 +10,15 @@ export interface Caller {
   scope: ReadonlySet<string>
   skills: ReadonlySet<string>
   constraints: Constraints
-  /** Sentry's access token of this user. */
-  accessToken: string
   /**
-   * A new access token after Sentry refused the one above; undefined when the user has to sign in again. Rejects
-   * when Sentry or the store is away, which says nothing about the sign-in.
+   * Sentry's access token of this user, renewed first when it is about to end. Rejects when the user has to sign
+   * in again, or when Sentry or the store is away.
+   */
+  openAccessToken(): Promise<string>
+  /**
+   * A new access token after Sentry refused the one before, which `openAccessToken` then gives as well; undefined
+   * when the user has to sign in again. Rejects when Sentry or the store is away, which says nothing about the
+   * sign-in.
    */
   renewAccessToken(): Promise<string | undefined>
 }

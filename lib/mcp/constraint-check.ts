@@ -74,12 +74,11 @@ async function withRenewal<Result>(
   lookUp: (token: string) => Promise<Result>,
 ): Promise<Result> {
   try {
-    return await lookUp(caller.accessToken)
+    return await lookUp(await caller.openAccessToken())
   } catch (error) {
     if (!(error instanceof TokenRefusedError)) throw error
     const successor = await caller.renewAccessToken()
     if (successor === undefined) throw new ConstraintSignInError('The sign-in has ended')
-    caller.accessToken = successor
     return lookUp(successor)
   }
 }

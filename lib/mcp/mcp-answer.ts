@@ -1,14 +1,16 @@
-import { Readable } from 'node:stream'
-
 export interface McpAnswer {
   status: number
   headers: Record<string, string>
-  /** A web stream stays open for as long as the work takes. */
-  body: Buffer | Readable | ReadableStream<Uint8Array> | undefined
+  /** Pieces are to be sent one after the other. A web stream stays open for as long as the work takes. */
+  body: Buffer | Buffer[] | ReadableStream<Uint8Array> | undefined
 }
 
-/** Answers are about one user, and are not to be kept. */
-const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+/** Answers are about one user, not to be kept, and never a page. */
+const JSON_HEADERS = {
+  'content-type': 'application/json',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+}
 
 export function createJsonAnswer(
   status: number,
@@ -18,19 +20,10 @@ export function createJsonAnswer(
   return { status, headers: { ...JSON_HEADERS, ...headers }, body: Buffer.from(JSON.stringify(message)) }
 }
 
-/**
- * An answer of prepared pieces of JSON, sent one after the other: joining them would copy a hundred kilobytes,
- * which takes longer than everything else about the answer.
- */
-export function createPreparedAnswer(pieces: readonly Buffer[]): McpAnswer {
-  const body = new Readable({ read: () => undefined })
-  let length = 0
-  for (const piece of pieces) {
-    length += piece.length
-    body.push(piece)
-  }
-  body.push(null)
-  return { status: 200, headers: { ...JSON_HEADERS, 'content-length': String(length) }, body }
+/** An answer of prepared pieces of JSON. */
+export function createPreparedAnswer(pieces: Buffer[]): McpAnswer {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  return { status: 200, headers: { ...JSON_HEADERS, 'content-length': String(length) }, body: pieces }
 }
 
 /** An answer of the SDK. Whether the connection stays open is not for it to say. */

@@ -22,7 +22,10 @@ import type { ToolVariant } from './tool-catalogue.ts'
 import { encodeListAnswer, findListRequest } from './tool-list.ts'
 
 export interface McpEndpoint {
-  /** Answers a request of an authenticated caller. Rejects only for faults of this server. */
+  /**
+   * Answers a request of an authenticated caller. Rejects when the caller's access to Sentry cannot be opened, as
+   * `openAccessToken` does, and for faults of this server.
+   */
   answer(request: McpRequest, caller: Caller): Promise<McpAnswer>
 }
 
@@ -48,15 +51,16 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
     if (Array.isArray(body) && !allowsBatch(headers)) {
       return createJsonAnswer(400, createErrorAnswer(INVALID_REQUEST, 'This revision of MCP has no batches.'))
     }
-    const route = classifyRequest(body, headers)
     const variant = catalogue.findVariant(caller)
-    const list = findListRequest(body, headers, route)
+    const list = findListRequest(body, headers)
     if (list !== undefined) return createPreparedAnswer(encodeListAnswer(variant, list, serverInfo))
+    const route = classifyRequest(body, headers)
     const missing = route.kind === 'reject' ? [] : findMissingScope(body, caller, variant)
     if (missing.length > 0) return askForScope(missing, caller)
 
+    const accessToken = await caller.openAccessToken()
     const progress = createProgress()
-    const exchange = { caller, variant, progress, signal, reference, log }
+    const exchange = { caller, accessToken, variant, progress, signal, reference, log }
     const served = serve(request, route, () => createMcpServer(exchange, options))
     const mayStream = acceptsStream(headers)
     return readAnswer(await answerInTime(served, { timing, progress, mayStream }))

@@ -10,6 +10,8 @@ import { LIST_CACHE, type ServerInfo } from './tool-list.ts'
 /** What one request is answered with. Nothing of it outlives the request. */
 export interface Exchange {
   caller: Caller
+  /** Sentry's, of the caller. */
+  accessToken: string
   variant: ToolVariant
   progress: Progress
   signal: AbortSignal
@@ -68,6 +70,7 @@ async function serveCall(
     tool,
     args: params.arguments ?? {},
     caller,
+    accessToken: exchange.accessToken,
     variant,
     signal: exchange.signal,
     reportProgress: exchange.progress.follow(params._meta?.progressToken),

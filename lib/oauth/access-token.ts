@@ -1,6 +1,6 @@
 import { errors } from 'jose'
 import Type, { type Static } from 'typebox'
-import Value from 'typebox/value'
+import Compile from 'typebox/compile'
 import { createToken } from '../crypto/hash.ts'
 import type { Signer } from '../crypto/signer.ts'
 import { formatScope } from './scope.ts'
@@ -18,6 +18,8 @@ const ClaimsSchema = Type.Object({
   iat: Type.Number(),
   exp: Type.Number(),
 })
+
+const Claims = Compile(ClaimsSchema)
 
 /** The claims of an access token (RFC 9068 §2.2) and `gid`, the grant it speaks for. */
 export type AccessTokenClaims = Static<typeof ClaimsSchema>
@@ -67,7 +69,7 @@ export async function verifyAccessToken(
   { issuer, signer }: { issuer: string; signer: Signer },
 ): Promise<AccessTokenClaims> {
   try {
-    return Value.Parse(ClaimsSchema, await signer.verifyJwt(token, { type: JWT_TYPE, issuer }))
+    return Claims.Parse(await signer.verifyJwt(token, { type: JWT_TYPE, issuer }))
   } catch (cause) {
     const sentence = cause instanceof errors.JWTExpired ? 'Token expired' : 'Invalid token'
     throw new InvalidTokenError(sentence, { cause })

@@ -33,9 +33,9 @@ export function readBearerToken(authorization: string | undefined): string | und
 }
 
 /**
- * Who calls a protected resource, proven by an access token: a signature check without I/O, one read of the
- * grant, and Sentry's token out of it. Throws `MissingTokenError`, `InvalidTokenError`, `InsufficientGrantError`,
- * and what the store and Sentry throw when they are away, which must not be taken for a bad token.
+ * Who calls a protected resource, proven by an access token: a signature check without I/O and one read
+ * of the grant. Throws `MissingTokenError`, `InvalidTokenError`, `InsufficientGrantError`, and what the store throws
+ * when it is away, which must not be taken for a bad token.
  */
 export async function authenticateBearer(
   token: string | undefined,
@@ -46,7 +46,6 @@ export async function authenticateBearer(
   const claims = await verifyAccessToken(token, { issuer: config.BASE_URL, signer })
   const grant = checkGrant(await store.readGrant(claims.gid), claims)
   checkAudience(claims, resource)
-  const accessToken = await openUpstreamToken(grant, upstream)
   noteUse(grant, store)
   return {
     clientId: grant.clientId,
@@ -56,8 +55,7 @@ export async function authenticateBearer(
     scope: new Set(parseScope(claims.scope)),
     skills: new Set(grant.skills),
     constraints: {},
-    accessToken,
-    renewAccessToken: () => renewUpstreamToken(grant, upstream),
+    ...createUpstreamTokens(grant, upstream),
   }
 }
 
@@ -80,20 +78,34 @@ function noteUse(grant: GrantRecord, store: Store): void {
   if (Date.now() - grant.lastUsedAt >= TOUCH_INTERVAL) store.touchGrant(grant.id).catch(() => undefined)
 }
 
-async function openUpstreamToken(grant: GrantRecord, upstream: UpstreamAccess): Promise<string> {
-  try {
-    return await upstream.getAccessToken(grant, UPSTREAM_MARGIN)
-  } catch (cause) {
-    if (cause instanceof SignInRequiredError) throw new InvalidTokenError('The sign-in has ended', { cause })
-    throw cause
+/** Sentry's token, which is opened once a request at most, and only when something is asked of Sentry. */
+function createUpstreamTokens(
+  grant: GrantRecord,
+  upstream: UpstreamAccess,
+): Pick<Caller, 'openAccessToken' | 'renewAccessToken'> {
+  let opened: Promise<string> | undefined
+  return {
+    openAccessToken() {
+      opened ??= asInvalidToken(upstream.getAccessToken(grant, UPSTREAM_MARGIN))
+      return opened
+    },
+    async renewAccessToken() {
+      try {
+        opened = asInvalidToken(upstream.renewAccessToken(grant))
+        return await opened
+      } catch (error) {
+        if (error instanceof InvalidTokenError) return undefined
+        throw error
+      }
+    },
   }
 }
 
-async function renewUpstreamToken(grant: GrantRecord, upstream: UpstreamAccess): Promise<string | undefined> {
+async function asInvalidToken(token: Promise<string>): Promise<string> {
   try {
-    return await upstream.renewAccessToken(grant)
-  } catch (error) {
-    if (error instanceof SignInRequiredError) return undefined
-    throw error
+    return await token
+  } catch (cause) {
+    if (cause instanceof SignInRequiredError) throw new InvalidTokenError('The sign-in has ended', { cause })
+    throw cause
   }
 }

@@ -68,7 +68,7 @@ export function createTokenPassthrough({ config, audit }: TokenPassthroughOption
       scope: new Set(config.SENTRY_SCOPES),
       skills: new Set(skills),
       constraints: {},
-      accessToken: token,
+      openAccessToken: async () => token,
       async renewAccessToken() {
         kept.delete(key)
         return undefined

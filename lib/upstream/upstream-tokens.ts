@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import Value from 'typebox/value'
+import Compile from 'typebox/compile'
 import type { Sealer } from '../crypto/sealer.ts'
 import type { NewUpstream } from '../store/store.ts'
 import type { UpstreamTokens } from './sentry-oauth.ts'
@@ -8,6 +8,8 @@ const SealedTokensSchema = Type.Object({
   accessToken: Type.String(),
   refreshToken: Type.Optional(Type.String()),
 })
+
+const SealedTokensParser = Compile(SealedTokensSchema)
 
 /** What a grant keeps of Sentry's answer, under seal. */
 export type SealedTokens = Static<typeof SealedTokensSchema>
@@ -22,7 +24,7 @@ export function sealUpstream(tokens: UpstreamTokens, grantId: string, sealer: Se
 
 /** Throws `UnsealError` when the tokens were sealed with another key. */
 export function openUpstream(sealed: string, grantId: string, sealer: Sealer): SealedTokens {
-  return Value.Parse(SealedTokensSchema, JSON.parse(sealer.open(sealed, formatContext(grantId))))
+  return SealedTokensParser.Parse(JSON.parse(sealer.open(sealed, formatContext(grantId))))
 }
 
 /** The same tokens sealed under the first key; undefined where they are so already. Throws `UnsealError`. */

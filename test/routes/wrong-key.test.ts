@@ -25,7 +25,7 @@ test('a wrong ENCRYPTION_KEY is a 503 and a loud log, and ends nothing', async (
     })
 
   const wrong = await start(NEW_KEY)
-  const call = await postMcp(`${wrong.url}/mcp`, tokens.access_token, 'tools/list')
+  const call = await postMcp(`${wrong.url}/mcp`, tokens.access_token, 'tools/call', { name: 'whoami' })
   t.equal(call.status, 503, 'not 401, which would make clients sign in again')
   t.ok(call.headers.get('retry-after'))
   const refresh = await refreshAt(wrong.url, tokens.refresh_token)
@@ -41,6 +41,10 @@ test('a wrong ENCRYPTION_KEY is a 503 and a loud log, and ends nothing', async (
   const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens
 
   const both = await start(`${NEW_KEY},${OLD_KEY}`)
-  t.equal((await postMcp(`${both.url}/mcp`, next.access_token, 'tools/list')).status, 200, 'both keys open')
+  t.equal(
+    (await postMcp(`${both.url}/mcp`, next.access_token, 'tools/call', { name: 'whoami' })).status,
+    200,
+    'both keys open',
+  )
   t.equal((await refreshAt(both.url, next.refresh_token)).status, 200)
 })

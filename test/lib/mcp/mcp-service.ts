@@ -18,7 +18,7 @@ export interface McpService {
   /** What was logged so far. */
   log: string[]
   /** Adds a caller, whom a request names as its bearer token. */
-  addCaller(name: string, changes?: Partial<Caller>): Caller
+  addCaller(name: string, changes?: CallerChanges): TestCaller
   /** Sends one request, by default as the caller `mara`. */
   post(body: unknown, options?: PostOptions): Promise<Response>
   /** Calls a tool and returns its result. */
@@ -26,6 +26,11 @@ export interface McpService {
   /** The names that `tools/list` shows. */
   list(options?: PostOptions): Promise<string[]>
 }
+
+/** A caller whose token of Sentry a test can see. */
+export type TestCaller = Caller & { accessToken: string }
+
+type CallerChanges = Partial<Omit<TestCaller, 'openAccessToken'>>
 
 export interface PostOptions {
   caller?: string
@@ -83,8 +88,11 @@ export async function startMcp(t: Test, options: McpServiceOptions = {}): Promis
   await app.listen({ host: '127.0.0.1', port: 0 })
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/mcp`
 
-  function addCaller(name: string, changes: Partial<Caller> = {}): Caller {
-    const caller: Caller = {
+  function addCaller(
+    name: string,
+    { accessToken = sentry.issueTokens().accessToken, ...changes }: CallerChanges = {},
+  ): TestCaller {
+    const caller: TestCaller = {
       clientId: `client of ${name}`,
       clientName: 'Test client',
       subject: name,
@@ -92,7 +100,8 @@ export async function startMcp(t: Test, options: McpServiceOptions = {}): Promis
       scope: new Set(DEFAULT_SCOPES),
       skills: new Set(EVERY_SKILL),
       constraints: {},
-      accessToken: sentry.issueTokens().accessToken,
+      accessToken,
+      openAccessToken: async () => accessToken,
       renewAccessToken: async () => undefined,
       ...changes,
     }

@@ -2,7 +2,7 @@ import { createMcpHandler, WebStandardStreamableHTTPServerTransport } from '@mod
 import Fastify from 'fastify'
 import { test } from 'tap'
 import { loadMcpCore } from '../../../lib/mcp/mcp-core.ts'
-import { classifyRequest, type McpHeaders } from '../../../lib/mcp/mcp-request.ts'
+import type { McpHeaders } from '../../../lib/mcp/mcp-request.ts'
 import { createMcpServer } from '../../../lib/mcp/mcp-server.ts'
 import { createProgress } from '../../../lib/mcp/progress.ts'
 import { createToolCatalogue } from '../../../lib/mcp/tool-catalogue.ts'
@@ -28,7 +28,7 @@ test('the prepared list is what the SDK answers to 2025-11-25', async (t) => {
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
   await createServer().connect(transport)
   const response = await transport.handleRequest(createRequest(HEADERS), { parsedBody: LIST })
-  const found = findListRequest(LIST, HEADERS, classifyRequest(LIST, HEADERS))
+  const found = findListRequest(LIST, HEADERS)
   t.same(found, { id: 'x', isModern: false })
   t.same(
     JSON.parse(String(Buffer.concat(encodeListAnswer(variant, { id: 'x', isModern: false }, serverInfo)))),
@@ -40,7 +40,7 @@ test('the prepared list is what the SDK answers to 2026-07-28', async (t) => {
   const { variant, createServer, serverInfo } = await assemble()
   const handler = createMcpHandler(createServer, { legacy: 'reject' })
   const response = await handler.fetch(createRequest(MODERN_HEADERS), { parsedBody: MODERN_LIST })
-  const found = findListRequest(MODERN_LIST, MODERN_HEADERS, classifyRequest(MODERN_LIST, MODERN_HEADERS))
+  const found = findListRequest(MODERN_LIST, MODERN_HEADERS)
   t.same(found, { id: 'x', isModern: true })
   t.same(
     JSON.parse(String(Buffer.concat(encodeListAnswer(variant, { id: 'x', isModern: true }, serverInfo)))),
@@ -71,7 +71,7 @@ test('anything doubtful is left to the SDK', async (t) => {
     ],
   ]
   for (const [title, body, headers] of doubtful) {
-    t.equal(findListRequest(body, headers, classifyRequest(body, headers)), undefined, title)
+    t.equal(findListRequest(body, headers), undefined, title)
   }
 })
 
@@ -88,13 +88,14 @@ async function assemble() {
     scope: new Set(DEFAULT_SCOPES),
     skills: new Set(EVERY_SKILL),
     constraints: {},
-    accessToken: 'token',
+    openAccessToken: async () => 'token',
     renewAccessToken: async () => undefined,
   }
   const variant = catalogue.findVariant(caller)
   const serverInfo = { name: 'sentry-mcp', title: 'Sentry', version: '1.2.3' }
   const exchange = {
     caller,
+    accessToken: 'token',
     variant,
     progress: createProgress(),
     signal: new AbortController().signal,
