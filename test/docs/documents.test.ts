@@ -7,7 +7,10 @@ const SCRIPTS = /\b(?:npm|pnpm)(?: run)?(?: --?[\w-]+)* ([a-z][\w:-]*)/g
 /** What npm does by itself, whatever the scripts are. */
 const COMMANDS_OF_NPM = ['ci', 'install', 'run', 'view', 'pack', 'audit', 'outdated', 'ls']
 
-const documents = ['README.md', ...list('docs').filter((file) => file.endsWith('.md'))]
+const documents = [
+  ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
+  ...list('docs').filter((file) => file.endsWith('.md')),
+]
 
 test('every npm command in a document is a script of package.json', async (t) => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }

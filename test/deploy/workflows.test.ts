@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'tap'
+import { parse } from 'yaml'
+
+const ROOT = new URL('../../', import.meta.url)
+const FOLDER = '.github/workflows'
+
+interface Workflow {
+  permissions?: Record<string, string>
+  jobs: Record<string, { container?: { image: string }; uses?: string; steps?: Step[] }>
+}
+
+interface Step {
+  uses?: string
+  run?: string
+  with?: Record<string, unknown>
+}
+
+const files = readdirSync(new URL(FOLDER, ROOT))
+const node = JSON.parse(read('package.json')).devDependencies.node
+
+test('an action is pinned by its commit, with its release beside it (CVE-2025-30066)', async (t) => {
+  for (const file of files) {
+    const uses = [...read(`${FOLDER}/${file}`).matchAll(/uses: (.*)/g)].map(([, what = '']) => what)
+    t.ok(uses.length > 0)
+    for (const what of uses) {
+      if (!what.startsWith('./')) t.match(what, /^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/, file)
+      else t.ok(read(what.slice('./'.length)), file)
+    }
+  }
+})
+
+test('a workflow may read, and a job of it only what it says beyond that', async (t) => {
+  for (const file of files) t.same(readWorkflow(file).permissions, { contents: 'read' }, file)
+})
+
+test('what checks is the Node.js that runs, and the commands are there', async (t) => {
+  const { checks, image } = readWorkflow('ci.yml').jobs
+  t.equal(checks?.container?.image, `node:${node}-bookworm`)
+  const setUp = image?.steps?.find(({ uses }) => uses?.startsWith('actions/setup-node@'))
+  t.equal(setUp?.with?.['node-version'], node)
+  const scripts = [...(checks?.steps ?? []), ...(image?.steps ?? [])].flatMap(({ run = '' }) =>
+    [...run.matchAll(/(?:^|bash )([.\w/-]+\/[\w.-]+)/g)].map(([, path = '']) => path),
+  )
+  t.same(scripts, ['.ci/run', 'deploy/test-image.sh'])
+  for (const path of scripts) t.match(read(path), /^#!\/usr\/bin\/env bash/)
+})
+
+function readWorkflow(file: string): Workflow {
+  return parse(read(`${FOLDER}/${file}`))
+}
+
+function read(path: string): string {
+  return readFileSync(new URL(path, ROOT), 'utf8')
+}
