@@ -4,6 +4,7 @@ import { createRedirectUriPolicy } from './oauth/redirect-uri-pattern.ts'
 import { SettingError } from './setting-error.ts'
 import { SETTINGS, type Setting, type Settings } from './settings.ts'
 import { StartUpError } from './start-up-error.ts'
+import { parseRedisAddress } from './store/redis-address.ts'
 
 /**
  * The settings under their environment names, parsed and checked. Whoever holds a `Config` need not check
@@ -90,7 +91,27 @@ function findConflicts(settings: Partial<Settings>): string[] {
       `EMBEDDED_AGENT_PROVIDER should name the one to use, since ${given.join(' and ')} are set.`,
     )
   }
-  return [...conflicts, ...findClientConflicts(settings)]
+  return [...conflicts, ...findRedisConflicts(settings), ...findClientConflicts(settings)]
+}
+
+function findRedisConflicts(settings: Partial<Settings>): string[] {
+  const { REDIS_URL, REDIS_CLIENT_CERT, REDIS_CLIENT_KEY, REDIS_SENTINEL_USERNAME } = settings
+  const conflicts: string[] = []
+  if ((REDIS_CLIENT_CERT === undefined) !== (REDIS_CLIENT_KEY === undefined)) {
+    conflicts.push('REDIS_CLIENT_CERT and REDIS_CLIENT_KEY need each other: set both, or neither.')
+  }
+  const { REDIS_SENTINEL_PASSWORD } = settings
+  if (REDIS_SENTINEL_USERNAME !== undefined && REDIS_SENTINEL_PASSWORD === undefined) {
+    conflicts.push('REDIS_SENTINEL_PASSWORD is not set, and REDIS_SENTINEL_USERNAME needs it.')
+  }
+  if (
+    REDIS_SENTINEL_PASSWORD !== undefined &&
+    REDIS_URL !== undefined &&
+    parseRedisAddress(REDIS_URL).shape !== 'sentinel'
+  ) {
+    conflicts.push('REDIS_SENTINEL_PASSWORD is set, but REDIS_URL names no sentinels (redis+sentinel://…).')
+  }
+  return conflicts
 }
 
 function findClientConflicts(settings: Partial<Settings>): string[] {

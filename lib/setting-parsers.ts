@@ -1,5 +1,9 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { createRedirectUriPolicy } from './oauth/redirect-uri-pattern.ts'
+import { SettingError } from './setting-error.ts'
+import { parseRedisAddress } from './store/redis-address.ts'
 
 // How the text of a setting becomes its value. Each throws when the text is not what is expected.
 
@@ -122,8 +126,37 @@ export function parseHost(text: string): string {
 }
 
 export function parseRedisUrl(text: string): string {
-  const url = new URL(text)
-  decodeURIComponent(`${url.username}${url.password}`)
-  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') throw new TypeError('not Redis')
+  parseRedisAddress(text)
   return text
+}
+
+/** A certificate (PEM), or the path of a file that holds it. Secret stores often keep a line break as `\\n`. */
+export function parseCertificate(text: string): string {
+  const pem = readPem(text)
+  try {
+    new X509Certificate(pem)
+  } catch {
+    throw new SettingError(['which should hold a certificate in PEM form, does not.'])
+  }
+  return pem
+}
+
+/** A private key without a passphrase (PEM), or the path of a file that holds it. */
+export function parsePrivateKey(text: string): string {
+  const pem = readPem(text)
+  try {
+    createPrivateKey(pem)
+  } catch {
+    throw new SettingError(['which should hold a private key in PEM form without a passphrase, does not.'])
+  }
+  return pem
+}
+
+function readPem(text: string): string {
+  if (text.includes('-----BEGIN ')) return text.replaceAll('\\n', '\n')
+  try {
+    return readFileSync(text, 'utf8')
+  } catch {
+    throw new SettingError([`as the path of a file, cannot be read: ${JSON.stringify(text)}.`])
+  }
 }

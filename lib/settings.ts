@@ -6,6 +6,7 @@ import {
   parseBaseUrl,
   parseBearerToken,
   parseBoolean,
+  parseCertificate,
   parseCount,
   parseHost,
   parseHttpUrl,
@@ -13,6 +14,7 @@ import {
   parseList,
   parsePatterns,
   parsePort,
+  parsePrivateKey,
   parseProxies,
   parseProxyUrl,
   parseRedisUrl,
@@ -118,11 +120,24 @@ export const SETTINGS = {
     expected: 'a folder',
     parse: parseText,
   }),
-  REDIS_URL: optional('Redis or Valkey.', 'redis://localhost:6379', {
-    expected: 'a URL that begins with redis:// or rediss://',
-    secret: true,
-    parse: parseRedisUrl,
-  }),
+  REDIS_URL: optional(
+    'Redis or Valkey: one server, one that sentinels watch, or a cluster.',
+    'redis://localhost:6379',
+    {
+      expected:
+        'redis://host:6379, redis+sentinel://host:26379,host:26379/name or redis+cluster://host:6379,host:6379, or one that begins with rediss for TLS',
+      secret: true,
+      parse: parseRedisUrl,
+    },
+  ),
+  REDIS_WAIT: optional(
+    'Whether the service starts while Redis is away, and waits for it; without, it ends.',
+    true,
+    {
+      expected: 'true or false',
+      parse: parseBoolean,
+    },
+  ),
   REDIS_TLS: optional('TLS toward Redis; by default what the URL says.', undefined as boolean | undefined, {
     expected: 'true or false',
     parse: parseBoolean,
@@ -131,6 +146,29 @@ export const SETTINGS = {
     expected: 'true or false',
     parse: parseBoolean,
   }),
+  REDIS_CA: optional(
+    'The authorities that certificates of Redis come from.',
+    undefined as string | undefined,
+    {
+      expected: 'certificates (PEM), or the path of a file that holds them',
+      parse: parseCertificate,
+    },
+  ),
+  REDIS_CLIENT_CERT: optional(
+    'The certificate that Redis knows the service by.',
+    undefined as string | undefined,
+    {
+      expected: 'a certificate (PEM), or the path of a file that holds it',
+      parse: parseCertificate,
+    },
+  ),
+  REDIS_CLIENT_KEY: optional('The private key of that certificate.', undefined as string | undefined, {
+    expected: 'a private key without a passphrase (PEM), or the path of a file that holds it',
+    secret: true,
+    parse: parsePrivateKey,
+  }),
+  REDIS_SENTINEL_USERNAME: optionalText('The user at the sentinels, where they have users.'),
+  REDIS_SENTINEL_PASSWORD: optionalText('The password of the sentinels, where they have one.', true),
 
   SENTRY_PROTOCOL: optional('How Sentry is reached; http only in an isolated network.', 'https' as Protocol, {
     expected: 'https or http',

@@ -1,7 +1,8 @@
 import fastifyRedis from '@fastify/redis'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { connectRedis, disconnectRedis } from '../lib/store/connect-redis.ts'
+import { StartUpError } from '../lib/start-up-error.ts'
+import { connectRedis } from '../lib/store/connect-redis.ts'
 import { createEmbeddedStore } from '../lib/store/embedded-store.ts'
 import { createKeyPrefix } from '../lib/store/keys.ts'
 import { createRedisStore } from '../lib/store/redis-store.ts'
@@ -24,16 +25,24 @@ async function redisPlugin(fastify: FastifyInstance) {
 }
 
 /**
- * Redis may be away at the start: the store then throws `StoreUnavailableError` until the client, which keeps
- * trying, gets through. @fastify/redis by itself would hold up the start and then end it, so it gets a client
- * only once that is connected; and it would fail to close a client that is not.
+ * Redis may be away at the start: with REDIS_WAIT the store then throws `StoreUnavailableError` until the client,
+ * which keeps trying, gets through; without it this throws `StartUpError`. @fastify/redis by itself would hold up
+ * the start and then end it, so it gets a client only once that is connected; and it would fail to close a client
+ * that is not.
  */
 async function openRedisStore(fastify: FastifyInstance): Promise<Store> {
-  const redis = await connectRedis(fastify.config, fastify.log)
-  fastify.addHook('onClose', () => disconnectRedis(redis))
-  if (redis.status === 'ready') await fastify.register(fastifyRedis, { client: redis })
-  else fastify.decorate('redis', redis as FastifyInstance['redis'])
-  return createRedisStore(redis, { prefix: createKeyPrefix(fastify.config.BASE_URL) })
+  const { config, log } = fastify
+  const { client, problem, close } = await connectRedis(config, log)
+  if (problem !== undefined && !config.REDIS_WAIT) {
+    await close()
+    throw new StartUpError(`${problem} REDIS_WAIT is false, so the service ends here.`)
+  }
+  if (problem !== undefined)
+    log.warn('starts without Redis; it is not ready (/health/ready) until Redis is there')
+  fastify.addHook('onClose', close)
+  if (client.status === 'ready') await fastify.register(fastifyRedis, { client })
+  else fastify.decorate('redis', client as FastifyInstance['redis'])
+  return createRedisStore(client, { prefix: createKeyPrefix(config.BASE_URL) })
 }
 
 export default fp(redisPlugin, { name: 'redis', fastify: '5.x', dependencies: ['config'] })

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Lifetime } from './service.ts'
 
@@ -26,4 +26,38 @@ export async function createCertificate(t: Lifetime, name: string, days = 90): P
   const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`]
   await run('openssl', ['req', '-x509', '-days', String(days), ...key, ...subject, '-out', file])
   return { key: readFileSync(keyFile, 'utf8'), cert: readFileSync(file, 'utf8'), keyFile, file }
+}
+
+/** An authority of one's own, as private networks have, and certificates that come from it. */
+export interface Authority {
+  /** PEM */
+  cert: string
+  file: string
+  /** Issues a certificate for a name, for servers and clients alike. */
+  issue(name: string): Promise<Certificate>
+}
+
+export async function createAuthority(t: Lifetime): Promise<Authority> {
+  const { cert, file, keyFile } = await createCertificate(t, 'authority.test')
+  const directory = dirname(file)
+  return {
+    cert,
+    file,
+    async issue(name) {
+      const [ownKey, request, own] = ['key', 'request', 'certificate'].map((kind) =>
+        join(directory, `${name}-${kind}.pem`),
+      ) as [string, string, string]
+      const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-keyout', ownKey]
+      const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`]
+      await run('openssl', ['req', '-new', ...key, ...subject, '-out', request])
+      const issuer = ['-CA', file, '-CAkey', keyFile, '-days', '90', '-copy_extensions', 'copy']
+      await run('openssl', ['x509', '-req', '-in', request, ...issuer, '-out', own])
+      return {
+        key: readFileSync(ownKey, 'utf8'),
+        cert: readFileSync(own, 'utf8'),
+        keyFile: ownKey,
+        file: own,
+      }
+    },
+  }
 }

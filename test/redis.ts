@@ -1,12 +1,14 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { accessSync, constants, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
+import type { RedisSettings } from '../lib/store/redis-options.ts'
+import { findFreePort } from './free-port.ts'
 import type { Lifetime } from './service.ts'
 
 /** A Redis or Valkey that a test runs for itself, with the faults it can have. */
@@ -42,8 +44,19 @@ export async function findRedis(t: Test): Promise<string> {
  * Debian as root.
  */
 export async function startRedis(t: Lifetime, ...args: string[]): Promise<RedisServer> {
+  return startServer(t, args, await chooseStarter())
+}
+
+/** Starts a sentinel in the same way, with these lines in its configuration. Needs an installed server. */
+export async function startSentinel(t: Lifetime, ...lines: string[]): Promise<RedisServer> {
+  await chooseStarter()
+  const binary = findBinary()
+  if (binary === undefined) throw new Error('A sentinel needs an installed valkey-server or redis-server.')
+  return startServer(t, lines, startProcess(binary, prepareSentinel))
+}
+
+async function startServer(t: Lifetime, args: string[], start: Starter): Promise<RedisServer> {
   const port = await findFreePort()
-  const start = await chooseStarter()
   const server = await start(port, args)
   t.teardown(() => server.remove())
   await waitForAnswer(port)
@@ -54,6 +67,21 @@ export async function startRedis(t: Lifetime, ...args: string[]): Promise<RedisS
       await server.restart()
       await waitForAnswer(port)
     },
+  }
+}
+
+/** The settings of a connection to Redis, where no others are given. */
+export function createRedisSettings(url: string, changes: Partial<RedisSettings> = {}): RedisSettings {
+  return {
+    REDIS_URL: url,
+    REDIS_TLS: undefined,
+    REDIS_TLS_REJECT_UNAUTHORIZED: true,
+    REDIS_CA: undefined,
+    REDIS_CLIENT_CERT: undefined,
+    REDIS_CLIENT_KEY: undefined,
+    REDIS_SENTINEL_USERNAME: undefined,
+    REDIS_SENTINEL_PASSWORD: undefined,
+    ...changes,
   }
 }
 
@@ -98,12 +126,22 @@ async function succeeds(command: string, ...args: string[]): Promise<boolean> {
 
 const NO_PERSISTENCE = ['--save', '', '--appendonly', 'no']
 
-function startProcess(binary: string): Starter {
+function prepareServer(directory: string, port: number, args: string[]): string[] {
+  return ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, ...NO_PERSISTENCE, ...args]
+}
+
+/** A sentinel keeps what it learns in its configuration. */
+function prepareSentinel(directory: string, port: number, lines: string[]): string[] {
+  const file = join(directory, 'sentinel.conf')
+  writeFileSync(file, [`port ${port}`, 'bind 127.0.0.1', `dir ${directory}`, ...lines, ''].join('\n'))
+  return [file, '--sentinel']
+}
+
+function startProcess(binary: string, prepare = prepareServer): Starter {
   return async (port, args) => {
     const directory = mkdtempSync(join(tmpdir(), 'sentry-mcp-redis-'))
-    const own = `--port ${port} --bind 127.0.0.1 --dir ${directory}`.split(' ')
-    const launch = () =>
-      leash(spawn(binary, [...own, ...NO_PERSISTENCE, ...args], { stdio: 'ignore' }), directory)
+    const prepared = prepare(directory, port, args)
+    const launch = () => leash(spawn(binary, prepared, { stdio: 'ignore' }), directory)
     let child = launch()
 
     async function kill() {
@@ -158,15 +196,6 @@ const startContainer: Starter = async (port, args) => {
     restart: () => docker('restart', '--time', '0'),
     remove: () => docker('rm', '--force'),
   }
-}
-
-async function findFreePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
 
 /** Any answer will do; a server with a password answers too. */

@@ -6,7 +6,7 @@ import { createSigner } from '../crypto/signer.ts'
 import { useOutgoingProxy } from '../net/outgoing-proxy.ts'
 import { createEndpoints } from '../oauth/endpoints.ts'
 import { StartUpError } from '../start-up-error.ts'
-import { connectRedis, disconnectRedis } from '../store/connect-redis.ts'
+import { connectRedis } from '../store/connect-redis.ts'
 import { EmbeddedStoreError } from '../store/embedded-database.ts'
 import { createEmbeddedStore } from '../store/embedded-store.ts'
 import { createKeyPrefix } from '../store/keys.ts'
@@ -76,9 +76,8 @@ function createParts(config: Config, store: Store): CommandParts {
 
 async function openStore(config: Config): Promise<Store> {
   if (config.STORE === 'embedded') return createEmbeddedStore({ directory: config.DATA_DIR })
-  const redis = await connectRedis(config, LOG)
-  const store = createRedisStore(redis, { prefix: createKeyPrefix(config.BASE_URL) })
-  return { ...store, close: () => disconnectRedis(redis) }
+  const { client, close } = await connectRedis(config, LOG)
+  return { ...createRedisStore(client, { prefix: createKeyPrefix(config.BASE_URL) }), close }
 }
 
 function describe(error: unknown): string {

@@ -1,4 +1,4 @@
-import type { Cluster, Redis } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
 import { guardOperations } from './guard.ts'
 import { createKeys } from './keys.ts'
 import { formatGrant, GRANT_FIELDS, parseGrant } from './redis-grant.ts'
@@ -71,7 +71,8 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
 
   const operations: Omit<Store, 'kind' | 'close'> = {
     async ping() {
-      await redis.ping()
+      if (redis instanceof Cluster) await pingCluster(redis)
+      else await redis.ping()
     },
 
     async saveClient(id, client, ttl) {
@@ -187,6 +188,22 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
   }
 
   return { kind: 'redis', ...guardOperations(operations), async close() {} }
+}
+
+/**
+ * A cluster is there while its state is ok, which by its own settings it may be with slots away: to take every
+ * instance out of service for them would help nobody.
+ */
+async function pingCluster(cluster: Cluster): Promise<void> {
+  const nodes = cluster.nodes('master')
+  const answers = nodes.length > 0 ? nodes.map((node) => node.cluster('INFO')) : [cluster.cluster('INFO')]
+  const isOk = await Promise.any(answers.map(async (answer) => checkState(await answer))).catch(() => false)
+  if (!isOk) throw new Error('No primary of the cluster says that its state is ok.')
+}
+
+function checkState(info: unknown): true {
+  if (!String(info).includes('cluster_state:ok')) throw new Error('The state of the cluster is not ok.')
+  return true
 }
 
 function isLiving(grant: GrantRecord | undefined): grant is GrantRecord {

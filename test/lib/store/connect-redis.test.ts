@@ -2,15 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { type Test, test } from 'tap'
 import { hashToken } from '../../../lib/crypto/hash.ts'
-import {
-  connectRedis,
-  disconnectRedis,
-  type RedisSettings,
-  usesTls,
-} from '../../../lib/store/connect-redis.ts'
+import { connectRedis } from '../../../lib/store/connect-redis.ts'
+import { type RedisSettings, usesTls } from '../../../lib/store/redis-options.ts'
 import { createRedisStore } from '../../../lib/store/redis-store.ts'
 import { type Store, StoreUnavailableError } from '../../../lib/store/store.ts'
-import { startRedis } from '../../redis.ts'
+import { createRedisSettings, startRedis } from '../../redis.ts'
 import { makeActiveGrant, makeGrant, makeRotation } from './store-samples.ts'
 
 const MINUTE = 60_000
@@ -168,8 +164,7 @@ test('TLS follows REDIS_TLS, else the URL; an ElastiCache address counts as TLS'
     ['redis://mcp.abc123.euw1.cache.amazonaws.com:6379', false, false],
   ]
   for (const [REDIS_URL, REDIS_TLS, expected] of cases) {
-    const settings = { REDIS_URL, REDIS_TLS, REDIS_TLS_REJECT_UNAUTHORIZED: true }
-    t.equal(usesTls(settings), expected, `${REDIS_URL} with REDIS_TLS ${REDIS_TLS}`)
+    t.equal(usesTls({ REDIS_URL, REDIS_TLS }), expected, `${REDIS_URL} with REDIS_TLS ${REDIS_TLS}`)
   }
   const [plain, lax] = [
     await connect(t, 'rediss://127.0.0.1:1', { REDIS_TLS: false }),
@@ -181,9 +176,9 @@ test('TLS follows REDIS_TLS, else the URL; an ElastiCache address counts as TLS'
 test('a client is closed whether or not its server answers', async (t) => {
   const server = await startRedis(t)
   const [up, down] = [await connect(t, server.url), await connect(t, server.url)]
-  await disconnectRedis(up.redis)
+  await up.close()
   await server.kill()
-  await t.resolves(disconnectRedis(down.redis))
+  await t.resolves(down.close())
   await server.restart()
   await sleep(1_000)
   t.equal(up.redis.status, 'end')
@@ -195,12 +190,14 @@ async function connect(t: Test, url: string, changes: Partial<RedisSettings> = {
   const write = (line: unknown) => {
     lines.push(String(line))
   }
-  const redis = await connectRedis(
-    { REDIS_URL: url, REDIS_TLS: undefined, REDIS_TLS_REJECT_UNAUTHORIZED: true, ...changes },
-    { info: write, warn: write, error: write },
-  )
-  t.teardown(() => redis.disconnect())
-  return { redis, lines, store: createRedisStore(redis, { prefix: hashToken(url) }) }
+  const { client, close } = await connectRedis(createRedisSettings(url, changes), {
+    info: write,
+    warn: write,
+    error: write,
+  })
+  t.teardown(() => client.disconnect())
+  const redis = client as Redis
+  return { redis, lines, close, store: createRedisStore(redis, { prefix: hashToken(url) }) }
 }
 
 async function isUnavailable(t: Test, ask: () => Promise<unknown>, cause?: RegExp): Promise<void> {

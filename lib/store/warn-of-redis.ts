@@ -1,0 +1,55 @@
+import { Cluster, type Redis } from 'ioredis'
+import type { RedisLog } from './redis-log.ts'
+
+/**
+ * Warns of a server that may forget, and of one that wants another form of REDIS_URL; once each, and anew of the
+ * server that takes over in a failover.
+ */
+export function warnOfRedis(client: Redis | Cluster, log: RedisLog): void {
+  const told = new Set<string>()
+  const tell = (warnings: string[]) => {
+    for (const warning of warnings) {
+      if (!told.has(warning)) log.warn(warning)
+      told.add(warning)
+    }
+  }
+  if (client instanceof Cluster) {
+    client.on('+node', (node: Redis) => {
+      const name = `Redis at ${node.options.host}:${node.options.port}`
+      node.on('ready', async () => tell(findEviction(await readInfo(node), name)))
+    })
+  } else {
+    client.on('ready', async () => {
+      const info = await readInfo(client)
+      tell([...findEviction(info, 'Redis'), ...findOtherShape(info)])
+    })
+  }
+}
+
+/** Managed services often forbid CONFIG and seldom INFO; what cannot be read is not warned of. */
+function readInfo(server: Redis): Promise<string> {
+  return server.info().catch(() => '')
+}
+
+function findEviction(info: string, name: string): string[] {
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction'
+  if (policy === 'noeviction') return []
+  return [
+    `${name} has maxmemory-policy ${policy}: when its memory is full it forgets sign-ins. Set it to noeviction.`,
+  ]
+}
+
+function findOtherShape(info: string): string[] {
+  switch (/^redis_mode:(\S+)/m.exec(info)?.[1]) {
+    case 'cluster':
+      return [
+        'Redis is part of a cluster: REDIS_URL should begin with redis+cluster:// or rediss+cluster://.',
+      ]
+    case 'sentinel':
+      return [
+        'Redis is a sentinel: REDIS_URL should begin with redis+sentinel:// and end with the name of the primary.',
+      ]
+    default:
+      return []
+  }
+}

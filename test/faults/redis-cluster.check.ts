@@ -1,0 +1,246 @@
+import { type Cluster, Redis } from 'ioredis'
+import { type Test, test } from 'tap'
+import { connectRedis } from '../../lib/store/connect-redis.ts'
+import { createKeys } from '../../lib/store/keys.ts'
+import { createRedisStore } from '../../lib/store/redis-store.ts'
+import { type Store, StoreUnavailableError } from '../../lib/store/store.ts'
+import { registerClient } from '../client.ts'
+import { makeActiveGrant, makeRotation } from '../lib/store/store-samples.ts'
+import { postMcp } from '../mcp.ts'
+import { createRedisSettings } from '../redis.ts'
+import { type RedisCluster, type RedisNode, startCluster, until } from '../redis-shapes.ts'
+import { startService } from '../service.ts'
+
+const MINUTE = 60_000
+/** What a client may have to wait for its 503, in ms. */
+const ANSWER = 2_500
+/** How soon everything works after the cluster does, in ms. */
+const RECOVERY = 3_000
+const PREFIX = 'test'
+
+test('a primary that is killed takes its slots with it and nothing else, and is back by itself', async (t) => {
+  const cluster = await startCluster(t, { primaries: 3 }, '--appendonly', 'yes', '--appendfsync', 'always')
+  const { store, lines } = await connect(t, cluster.url)
+  const grants = await makeGrantEverywhere(cluster, store)
+  const [lost] = cluster.primaries
+  if (lost === undefined) return
+  for (const fail of ['kill', 'freeze'] as const) {
+    await lost[fail]()
+    const outcomes = await Promise.all(
+      grants.map(async ({ node, id }) => ({
+        isLost: node === lost,
+        ...(await time(() => store.readGrant(id))),
+      })),
+    )
+    for (const { isLost, error, value, ms } of outcomes) {
+      t.equal(error instanceof StoreUnavailableError, isLost, `${fail}: away or not, by its slot`)
+      if (!isLost) t.match(value, { status: 'active' })
+      t.ok(ms < ANSWER, 'within 2.5 s')
+    }
+    await t.resolves(store.ping(), 'the rest is in service')
+    await t.rejects(collect(store), StoreUnavailableError, 'a list that would lack some is none')
+
+    if (fail === 'kill') await lost.restart()
+    else await lost.thaw()
+    await until('the cluster is whole', () => isWhole(cluster))
+    const since = Date.now()
+    for (const { id } of grants)
+      await until('it is back', async () => Boolean(await store.readGrant(id)), RECOVERY)
+    t.ok(Date.now() - since < RECOVERY)
+  }
+  const address = `127.0.0.1:${lost.port}`
+  t.equal(
+    count(lines, `Redis at ${address} is not available: connect ECONNREFUSED`),
+    1,
+    'an outage is one line',
+  )
+  t.ok(count(lines, `Connected to Redis at ${address}.`) >= 2, 'and so is its end')
+})
+
+test('a replica that takes over is found, and no grant that it had is lost', async (t) => {
+  const cluster = await startCluster(t, { primaries: 3, replicas: 3 })
+  const service = await startService(t, { settings: { STORE: 'redis', REDIS_URL: cluster.url } })
+  const client = await registerClient(service.url)
+  const tokens = [await client.signIn(), await client.signIn(), await client.signIn()]
+  await Promise.all(cluster.primaries.map((primary) => primary.client.wait(1, 2_000)))
+  const [lost] = cluster.primaries
+  const seen = new Set<number>()
+  await lost?.kill()
+  const call = async ({ access_token: token }: { access_token: string }) => {
+    const { status } = await postMcp(`${service.url}/mcp`, token, 'tools/list')
+    seen.add(status)
+    return status === 200
+  }
+  const [replica] = cluster.replicas
+  await until('the replica takes over', async () => {
+    for (const token of tokens) await call(token)
+    return (await replica?.client.info('replication'))?.includes('role:master') ?? false
+  })
+  for (const token of tokens) await until('every grant is there', () => call(token), RECOVERY)
+  t.same(
+    [...seen].filter((status) => status !== 200 && status !== 503),
+    [],
+    'never 401',
+  )
+  for (const { refresh_token: token } of tokens) t.equal((await client.refresh(token)).status, 200)
+})
+
+test('a slot that moves, and one that has moved, change nothing', async (t) => {
+  const cluster = await startCluster(t, { primaries: 3 })
+  const { store, client } = await connect(t, cluster.url)
+  const { grant, refresh } = await makeActiveGrant(store)
+  const key = createKeys(PREFIX).grant(grant.id)
+  const [source, target] = await findEnds(cluster, key)
+  const [slot, from, to] = [
+    await source.client.cluster('KEYSLOT', key),
+    String(await source.client.cluster('MYID')),
+    String(await target.client.cluster('MYID')),
+  ]
+  await target.client.cluster('SETSLOT', slot, 'IMPORTING', from)
+  await source.client.cluster('SETSLOT', slot, 'MIGRATING', to)
+  t.match(await store.readGrant(grant.id), { status: 'active' }, 'while its key is still here')
+  await source.client.migrate('127.0.0.1', target.port, key, 0, 1_000)
+  t.match(await store.readGrant(grant.id), { status: 'active' }, 'ASK: it is there already, its slot is not')
+  const rotation = makeRotation(refresh)
+  t.match(
+    await store.rotateRefreshToken(grant.id, rotation),
+    { outcome: 'rotated' },
+    'a script too, and once',
+  )
+  for (const node of [target, source]) await node.client.cluster('SETSLOT', slot, 'NODE', to)
+  t.match(
+    await store.rotateRefreshToken(grant.id, makeRotation(rotation.nextHash)),
+    { outcome: 'rotated' },
+    'MOVED',
+  )
+  await until(
+    'the slots are asked for anew',
+    async () => client.slots[Number(slot)]?.[0]?.endsWith(`:${target.port}`) ?? false,
+  )
+})
+
+test('where every slot has to be there, one lost primary makes the whole store unavailable', async (t) => {
+  const cluster = await startCluster(t, { primaries: 3 })
+  const { store } = await connect(t, cluster.url)
+  for (const { client } of cluster.primaries)
+    await client.config('SET', 'cluster-require-full-coverage', 'yes')
+  await cluster.primaries[0]?.kill()
+  await until(
+    'the cluster is down',
+    async () => (await time(() => store.ping())).error instanceof StoreUnavailableError,
+  )
+  for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) {
+    const { error, ms } = await time(() => store.readGrant(id))
+    t.ok(error instanceof StoreUnavailableError)
+    t.ok(ms < ANSWER)
+  }
+  await cluster.primaries[0]?.restart()
+  await until('the cluster is whole', () => isWhole(cluster))
+  await until('the store is back', async () => (await time(() => store.ping())).error === undefined, RECOVERY)
+})
+
+test('all nodes at once: unavailable in time, nothing runs twice, and back by itself', async (t) => {
+  const cluster = await startCluster(t, { primaries: 3 })
+  const { store, lines, client } = await connect(t, cluster.url)
+  await store.ping()
+  for (const { client } of cluster.primaries) await client.config('RESETSTAT')
+  for (const node of cluster.primaries) await node.freeze()
+  const work = Array.from({ length: 12 }, (_, index) =>
+    time(() => store.saveTransaction(`id-${index}`, { browserHash: 'b', sealed: 's' }, MINUTE)),
+  )
+  for (const { error, ms } of await Promise.all(work)) {
+    t.ok(error instanceof StoreUnavailableError)
+    t.ok(ms < ANSWER)
+  }
+  for (const node of cluster.primaries) await node.thaw()
+  await until('the cluster is whole', () => isWhole(cluster))
+  await until('the store is back', async () => (await time(() => store.ping())).error === undefined, RECOVERY)
+  const runs = await Promise.all(cluster.primaries.map(({ client }) => countScripts(client)))
+  t.ok(runs.reduce((one, other) => one + other) <= 12, 'what had no answer ran once or never')
+
+  for (const node of cluster.primaries) await node.kill()
+  t.ok((await time(() => store.readGrant('any'))).error instanceof StoreUnavailableError)
+  await Promise.all(cluster.primaries.map((node) => node.restart()))
+  await until('there is a connection again', async () => client.status === 'ready', 5_000)
+  t.ok(lines.length < 40, `an outage is a few lines: ${lines.length}`)
+})
+
+async function connect(t: Test, url: string) {
+  const lines: string[] = []
+  const write = (line: unknown) => {
+    lines.push(String(line))
+  }
+  const log = { info: write, warn: write, error: write }
+  const { client, close } = await connectRedis(createRedisSettings(url), log)
+  t.teardown(close)
+  return { lines, client: client as Cluster, store: createRedisStore(client, { prefix: PREFIX }) }
+}
+
+/** Grants on each of the primaries, and which of them has it. */
+async function makeGrantEverywhere(cluster: RedisCluster, store: Store) {
+  const grants: { id: string; node: RedisNode }[] = []
+  while (new Set(grants.map(({ node }) => node)).size < cluster.primaries.length) {
+    const { grant } = await makeActiveGrant(store)
+    const [node] = await findEnds(cluster, createKeys(PREFIX).grant(grant.id))
+    grants.push({ id: grant.id, node })
+  }
+  return grants
+}
+
+/** The primary that has a key, and another one. */
+async function findEnds({ primaries }: RedisCluster, key: string): Promise<[RedisNode, RedisNode]> {
+  const held = await Promise.all(
+    primaries.map(({ client }) =>
+      client.exists(key).then(
+        (found) => found === 1,
+        () => false,
+      ),
+    ),
+  )
+  const source = primaries[held.indexOf(true)]
+  const target = primaries[held.indexOf(false)]
+  if (source === undefined || target === undefined) throw new Error('The key is nowhere.')
+  return [source, target]
+}
+
+async function isWhole({ primaries }: RedisCluster): Promise<boolean> {
+  const infos = await Promise.all(
+    primaries.map(async ({ port }) => {
+      const probe = new Redis(port, { lazyConnect: true, commandTimeout: 500, retryStrategy: null })
+      probe.on('error', () => undefined)
+      try {
+        return String(await probe.cluster('INFO'))
+      } finally {
+        probe.disconnect()
+      }
+    }),
+  )
+  return infos.every((info) => /cluster_state:ok/.test(info) && /cluster_slots_ok:16384/.test(info))
+}
+
+async function countScripts(client: Redis): Promise<number> {
+  const stats = await client.info('commandstats')
+  const calls = [
+    ...stats.matchAll(/^cmdstat_eval(?:sha)?:calls=(\d+).*?rejected_calls=\d+,failed_calls=(\d+)/gm),
+  ]
+  return calls.reduce((sum, [, ran, failed]) => sum + Number(ran) - Number(failed), 0)
+}
+
+async function collect(store: Store): Promise<void> {
+  let cursor: string | undefined
+  do cursor = (await store.scanGrants(cursor)).next
+  while (cursor !== undefined)
+}
+
+async function time<Value>(ask: () => Promise<Value>) {
+  const since = Date.now()
+  const outcome = await ask().then(
+    (value) => ({ value, error: undefined }),
+    (error: unknown) => ({ value: undefined, error }),
+  )
+  return { ...outcome, ms: Date.now() - since }
+}
+
+function count(lines: string[], text: string): number {
+  return lines.filter((line) => line.includes(text)).length
+}

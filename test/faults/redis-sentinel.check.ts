@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { test } from 'tap'
+import { registerClient, type Tokens } from '../client.ts'
+import { postMcp } from '../mcp.ts'
+import { type RedisNode, startWatchedRedis, until, type WatchedRedis } from '../redis-shapes.ts'
+import { type Service, startService } from '../service.ts'
+
+/** What a client may have to wait for its answer, in ms. */
+const ANSWER = 2_500
+/** How soon the service works after the sentinels have a new primary, in ms. */
+const RECOVERY = 3_000
+
+test('five failovers in a row: a crash, a hang, an order; nobody has to sign in again', async (t) => {
+  const redis = await startWatchedRedis(t)
+  const service = await startService(t, { settings: { STORE: 'redis', REDIS_URL: redis.url } })
+  const client = await registerClient(service.url)
+  const grants: Tokens[] = [await client.signIn()]
+
+  for (const fail of [crash, hang, order, crash, order]) {
+    await t.test(fail.name, async (t) => {
+      grants.push(await client.signIn())
+      const { primary, replica } = await redis.findRoles()
+      // What the replica has not got yet would be lost by Redis, not by the service.
+      await until('the replica has it all', async () => (await primary.client.wait(1, 1_000)) === 1)
+
+      const answers = watch(service, grants[0]?.access_token ?? '')
+      const mend = await fail(redis, primary)
+      await until('there is a new primary', async () => (await redis.findRoles()).primary === replica, 30_000)
+      const since = Date.now()
+      await until('the service has it', () => isReady(service), RECOVERY)
+      t.comment(`ready ${Date.now() - since} ms after the sentinels had another primary`)
+      for (const { access_token: token } of grants) {
+        t.equal((await postMcp(`${service.url}/mcp`, token, 'tools/list')).status, 200, 'no grant is lost')
+      }
+      const refreshed = await client.refresh(grants.at(-1)?.refresh_token ?? '')
+      t.equal(refreshed.status, 200, 'nor its refresh token')
+      grants.splice(-1, 1, (await refreshed.json()) as Tokens)
+
+      const seen = await answers.stop()
+      t.same(
+        seen.filter(({ status }) => status !== 200 && status !== 503),
+        [],
+        'never 401 nor 400',
+      )
+      t.ok(Math.max(...seen.map(({ ms }) => ms)) < ANSWER, 'and always in time')
+      await mend()
+      await until('the old primary is a replica', () => follows(primary, replica))
+    })
+  }
+
+  const log = service.log.join('')
+  t.notMatch(log, '"level":60')
+  t.ok(count(service, 'is not available') < 40, 'an outage is a few lines, not one for every attempt')
+  t.equal((await postMcp(`${service.url}/mcp`, 'made-up', 'tools/list')).status, 401)
+})
+
+async function crash(_redis: WatchedRedis, primary: RedisNode) {
+  await primary.kill()
+  return () => primary.restart()
+}
+
+async function hang(_redis: WatchedRedis, primary: RedisNode) {
+  await primary.freeze()
+  return () => primary.thaw()
+}
+
+/** The old primary lives on and takes writes until the sentinels come round to telling it. */
+async function order(redis: WatchedRedis) {
+  await redis.sentinels[0]?.client.call('SENTINEL', 'FAILOVER', 'sign-ins')
+  return async () => undefined
+}
+
+test('a failover by order: the service leaves the old primary at once, while that still takes writes', async (t) => {
+  const redis = await startWatchedRedis(t)
+  const service = await startService(t, { settings: { STORE: 'redis', REDIS_URL: redis.url } })
+  const { primary, replica } = await redis.findRoles()
+  await order(redis)
+  await until('the service is at the new one', async () => {
+    const clients = String(await replica.client.client('LIST'))
+    return clients.includes('name=sentry-mcp') && (await isReady(service))
+  })
+  t.match(await primary.client.role(), ['master'], 'before the old one is told to follow')
+  const client = await registerClient(service.url)
+  const { access_token: token } = await client.signIn()
+  await until('the old primary is a replica', () => follows(primary, replica))
+  t.equal((await postMcp(`${service.url}/mcp`, token, 'tools/list')).status, 200)
+  t.match(service.log.join(''), 'The sentinels have made another server the primary of sign-ins.')
+})
+
+test('two of three sentinels may be away, and all of them while the primary stays', async (t) => {
+  const redis = await startWatchedRedis(t)
+  await redis.sentinels[0]?.kill()
+  await redis.sentinels[1]?.freeze()
+  const service = await startService(t, { settings: { STORE: 'redis', REDIS_URL: redis.url } })
+  await until('the service is ready', () => isReady(service), 5_000)
+  const address = redis.url.split(/[/,]/)[2]
+  t.equal(count(service, `Sentinel at ${address} is not available: connect ECONNREFUSED`), 1)
+
+  await redis.sentinels[2]?.kill()
+  await sleep(1_000)
+  t.ok(await isReady(service))
+  t.equal(count(service, 'Redis at sign-ins'), 1, 'of the primary nothing is said but that it is there')
+})
+
+/** Calls a tool method over and over, as clients do, and notes how each call ends. */
+function watch({ url }: Service, token: string) {
+  const seen: { status: number; ms: number }[] = []
+  let isOver = false
+  const work = (async () => {
+    while (!isOver) {
+      const since = Date.now()
+      const { status } = await postMcp(`${url}/mcp`, token, 'tools/list')
+      seen.push({ status, ms: Date.now() - since })
+      await sleep(50)
+    }
+  })()
+  return {
+    async stop() {
+      isOver = true
+      await work
+      return seen
+    },
+  }
+}
+
+async function isReady({ url }: Service): Promise<boolean> {
+  return (await fetch(`${url}/health/ready`)).ok
+}
+
+async function follows({ port }: RedisNode, primary: RedisNode): Promise<boolean> {
+  const probe = new Redis(port, { lazyConnect: true, commandTimeout: 1_000, retryStrategy: null })
+  probe.on('error', () => undefined)
+  try {
+    const info = await probe.info('replication')
+    return info.includes(`master_port:${primary.port}`) && info.includes('master_link_status:up')
+  } finally {
+    probe.disconnect()
+  }
+}
+
+function count({ log }: Service, text: string): number {
+  return log.filter((line) => line.includes(text)).length
+}
