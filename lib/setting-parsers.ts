@@ -132,7 +132,7 @@ export function parseRedisUrl(text: string): string {
 
 /** A certificate (PEM), or the path of a file that holds it. Secret stores often keep a line break as `\\n`. */
 export function parseCertificate(text: string): string {
-  const pem = readPem(text)
+  const pem = readPem(text, `as the path of a file, cannot be read: ${JSON.stringify(text)}.`)
   try {
     new X509Certificate(pem)
   } catch {
@@ -143,7 +143,8 @@ export function parseCertificate(text: string): string {
 
 /** A private key without a passphrase (PEM), or the path of a file that holds it. */
 export function parsePrivateKey(text: string): string {
-  const pem = readPem(text)
+  // What is neither may be a key that was pasted without its first line.
+  const pem = readPem(text, 'as the path of a file, cannot be read.')
   try {
     createPrivateKey(pem)
   } catch {
@@ -152,11 +153,11 @@ export function parsePrivateKey(text: string): string {
   return pem
 }
 
-function readPem(text: string): string {
+function readPem(text: string, problem: string): string {
   if (text.includes('-----BEGIN ')) return text.replaceAll('\\n', '\n')
   try {
     return readFileSync(text, 'utf8')
   } catch {
-    throw new SettingError([`as the path of a file, cannot be read: ${JSON.stringify(text)}.`])
+    throw new SettingError([problem])
   }
 }

@@ -1,6 +1,7 @@
 import fastifyRedis from '@fastify/redis'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Cluster, Redis } from 'ioredis'
 import { StartUpError } from '../lib/start-up-error.ts'
 import { connectRedis } from '../lib/store/connect-redis.ts'
 import { createEmbeddedStore } from '../lib/store/embedded-store.ts'
@@ -14,6 +15,9 @@ declare module 'fastify' {
     store: Store
   }
 }
+
+/** How long the start waits for Redis where it shall not go on without, in ms. */
+const START_PATIENCE = 5_000
 
 async function redisPlugin(fastify: FastifyInstance) {
   const store =
@@ -32,17 +36,28 @@ async function redisPlugin(fastify: FastifyInstance) {
  */
 async function openRedisStore(fastify: FastifyInstance): Promise<Store> {
   const { config, log } = fastify
-  const { client, problem, close } = await connectRedis(config, log)
-  if (problem !== undefined && !config.REDIS_WAIT) {
-    await close()
-    throw new StartUpError(`${problem} REDIS_WAIT is false, so the service ends here.`)
-  }
-  if (problem !== undefined)
+  const connection = await connectRedis(config, log)
+  const { client, close } = connection
+  if (connection.problem !== undefined && !config.REDIS_WAIT) await waitUntilReady(client)
+  if (connection.problem !== undefined) {
+    if (!config.REDIS_WAIT) {
+      await close()
+      throw new StartUpError(`${connection.problem} REDIS_WAIT is false, so the service does not start.`)
+    }
     log.warn('starts without Redis; it is not ready (/health/ready) until Redis is there')
+  }
   fastify.addHook('onClose', close)
   if (client.status === 'ready') await fastify.register(fastifyRedis, { client })
   else fastify.decorate('redis', client as FastifyInstance['redis'])
   return createRedisStore(client, { prefix: createKeyPrefix(config.BASE_URL) })
+}
+
+async function waitUntilReady(client: Redis | Cluster): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, START_PATIENCE)
+  client.once('ready', resolve)
+  await promise
+  clearTimeout(timer)
 }
 
 export default fp(redisPlugin, { name: 'redis', fastify: '5.x', dependencies: ['config'] })

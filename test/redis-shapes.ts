@@ -139,7 +139,8 @@ async function every<Item>(items: Item[], isSo: (item: Item) => Promise<boolean>
   return (await Promise.all(items.map(isSo))).every(Boolean)
 }
 
-function connectNode(t: Test, server: RedisServer): RedisNode {
+/** A connection of the test's own to a server, which comes back with it. */
+export function connectNode(t: Test, server: RedisServer): RedisNode {
   const client = new Redis(server.url, { retryStrategy: () => 100, maxRetriesPerRequest: null })
   client.on('error', () => undefined)
   t.teardown(() => client.disconnect())

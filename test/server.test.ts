@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Test, test } from 'tap'
 import { findFreePort } from './free-port.ts'
+import { startRedis } from './redis.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const CHECK_NODE = join(ROOT, 'lib', 'check-node.cjs')
@@ -100,6 +101,48 @@ test('a port that is taken ends the process with 1', async (t) => {
   const { code, stderr } = await finish(run(t, ['server.ts'], createSettings(t, port)))
   t.equal(code, 1)
   t.match(stderr, 'EADDRINUSE')
+})
+
+test('with REDIS_WAIT=false a Redis that is away ends the start with 1', async (t) => {
+  const [port, redisPort] = [await findFreePort(), await findFreePort()]
+  const secret = 'hush-word'
+  const { DATA_DIR, ...settings } = createSettings(t, port)
+  const redis = {
+    STORE: 'redis',
+    REDIS_URL: `redis://:${secret}@127.0.0.1:${redisPort}`,
+    REDIS_WAIT: 'false',
+  }
+  const since = Date.now()
+  const { code, stdout, stderr } = await finish(run(t, ['server.ts'], { ...settings, ...redis }))
+  t.equal(code, 1)
+  t.ok(Date.now() - since < 10_000)
+  t.match(
+    stderr,
+    /^Redis at 127\.0\.0\.1:\d+ is not available: connect ECONNREFUSED \S+ REDIS_WAIT is false, so the service does not start\.\n$/,
+  )
+  t.notMatch(stdout + stderr, secret)
+})
+
+test('a Redis that is away is waited for, which the log says; it is ready when Redis is there', async (t) => {
+  const server = await startRedis(t)
+  await server.kill()
+  const port = await findFreePort()
+  const { DATA_DIR, ...settings } = createSettings(t, port)
+  const child = run(t, ['server.ts'], { ...settings, STORE: 'redis', REDIS_URL: server.url })
+  const ended = finish(child)
+  const ready = await waitForAnswer(`http://localhost:${port}/health/ready`, ended)
+  t.equal(ready.status, 503)
+  t.match(await ready.json(), { status: 'store_unavailable' })
+  t.equal((await fetch(`http://localhost:${port}/health`)).status, 200)
+  await server.restart()
+  while (!(await fetch(`http://localhost:${port}/health/ready`)).ok) await sleep(50)
+  child.kill('SIGTERM')
+  const { code, stdout } = await ended
+  t.equal(code, 0)
+  t.match(
+    stdout,
+    /"level":40.*starts without Redis; it is not ready \(\/health\/ready\) until Redis is there/,
+  )
 })
 
 function createSettings(t: Test, port: number): Record<string, string> {

@@ -81,25 +81,27 @@ async function readInfo(server: Redis): Promise<Info | undefined> {
 /** Runs the commands the service needs one after the other, and says of each that was refused why. */
 async function tryCommands({ server, baseUrl }: Subject): Promise<Map<string, string>> {
   const refusals = new Map<string, string>()
-  const key = await findKey(server, `${createKeyPrefix(baseUrl)}:doctor`)
-  for (const command of REDIS_COMMANDS) {
+  const [first, ...others] = REDIS_COMMANDS as [string, ...string[]]
+  const { key, refusal } = await claimKey(server, first, `${createKeyPrefix(baseUrl)}:doctor`)
+  // Without the first the others would leave something behind.
+  if (refusal !== undefined) return refusals.set(first, refusal)
+  for (const command of others) {
     const refusal = await findRefusal(server, command, key)
     if (refusal === undefined) continue
     refusals.set(command, refusal)
-    // Without the first the others would leave something behind; what is not about one command is about all.
-    if (command === 'set' || !isDenied(refusal)) break
+    // What is not about one command is about all.
+    if (!isDenied(refusal)) break
   }
   return refusals
 }
 
-/** A key that is in one of the server's slots, where it has slots. */
-async function findKey(server: Redis, prefix: string): Promise<string> {
-  for (let count = 0; count < MOST_NAMES; count += 1) {
+/** Writes a key; of a node of a cluster, one that is in its slots. */
+async function claimKey(server: Redis, command: string, prefix: string) {
+  for (let count = 0; ; count += 1) {
     const key = `${prefix}:{${randomUUID()}}`
-    const refusal = await findRefusal(server, 'set', key)
-    if (!refusal?.startsWith('MOVED')) return key
+    const refusal = await findRefusal(server, command, key)
+    if (!refusal?.startsWith('MOVED') || count === MOST_NAMES) return { key, refusal }
   }
-  throw new Error('No key belongs to this node.')
 }
 
 async function findRefusal(server: Redis, command: string, key: string): Promise<string | undefined> {

@@ -1,5 +1,5 @@
-import { Cluster, Redis } from 'ioredis'
-import { connectCluster, createClusterClient } from './open-cluster.ts'
+import { type Cluster, Redis } from 'ioredis'
+import { createClusterClient } from './open-cluster.ts'
 import { createSentinelClient, watchFailover } from './open-sentinel.ts'
 import { describeRedisAddress, parseRedisAddress, type RedisAddress } from './redis-address.ts'
 import { createOutage, type Outage, type RedisLog } from './redis-log.ts'
@@ -18,8 +18,8 @@ export interface RedisConnection {
 }
 
 /**
- * Opens the connection to Redis, to the primary that sentinels name, or to a cluster. Resolves when it is ready, or
- * after 3 s at most; a client that is not connected by then goes on trying. The client fails fast: no command waits
+ * Opens the connection to Redis, to the primary that sentinels name, or to a cluster. Resolves when it is ready, when
+ * it is known not to be, or after 3 s; a client that is not connected by then goes on trying. The client fails fast: no command waits
  * for a connection, none is sent twice, and none waits longer than 2 s. What happens to the connection is in the
  * log, without the password.
  */
@@ -27,13 +27,13 @@ export async function connectRedis(settings: RedisSettings, log: RedisLog): Prom
   const address = parseRedisAddress(settings.REDIS_URL)
   const name = `Redis at ${describeRedisAddress(address)}`
   const outage = createOutage(name, log)
-  const client = createClient(settings, address, outage, log)
+  const { client, connect } = createClient(settings, address, outage, log)
   const stopWatch =
     address.shape === 'sentinel' && client instanceof Redis
       ? watchFailover(client, settings, address, log)
       : () => undefined
   warnOfRedis(client, log)
-  await waitForConnection(client)
+  await waitForConnection(connect)
   return {
     client,
     get problem() {
@@ -46,20 +46,19 @@ export async function connectRedis(settings: RedisSettings, log: RedisLog): Prom
   }
 }
 
-function createClient(
-  settings: RedisSettings,
-  address: RedisAddress,
-  outage: Outage,
-  log: RedisLog,
-): Redis | Cluster {
-  switch (address.shape) {
-    case 'sentinel':
-      return createSentinelClient(settings, address, outage)
-    case 'cluster':
-      return createClusterClient(settings, address, outage, log)
-    case 'single':
-      return createSingleClient(settings, address, outage)
-  }
+interface Client {
+  client: Redis | Cluster
+  /** Resolves or fails with the first attempt. */
+  connect(): Promise<void>
+}
+
+function createClient(settings: RedisSettings, address: RedisAddress, outage: Outage, log: RedisLog): Client {
+  if (address.shape === 'cluster') return createClusterClient(settings, address, outage, log)
+  const client =
+    address.shape === 'sentinel'
+      ? createSentinelClient(settings, address, outage)
+      : createSingleClient(settings, address, outage)
+  return { client, connect: () => client.connect() }
 }
 
 function createSingleClient(settings: RedisSettings, address: RedisAddress, outage: Outage): Redis {
@@ -80,12 +79,11 @@ function describeOutage({ cause }: Outage): string {
   return cause === undefined ? 'does not answer.' : `is not available: ${cause}.`
 }
 
-async function waitForConnection(client: Redis | Cluster): Promise<void> {
+async function waitForConnection(connect: Client['connect']): Promise<void> {
   const patience = Promise.withResolvers<void>()
   const timer = setTimeout(patience.resolve, START_PATIENCE)
-  const connected = client instanceof Cluster ? connectCluster(client) : client.connect()
   // Why it failed is in the log already, and the client tries again by itself.
-  await Promise.race([connected.catch(() => undefined), patience.promise])
+  await Promise.race([connect().catch(() => undefined), patience.promise])
   clearTimeout(timer)
 }
 

@@ -1,6 +1,6 @@
-import { Cluster, type Redis } from 'ioredis'
-import { formatHost, type RedisAddress } from './redis-address.ts'
-import { createOutage, type Outage, type RedisLog } from './redis-log.ts'
+import { Cluster, Redis } from 'ioredis'
+import { formatHost, type RedisAddress, type RedisHost } from './redis-address.ts'
+import { createOutage, describeRedisError, type Outage, type RedisLog } from './redis-log.ts'
 import { createRedisOptions, delayAttempt, type RedisSettings } from './redis-options.ts'
 
 /** How long a node may take to say which slots are where, in ms, before the next one is asked. */
@@ -10,16 +10,16 @@ const SLOTS_PATIENCE = 1_000
 const LATER = 4
 
 /**
- * A client of a cluster, not connected yet. A command that a node refuses with MOVED, ASK or TRYAGAIN did not run
- * and goes where it belongs; nothing else is sent twice. What belongs to a node that is away fails at once, and
- * the rest goes on.
+ * A client of a cluster, not connected yet, and what connects it: to each of the primaries, or until it is known
+ * why no node answers. A command that a node refuses with MOVED, ASK or TRYAGAIN did not run and goes where it
+ * belongs; nothing else is sent twice. What belongs to a node that is away fails at once, and the rest goes on.
  */
 export function createClusterClient(
   settings: RedisSettings,
   address: RedisAddress,
   outage: Outage,
   log: RedisLog,
-): Cluster {
+): { client: Cluster; connect(): Promise<void> } {
   const cluster = new Cluster([...address.hosts], {
     redisOptions: createRedisOptions(settings),
     lazyConnect: true,
@@ -35,20 +35,16 @@ export function createClusterClient(
     // Names stay names: certificates are for them, and one of many addresses may be that of a lost node.
     dnsLookup: (name, done) => done(null, name),
   })
-  const outages = followNodes(cluster, log)
-  cluster.on('error', () => {
-    const cause = [...outages.values()].map((node) => node.cause).find((known) => known !== undefined)
-    outage.begin(new Error(cause ?? 'no node says which slots are where'))
-  })
-  cluster.on('ready', outage.end)
+  followNodes(cluster, log)
+  const explain = followCluster(cluster, settings, address, outage)
   keepConnected(cluster)
-  return cluster
-}
-
-/** Resolves when the cluster is known and each of its primaries has been tried. Throws when no node answers. */
-export async function connectCluster(cluster: Cluster): Promise<void> {
-  await cluster.connect()
-  await connectPrimaries(cluster)
+  return {
+    client: cluster,
+    async connect() {
+      await cluster.connect().catch(explain)
+      await connectPrimaries(cluster)
+    },
+  }
 }
 
 /** The primaries that slots belong to, connected or not: all there is of the data. */
@@ -62,8 +58,51 @@ function nameNode({ options }: Redis): string {
   return `${options.host}:${options.port}`
 }
 
+/**
+ * Whether any node answers. The client does not say why none does, so the nodes of the setting are asked: what is
+ * returned resolves when that is told.
+ */
+function followCluster(
+  cluster: Cluster,
+  settings: RedisSettings,
+  { hosts }: RedisAddress,
+  outage: Outage,
+): () => Promise<void> {
+  let asking: Promise<void> | undefined
+  const ask = async () => {
+    const causes = await Promise.all(hosts.map((host) => findCause(host, settings)))
+    asking = undefined
+    const known = new Set(causes.filter((cause) => cause !== undefined))
+    if (cluster.status !== 'ready' && known.size > 0) outage.begin([...known].join('; '))
+  }
+  const explain = () => {
+    asking ??= ask()
+    return asking
+  }
+  cluster.on('ready', outage.end)
+  cluster.on('error', explain)
+  return explain
+}
+
+/** Why a node does not say which slots are where, in words; undefined when it does. */
+async function findCause(host: RedisHost, settings: RedisSettings): Promise<string | undefined> {
+  const node = new Redis({ ...createRedisOptions(settings), ...host, lazyConnect: true, retryStrategy: null })
+  let cause: Error | undefined
+  node.on('error', (error: Error) => {
+    cause ??= error
+  })
+  try {
+    await node.cluster('SLOTS')
+    return undefined
+  } catch (error) {
+    return describeRedisError(cause ?? (error as Error))
+  } finally {
+    node.disconnect()
+  }
+}
+
 /** One line for each cause of a node's outage, and one for its end. */
-function followNodes(cluster: Cluster, log: RedisLog): Map<string, Outage> {
+function followNodes(cluster: Cluster, log: RedisLog): void {
   const outages = new Map<string, Outage>()
   const find = (name: string) => {
     const [host = '', port = ''] = name.split(/:(?=\d+$)/)
@@ -73,11 +112,11 @@ function followNodes(cluster: Cluster, log: RedisLog): Map<string, Outage> {
     return known
   }
   cluster.on('node error', (error: Error, name: string) => {
-    // The connection that asks for the slots says no more than that it was closed; the node's own says why.
-    if (error.message !== 'Connection is closed.') find(name).begin(error)
+    // Of the connection that asks for the slots nothing is left but that it was closed. Once the cluster is known,
+    // each node has a connection of its own, which says why.
+    if (cluster.status === 'ready' && error.message !== 'Connection is closed.') find(name).begin(error)
   })
   cluster.on('+node', (node: Redis) => node.on('ready', () => find(nameNode(node)).end()))
-  return outages
 }
 
 /**

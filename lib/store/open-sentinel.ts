@@ -45,7 +45,7 @@ export function createSentinelClient(
   redis.on('error', (error: Error) => {
     if (!error.message.startsWith('All sentinels are unreachable')) return outage.begin(error)
     // The client says so as well whenever it has come to the end of its list and begins anew.
-    if (failure !== undefined) outage.begin(new Error(failure))
+    if (failure !== undefined) outage.begin(failure)
     failure = undefined
   })
   redis.on('ready', () => {

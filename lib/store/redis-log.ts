@@ -6,7 +6,8 @@ export type RedisLog = Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>
 export interface Outage {
   /** Why it cannot be used, without a secret; undefined while it can. */
   readonly cause: string | undefined
-  begin(error: Error): void
+  /** A string is the cause in words already. */
+  begin(error: Error | string): void
   end(): void
 }
 
@@ -22,7 +23,7 @@ export function createOutage(server: string, log: RedisLog, level: 'error' | 'wa
       return [...causes].at(-1)
     },
     begin(error) {
-      const cause = describeRedisError(error)
+      const cause = typeof error === 'string' ? error : describeRedisError(error)
       if (causes.has(cause)) return
       causes.add(cause)
       isKnownToBeUp = false
@@ -40,10 +41,10 @@ const UNKNOWN_AUTHORITY =
   /self.signed certificate|unable to (verify the first|get (local )?issuer) certificate/i
 
 /** Only the words of the error: its `command` may hold the password, and so may the arguments a server repeats. */
-function describeRedisError(error: NodeJS.ErrnoException): string {
+export function describeRedisError(error: NodeJS.ErrnoException): string {
   const text = (error.message || error.code || error.name).replace(/,? with args.*/s, '').replace(/\.$/, '')
   if (UNKNOWN_AUTHORITY.test(text)) {
-    return `its certificate comes from an authority that is not trusted here (${text}); REDIS_CA should name the file with that authority's certificate`
+    return `its certificate comes from an authority that is not trusted here (${text.split(';')[0]}); REDIS_CA should name the file with that authority's certificate`
   }
   if (text.includes('cluster support disabled')) {
     return 'it is not part of a cluster; REDIS_URL should begin with redis:// or rediss://'

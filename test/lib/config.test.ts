@@ -4,6 +4,7 @@ import { test } from 'tap'
 import { ConfigError, loadConfig } from '../../lib/config.ts'
 import { SETTINGS } from '../../lib/settings.ts'
 import { ACTIVE_SKILLS } from '../../lib/skills.ts'
+import { createCertificate } from '../certificate.ts'
 
 const KEY = 'k'.repeat(32)
 
@@ -49,8 +50,14 @@ test('the defaults are those of the settings table', async (t) => {
     STORE: 'redis',
     DATA_DIR: './data',
     REDIS_URL: 'redis://localhost:6379',
+    REDIS_WAIT: true,
     REDIS_TLS: undefined,
     REDIS_TLS_REJECT_UNAUTHORIZED: true,
+    REDIS_CA: undefined,
+    REDIS_CLIENT_CERT: undefined,
+    REDIS_CLIENT_KEY: undefined,
+    REDIS_SENTINEL_USERNAME: undefined,
+    REDIS_SENTINEL_PASSWORD: undefined,
     SENTRY_PROTOCOL: 'https',
     SENTRY_SCOPES: ['org:read', 'project:read', 'project:write', 'team:read', 'team:write', 'event:write'],
     ALLOWED_REDIRECT_URI_PATTERNS: ['*'],
@@ -242,3 +249,46 @@ test('a message says what the setting should be, and what it is', async (t) => {
 function pickSettings(config: object, isWanted: (name: string) => boolean): Record<string, unknown> {
   return Object.fromEntries(Object.entries(config).filter(([name]) => isWanted(name)))
 }
+
+test('a certificate is given as such or by the path of its file, and line breaks may be written out', async (t) => {
+  const { cert, key, file, keyFile } = await createCertificate(t, 'redis.test')
+  for (const REDIS_CA of [cert, file, cert.replaceAll('\n', '\\n')]) {
+    t.equal(load({ REDIS_CA }).REDIS_CA?.trim(), cert.trim())
+  }
+  t.equal(load({ REDIS_CA_FILE: file }).REDIS_CA?.trim(), cert.trim())
+  const pair = { REDIS_CLIENT_CERT: file, REDIS_CLIENT_KEY: keyFile }
+  t.match(load(pair), { REDIS_CLIENT_CERT: cert, REDIS_CLIENT_KEY: key })
+  t.same(findProblems({ REDIS_CLIENT_CERT: file, REDIS_CLIENT_KEY: 'hush' }), [
+    'REDIS_CLIENT_KEY, as the path of a file, cannot be read.',
+  ])
+  t.same(findProblems({ REDIS_CLIENT_CERT: file }), [
+    'REDIS_CLIENT_CERT and REDIS_CLIENT_KEY need each other: set both, or neither.',
+  ])
+  t.same(findProblems({ REDIS_CA: keyFile, REDIS_CLIENT_CERT: '/no/such/file', REDIS_CLIENT_KEY: keyFile }), [
+    'REDIS_CA, which should hold a certificate in PEM form, does not.',
+    'REDIS_CLIENT_CERT, as the path of a file, cannot be read: "/no/such/file".',
+  ])
+})
+
+test('what REDIS_URL lacks is said without repeating it', async (t) => {
+  const findRedisProblems = (REDIS_URL: string, more = {}) => findProblems({ REDIS_URL, ...more }).join('\n')
+  t.match(
+    findRedisProblems('redis+sentinel://:hush@s1,s2'),
+    /^REDIS_URL, as one for Sentinel, should end with the name/,
+  )
+  t.match(
+    findRedisProblems('redis+cluster://:hush@h/1'),
+    /^REDIS_URL, as one for a cluster, should end after the hosts/,
+  )
+  t.match(findRedisProblems('redis://:hush@h1,h2'), /^REDIS_URL, with several hosts, should begin with/)
+  t.match(findRedisProblems('amqp://:hush@h1'), /^REDIS_URL should be redis:\/\/host:6379, redis\+sentinel/)
+  const sentinel = { REDIS_SENTINEL_PASSWORD: 'hush' }
+  t.match(findRedisProblems('redis://h', sentinel), 'REDIS_URL names no sentinels')
+  t.equal(findRedisProblems('redis+sentinel://s/name', sentinel), '')
+  t.match(
+    findRedisProblems('redis+sentinel://s/name', { REDIS_SENTINEL_USERNAME: 'u' }),
+    'REDIS_SENTINEL_PASSWORD is not set',
+  )
+  for (const url of ['redis+sentinel://:hush@s1', 'redis://:hush@h1,h2'])
+    t.notMatch(findRedisProblems(url), 'hush')
+})
