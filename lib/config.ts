@@ -97,7 +97,8 @@ function findConflicts(settings: Partial<Settings>): string[] {
 function findRedisConflicts(settings: Partial<Settings>): string[] {
   const { REDIS_URL, REDIS_CLIENT_CERT, REDIS_CLIENT_KEY, REDIS_SENTINEL_USERNAME } = settings
   const conflicts: string[] = []
-  if ((REDIS_CLIENT_CERT === undefined) !== (REDIS_CLIENT_KEY === undefined)) {
+  const areGood = 'REDIS_CLIENT_CERT' in settings && 'REDIS_CLIENT_KEY' in settings
+  if (areGood && (REDIS_CLIENT_CERT === undefined) !== (REDIS_CLIENT_KEY === undefined)) {
     conflicts.push('REDIS_CLIENT_CERT and REDIS_CLIENT_KEY need each other: set both, or neither.')
   }
   const { REDIS_SENTINEL_PASSWORD } = settings

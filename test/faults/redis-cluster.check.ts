@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cluster, Redis } from 'ioredis'
 import { type Test, test } from 'tap'
 import { connectRedis } from '../../lib/store/connect-redis.ts'
@@ -163,6 +164,30 @@ test('all nodes at once: unavailable in time, nothing runs twice, and back by it
   await Promise.all(cluster.primaries.map((node) => node.restart()))
   await until('there is a connection again', async () => client.status === 'ready', 5_000)
   t.ok(lines.length < 40, `an outage is a few lines: ${lines.length}`)
+})
+
+test('a connection that is cut with a command under way: unavailable, and not sent again', async (t) => {
+  const cluster = await startCluster(t, { primaries: 3 })
+  const { store, client } = await connect(t, cluster.url)
+  const grants = await makeGrantEverywhere(cluster, store)
+  for (const { id, node } of grants) {
+    await store.touchGrant(id)
+    await node.client.config('RESETSTAT')
+    await node.freeze()
+    const touched = time(() => store.touchGrant(id))
+    const connection = client.nodes('master').find(({ options }) => options.port === node.port)
+    // What was written is with the server, which will come to it.
+    setImmediate(() => connection?.stream.end())
+    setTimeout(() => connection?.stream.destroy(), 100)
+    const { error, ms } = await touched
+    t.ok(error instanceof StoreUnavailableError)
+    t.ok(ms < 1_000, 'at once')
+    await node.thaw()
+    await until('it has run', async () => (await countScripts(node.client)) > 0)
+    await until('it is back', async () => Boolean(await store.readGrant(id)), RECOVERY)
+    await sleep(1_000)
+    t.equal(await countScripts(node.client), 1, 'once')
+  }
 })
 
 async function connect(t: Test, url: string) {

@@ -7,6 +7,7 @@ import { type RedisSettings, usesTls } from '../../../lib/store/redis-options.ts
 import { createRedisStore } from '../../../lib/store/redis-store.ts'
 import { type Store, StoreUnavailableError } from '../../../lib/store/store.ts'
 import { createRedisSettings, startRedis } from '../../redis.ts'
+import { startCluster } from '../../redis-shapes.ts'
 import { makeActiveGrant, makeGrant, makeRotation } from './store-samples.ts'
 
 const MINUTE = 60_000
@@ -147,11 +148,15 @@ test('the start does not wait for a Redis that hangs, and has it once it answers
 test('a Redis that may forget records for want of memory is warned of', async (t) => {
   const safe = await startRedis(t, '--maxmemory-policy', 'noeviction')
   const risky = await startRedis(t, '--maxmemory-policy', 'allkeys-lru')
+  const shards = await startCluster(t, { primaries: 2 }, '--maxmemory-policy', 'volatile-ttl')
   const quiet = await connect(t, safe.url)
   const warned = await connect(t, risky.url)
+  const cluster = await connect(t, shards.url)
   await sleep(100)
   t.equal(count(quiet.lines, 'maxmemory-policy'), 0)
   t.equal(count(warned.lines, 'maxmemory-policy allkeys-lru'), 1)
+  for (const { port } of shards.primaries)
+    t.equal(count(cluster.lines, `Redis at 127.0.0.1:${port} has maxmemory-policy volatile-ttl`), 1, 'each')
 })
 
 test('TLS follows REDIS_TLS, else the URL; an ElastiCache address counts as TLS', async (t) => {

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Cluster, Redis } from 'ioredis'
+import { Redis } from 'ioredis'
 import { type Test, test } from 'tap'
 import { createToken } from '../../../lib/crypto/hash.ts'
+import { connectRedis } from '../../../lib/store/connect-redis.ts'
 import { createKeyPrefix, createKeys } from '../../../lib/store/keys.ts'
 import { createRedisStore } from '../../../lib/store/redis-store.ts'
-import { findRedis, startRedis } from '../../redis.ts'
+import { createRedisSettings, findRedis, startRedis } from '../../redis.ts'
+import { startCluster } from '../../redis-shapes.ts'
 import { testStoreContract } from './store-contract.ts'
 import { makeActiveGrant, makeGrant, makeRotation } from './store-samples.ts'
 
@@ -23,15 +25,12 @@ test('the Redis store keeps the contract, and every key of it ends by itself', a
 })
 
 test('the Redis store keeps the contract on a cluster: each script stays in one slot', async (t) => {
-  const server = await startRedis(t, '--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1')
-  const node = new Redis(server.url)
-  t.teardown(() => node.disconnect())
-  await node.cluster('ADDSLOTSRANGE', 0, 16_383)
-  while (!(await node.cluster('INFO')).includes('cluster_state:ok')) await sleep(20)
-  const { hostname: host, port } = new URL(server.url)
-  const cluster = new Cluster([server.url], { natMap: () => ({ host, port: Number(port) }) })
-  t.teardown(() => cluster.disconnect())
-  await testStoreContract(t, createRedisStore(cluster, { prefix: 'test' }))
+  const { url, primaries } = await startCluster(t, { primaries: 3 })
+  const log = { info() {}, warn() {}, error() {} }
+  const { client, close } = await connectRedis(createRedisSettings(url), log)
+  t.teardown(close)
+  await testStoreContract(t, createRedisStore(client, { prefix: 'test' }))
+  for (const node of primaries) t.ok((await node.client.dbsize()) > 10, 'over all of its primaries')
 })
 
 test('a tool call reads its grant with one command', async (t) => {

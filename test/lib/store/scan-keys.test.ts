@@ -1,11 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Cluster, Redis } from 'ioredis'
-import { type Test, test } from 'tap'
+import { Cluster } from 'ioredis'
+import { test } from 'tap'
 import { scanKeys } from '../../../lib/store/scan-keys.ts'
-import { startRedis } from '../../redis.ts'
+import { startCluster } from '../../redis-shapes.ts'
 
 test('the keys of a cluster are found on every one of its primaries', async (t) => {
-  const cluster = await startCluster(t)
+  const { url } = await startCluster(t, { primaries: 2 })
+  const cluster = new Cluster(
+    url
+      .replace('redis+cluster://', '')
+      .split(',')
+      .map((host) => `redis://${host}`),
+  )
+  t.teardown(() => cluster.disconnect())
   const names = Array.from({ length: 2000 }, (_, index) => `test:{${index}}`)
   await Promise.all(names.map((name) => cluster.set(name, 'x')))
   await cluster.set('another:{1}', 'x')
@@ -30,24 +36,4 @@ async function collect(cluster: Cluster, glob: string) {
     cursor = next
   } while (cursor !== undefined)
   return { found, parts }
-}
-
-/** Two primaries, each with half of the slots. */
-async function startCluster(t: Test): Promise<Cluster> {
-  const options = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1']
-  const servers = [await startRedis(t, ...options), await startRedis(t, ...options)]
-  const nodes = servers.map(({ url }) => new Redis(url))
-  t.teardown(() => nodes.map((node) => node.disconnect()))
-  await nodes[0]?.cluster('ADDSLOTSRANGE', 0, 8191)
-  await nodes[1]?.cluster('ADDSLOTSRANGE', 8192, 16_383)
-  await nodes[0]?.cluster('SET-CONFIG-EPOCH', 1)
-  await nodes[1]?.cluster('SET-CONFIG-EPOCH', 2)
-  await nodes[0]?.cluster('MEET', '127.0.0.1', new URL(servers[1]?.url ?? '').port)
-  for (const node of nodes) {
-    while (!(await node.cluster('INFO')).match(/cluster_state:ok[\s\S]*cluster_known_nodes:2/))
-      await sleep(50)
-  }
-  const cluster = new Cluster(servers.map(({ url }) => url))
-  t.teardown(() => cluster.disconnect())
-  return cluster
 }
