@@ -126,6 +126,15 @@ export async function isInSync(replica: Redis): Promise<boolean> {
   return info.includes('role:slave') && info.includes('master_link_status:up')
 }
 
+/** Waits until a replica has all that its primary has now; what it lacks, a failover loses. */
+export async function untilCopied(primary: RedisNode, replica: RedisNode | undefined): Promise<void> {
+  const read = async ({ client }: RedisNode, field: string) =>
+    Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(await client.info('replication'))?.[1])
+  const offset = await read(primary, 'master_repl_offset')
+  if (replica === undefined) throw new Error('There is no replica.')
+  await until('the replica has it all', async () => (await read(replica, 'slave_repl_offset')) >= offset)
+}
+
 /** Waits for something that takes its time, and says what it was if it never comes. */
 export async function until(what: string, isSo: () => Promise<boolean>, patience = PATIENCE): Promise<void> {
   const deadline = Date.now() + patience

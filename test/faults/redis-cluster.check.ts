@@ -9,7 +9,7 @@ import { registerClient } from '../client.ts'
 import { makeActiveGrant, makeRotation } from '../lib/store/store-samples.ts'
 import { postMcp } from '../mcp.ts'
 import { createRedisSettings } from '../redis.ts'
-import { type RedisCluster, type RedisNode, startCluster, until } from '../redis-shapes.ts'
+import { type RedisCluster, type RedisNode, startCluster, until, untilCopied } from '../redis-shapes.ts'
 import { startService } from '../service.ts'
 
 const MINUTE = 60_000
@@ -25,6 +25,8 @@ test('a primary that is killed takes its slots with it and nothing else, and is 
   const grants = await makeGrantEverywhere(cluster, store)
   const [lost] = cluster.primaries
   if (lost === undefined) return
+  const refused = `Redis at 127.0.0.1:${lost.port} is not available: connect ECONNREFUSED`
+
   for (const fail of ['kill', 'freeze'] as const) {
     await lost[fail]()
     const outcomes = await Promise.all(
@@ -41,21 +43,20 @@ test('a primary that is killed takes its slots with it and nothing else, and is 
     await t.resolves(store.ping(), 'the rest is in service')
     await t.rejects(collect(store), StoreUnavailableError, 'a list that would lack some is none')
 
-    if (fail === 'kill') await lost.restart()
-    else await lost.thaw()
+    if (fail === 'kill') {
+      await until('it is in the log', async () => count(lines, refused) > 0, RECOVERY)
+      await lost.restart()
+    } else {
+      await lost.thaw()
+    }
     await until('the cluster is whole', () => isWhole(cluster))
     const since = Date.now()
     for (const { id } of grants)
       await until('it is back', async () => Boolean(await store.readGrant(id)), RECOVERY)
     t.ok(Date.now() - since < RECOVERY)
   }
-  const address = `127.0.0.1:${lost.port}`
-  t.equal(
-    count(lines, `Redis at ${address} is not available: connect ECONNREFUSED`),
-    1,
-    'an outage is one line',
-  )
-  t.ok(count(lines, `Connected to Redis at ${address}.`) >= 2, 'and so is its end')
+  t.equal(count(lines, refused), 1, 'an outage is one line')
+  t.ok(count(lines, `Connected to Redis at 127.0.0.1:${lost.port}.`) >= 2, 'and so is its end')
 })
 
 test('a replica that takes over is found, and no grant that it had is lost', async (t) => {
@@ -63,7 +64,8 @@ test('a replica that takes over is found, and no grant that it had is lost', asy
   const service = await startService(t, { settings: { STORE: 'redis', REDIS_URL: cluster.url } })
   const client = await registerClient(service.url)
   const tokens = [await client.signIn(), await client.signIn(), await client.signIn()]
-  await Promise.all(cluster.primaries.map((primary) => primary.client.wait(1, 2_000)))
+  for (const [index, primary] of cluster.primaries.entries())
+    await untilCopied(primary, cluster.replicas[index])
   const [lost] = cluster.primaries
   const seen = new Set<number>()
   await lost?.kill()
