@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Test } from 'tap'
+import { findFreePort } from './free-port.ts'
 import { type RedisServer, startRedis, startSentinel } from './redis.ts'
 
 /** A server of a cluster or behind sentinels, and a connection of the test's own to it. */
@@ -32,9 +33,11 @@ export async function startCluster(
   const options = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1']
   const tolerant = ['--cluster-node-timeout', '1000', '--cluster-require-full-coverage', 'no']
   const nodes = await Promise.all(
-    Array.from({ length: primaries + replicas }, async () =>
-      connectNode(t, await startRedis(t, ...options, ...tolerant, ...args)),
-    ),
+    Array.from({ length: primaries + replicas }, async () => {
+      const bus = await findFreePort()
+      const node = await startRedis(t, ...options, ...tolerant, '--cluster-port', `${bus}`, ...args)
+      return { ...connectNode(t, node), bus }
+    }),
   )
   const first = nodes.slice(0, primaries)
   for (const [index, node] of first.entries()) {
@@ -42,7 +45,8 @@ export async function startCluster(
     await node.client.cluster('ADDSLOTSRANGE', from ?? 0, (to ?? SLOTS) - 1)
     await node.client.cluster('SET-CONFIG-EPOCH', index + 1)
   }
-  for (const node of nodes.slice(1)) await node.client.cluster('MEET', '127.0.0.1', nodes[0]?.port ?? 0)
+  for (const { port, bus } of nodes.slice(1))
+    await first[0]?.client.call('CLUSTER', 'MEET', '127.0.0.1', port, bus)
   const known = `cluster_known_nodes:${nodes.length}\r`
   await until('the nodes know each other', () =>
     every(nodes, async ({ client }) => (await client.cluster('INFO')).includes(known)),

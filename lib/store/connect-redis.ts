@@ -32,8 +32,10 @@ export async function connectRedis(settings: RedisSettings, log: RedisLog): Prom
     address.shape === 'sentinel' && client instanceof Redis
       ? watchFailover(client, settings, address, log)
       : () => undefined
-  warnOfRedis(client, log)
+  const examined = warnOfRedis(client, log)
   await waitForConnection(connect)
+  // The rest of the start keeps the processor to itself, in which an answer under way would seem to be late.
+  await examined()
   return {
     client,
     get problem() {

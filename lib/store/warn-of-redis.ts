@@ -3,26 +3,32 @@ import type { RedisLog } from './redis-log.ts'
 
 /**
  * Warns of a server that may forget, and of one that wants another form of REDIS_URL; once each, and anew of the
- * server that takes over in a failover.
+ * server that takes over in a failover. Returns what resolves when every server that is connected has been asked.
  */
-export function warnOfRedis(client: Redis | Cluster, log: RedisLog): void {
+export function warnOfRedis(client: Redis | Cluster, log: RedisLog): () => Promise<void> {
   const told = new Set<string>()
-  const tell = (warnings: string[]) => {
-    for (const warning of warnings) {
+  const asking = new Set<Promise<void>>()
+  const examine = async (server: Redis, findWarnings: (info: string) => string[]) => {
+    for (const warning of findWarnings(await readInfo(server))) {
       if (!told.has(warning)) log.warn(warning)
       told.add(warning)
     }
   }
+  const follow = (server: Redis, findWarnings: (info: string) => string[]) => {
+    server.on('ready', () => {
+      const examination = examine(server, findWarnings).finally(() => asking.delete(examination))
+      asking.add(examination)
+    })
+  }
   if (client instanceof Cluster) {
     client.on('+node', (node: Redis) => {
-      const name = `Redis at ${node.options.host}:${node.options.port}`
-      node.on('ready', async () => tell(findEviction(await readInfo(node), name)))
+      follow(node, (info) => findEviction(info, `Redis at ${node.options.host}:${node.options.port}`))
     })
   } else {
-    client.on('ready', async () => {
-      const info = await readInfo(client)
-      tell([...findEviction(info, 'Redis'), ...findOtherShape(info)])
-    })
+    follow(client, (info) => [...findEviction(info, 'Redis'), ...findOtherShape(info)])
+  }
+  return async () => {
+    await Promise.all(asking)
   }
 }
 

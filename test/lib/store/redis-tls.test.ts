@@ -67,7 +67,8 @@ test('a cluster with TLS: the configuration endpoint stays a name, which its cer
   const node = await startTlsRedis(
     t,
     authority,
-    ...['--tls-cluster', 'yes', '--cluster-enabled', 'yes', '--cluster-announce-hostname', 'localhost'],
+    ...['--tls-cluster', 'yes', '--cluster-enabled', 'yes', '--cluster-port', String(await findFreePort())],
+    ...['--cluster-announce-hostname', 'localhost'],
     ...['--cluster-preferred-endpoint-type', 'hostname'],
   )
   await node.client.cluster('ADDSLOTSRANGE', 0, 16_383)
@@ -125,7 +126,7 @@ test('REDIS_URL in another shape than the server has is said', async (t) => {
   const asCluster = await connect(t, plain.url.replace('redis:', 'redis+cluster:'))
   t.match(asCluster.problem, /not part of a cluster; REDIS_URL should begin with redis:\/\//)
 
-  const node = await startRedis(t, '--cluster-enabled', 'yes')
+  const node = await startRedis(t, '--cluster-enabled', 'yes', '--cluster-port', String(await findFreePort()))
   const asServer = await connect(t, node.url)
   await until('it is said', async () => asServer.lines.length > 1)
   t.match(asServer.lines[1], /part of a cluster: REDIS_URL should begin with redis\+cluster/)
