@@ -5,9 +5,11 @@ import audit from './plugins/audit.ts'
 import clientDocuments, { type ClientDocumentsPluginOptions } from './plugins/client-documents.ts'
 import config, { type ConfigOptions } from './plugins/config.ts'
 import crypto from './plugins/crypto.ts'
+import errorReports from './plugins/error-reports.ts'
 import health from './plugins/health.ts'
 import home from './plugins/home.ts'
 import mcpTransport, { type McpTransportOptions } from './plugins/mcp-transport.ts'
+import metrics from './plugins/metrics.ts'
 import oauthDiscovery from './plugins/oauth-discovery.ts'
 import oauthProxy from './plugins/oauth-proxy.ts'
 import outgoingProxy from './plugins/outgoing-proxy.ts'
@@ -16,6 +18,7 @@ import redis from './plugins/redis.ts'
 import requestLog, { RequestLog } from './plugins/request-log.ts'
 import security from './plugins/security.ts'
 import sentry from './plugins/sentry.ts'
+import tracing from './plugins/tracing.ts'
 
 export type AppOptions = ConfigOptions & McpTransportOptions & ClientDocumentsPluginOptions
 
@@ -24,6 +27,9 @@ export default async function app(fastify: FastifyInstance, options: AppOptions)
   await fastify.register(config, options)
   await fastify.register(requestLog)
   await fastify.register(outgoingProxy)
+  await fastify.register(errorReports)
+  await fastify.register(metrics)
+  await fastify.register(tracing)
   await fastify.register(redis)
   await fastify.register(crypto)
   await fastify.register(audit)

@@ -27,6 +27,7 @@ export function createPeerContext(core: McpCore, accessToken: string): ToolConte
     transport: 'http',
     experimentalMode: false,
     reportProgress: () => undefined,
+    watchCall: (_names, work) => work(),
   }
 }
 

@@ -84,6 +84,10 @@ function findConflicts(settings: Partial<Settings>): string[] {
   if (AUDIT_LOG !== undefined && (AUDIT_LOG === 'file') !== (AUDIT_FILE !== undefined)) {
     conflicts.push('AUDIT_LOG=file and AUDIT_FILE need each other: set both, or neither.')
   }
+  const { PORT, METRICS_PORT } = settings
+  if (PORT !== undefined && PORT !== 0 && PORT === METRICS_PORT) {
+    conflicts.push('METRICS_PORT should be another port than PORT, which strangers can reach.')
+  }
   const providers = ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'OPENROUTER_API_KEY'] as const
   const given = providers.filter((name) => settings[name] !== undefined)
   if (given.length > 1 && settings.EMBEDDED_AGENT_PROVIDER === undefined) {

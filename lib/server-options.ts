@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyRequest, FastifyServerOptions } from 'fastify'
 import { createBasePathRemover } from './base-path.ts'
 import type { Config } from './config.ts'
+import { tellSeriousLine } from './telemetry/serious-lines.ts'
 
 /**
  * How the server itself behaves, whoever makes it (`app.ts` adds how requests are logged). Input is never
@@ -34,7 +35,11 @@ export function createServerOptions(config: Config) {
     ...serverOptions,
     trustProxy: config.TRUST_PROXY.length > 0 ? config.TRUST_PROXY : false,
     rewriteUrl: ({ url }: { url?: string }) => removeBasePath(url ?? '/'),
-    logger: { ...serverOptions.logger, level: config.LOG_LEVEL },
+    logger: {
+      ...serverOptions.logger,
+      level: config.LOG_LEVEL,
+      ...(config.SENTRY_DSN !== undefined && { hooks: { logMethod: tellSeriousLine } }),
+    },
   } satisfies FastifyServerOptions
 }
 

@@ -104,6 +104,30 @@ export function parseHttpUrl(text: string): string {
   return text.replace(/\/+$/, '')
 }
 
+export function parseTracesUrl(text: string): string {
+  parseHttpUrl(text)
+  return text
+}
+
+/** The parts that a DSN needs: a key, a host, and the number of a project at the end of its path. */
+export function parseDsn(text: string): string {
+  const { protocol, username, pathname } = new URL(text)
+  if (!/^https?:$/.test(protocol) || !/^\w+$/.test(username) || !/\/\d+$/.test(pathname))
+    throw new TypeError('not a DSN')
+  return text
+}
+
+/** W3C Baggage without properties, as the OTLP specification has it. */
+export function parseHeaders(text: string): Record<string, string> {
+  return Object.fromEntries(
+    parseList(text).map((pair) => {
+      const [, name = '', value = ''] = /^([\w!#$%&'*+.^`|~-]+)\s*=\s*(.*)$/.exec(pair) ?? []
+      if (name === '') throw new TypeError('not a pair')
+      return [name.toLowerCase(), decodeURIComponent(value)]
+    }),
+  )
+}
+
 /** Programs differ in whether a proxy needs a scheme; what follows the port means nothing to any of them. */
 export function parseProxyUrl(text: string): string {
   const url = new URL(text.includes('://') ? text : `http://${text}`)

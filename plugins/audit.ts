@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Audit, createAudit } from '../lib/audit.ts'
 import { openAuditSink } from '../lib/audit-sink.ts'
+import type { Metrics } from '../lib/telemetry/metrics.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -12,7 +13,8 @@ declare module 'fastify' {
 
 async function auditPlugin(fastify: FastifyInstance) {
   const sink = openAuditSink(fastify.config, fastify.log)
-  fastify.decorate('audit', createAudit({ sink, signer: fastify.signer }))
+  const audit = createAudit({ sink, signer: fastify.signer })
+  fastify.decorate('audit', countAudit(audit, fastify.metrics))
   // Without a file the signal keeps its ordinary meaning, which is to end.
   if (fastify.config.AUDIT_LOG === 'file') process.on('SIGHUP', sink.reopen)
   fastify.addHook('onClose', async () => {
@@ -21,4 +23,18 @@ async function auditPlugin(fastify: FastifyInstance) {
   })
 }
 
-export default fp(auditPlugin, { name: 'audit', fastify: '5.x', dependencies: ['config', 'crypto'] })
+function countAudit(audit: Audit, metrics: Metrics): Audit {
+  return {
+    ...audit,
+    write(event, source) {
+      audit.write(event, source)
+      metrics.noteAuditEvent(event)
+    },
+  }
+}
+
+export default fp(auditPlugin, {
+  name: 'audit',
+  fastify: '5.x',
+  dependencies: ['config', 'crypto', 'metrics'],
+})

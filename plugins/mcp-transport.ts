@@ -10,6 +10,7 @@ import {
 import { createErrorAnswer, INTERNAL_ERROR, SERVER_ERROR } from '../lib/mcp/json-rpc.ts'
 import type { ToolRegistry } from '../lib/mcp/mcp-core-types.ts'
 import { openMcp } from '../lib/mcp/open-mcp.ts'
+import { createToolCallWatch } from '../lib/mcp/tool-call-watch.ts'
 import { InvalidTokenError } from '../lib/oauth/access-token.ts'
 import {
   authenticateBearer,
@@ -41,13 +42,18 @@ export interface McpTransportOptions {
  * which probe with any method or revision learn where to sign in.
  */
 async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransportOptions) {
-  const { config, store, signer, upstream, audit } = fastify
+  const { config, store, signer, upstream, audit, metrics, tracing } = fastify
   const scope = config.SENTRY_SCOPES
   const base = new URL(config.BASE_URL)
   const endpoint = await openMcp({
     settings: config,
     version: VERSION,
     log: fastify.log,
+    calls: createToolCallWatch({
+      metrics,
+      tracing,
+      hashSubject: (subject) => audit.hashIdentifiers({ subject }).subject_hash,
+    }),
     challengeScope,
     tools,
   })
@@ -199,5 +205,15 @@ export default fp(mcpTransportPlugin, {
   name: 'mcp-transport',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: ['config', 'redis', 'crypto', 'audit', 'sentry', 'security', 'rate-limit'],
+  dependencies: [
+    'config',
+    'redis',
+    'crypto',
+    'audit',
+    'metrics',
+    'tracing',
+    'sentry',
+    'security',
+    'rate-limit',
+  ],
 })

@@ -27,9 +27,11 @@ export interface RequestLimit {
   identify(request: FastifyRequest): string
 }
 
+type Counted = Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>
+
 /** Counts requests, in Redis where there is one and else in this process, under names that say nothing. */
 async function rateLimitPlugin(fastify: FastifyInstance) {
-  const { config, signer } = fastify
+  const { config, signer, metrics } = fastify
   const shared = config.STORE === 'redis' && {
     redis: fastify.redis,
     nameSpace: `${createKeyPrefix(config.BASE_URL)}:rate:`,
@@ -45,7 +47,9 @@ async function rateLimitPlugin(fastify: FastifyInstance) {
     })
     return async (request: FastifyRequest) => {
       const counted = await Promise.race([count(request), sleep(PATIENCE, undefined, { ref: false })])
+      if (counted === undefined || isUncounted(counted)) metrics.noteRateLimit(name, 'uncounted')
       if (counted === undefined || counted.isAllowed || !counted.isExceeded) return
+      metrics.noteRateLimit(name, 'refused')
       // Not louder: whoever floods the service should not flood its log.
       request.log.debug({ limit: name }, 'too many requests')
       throw new TooManyRequestsError(counted.ttlInSeconds)
@@ -53,8 +57,13 @@ async function rateLimitPlugin(fastify: FastifyInstance) {
   })
 }
 
+/** Where the store failed, not even this request was counted. */
+function isUncounted(counted: Counted): boolean {
+  return !counted.isAllowed && counted.remaining === counted.max
+}
+
 export default fp(rateLimitPlugin, {
   name: 'rate-limit',
   fastify: '5.x',
-  dependencies: ['config', 'redis', 'crypto'],
+  dependencies: ['config', 'redis', 'crypto', 'metrics'],
 })

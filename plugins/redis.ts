@@ -6,6 +6,7 @@ import { StartUpError } from '../lib/start-up-error.ts'
 import { connectRedis } from '../lib/store/connect-redis.ts'
 import { createEmbeddedStore } from '../lib/store/embedded-store.ts'
 import { createKeyPrefix } from '../lib/store/keys.ts'
+import { observeStore } from '../lib/store/observe-store.ts'
 import { createRedisStore } from '../lib/store/redis-store.ts'
 import type { Store } from '../lib/store/store.ts'
 
@@ -24,7 +25,7 @@ async function redisPlugin(fastify: FastifyInstance) {
     fastify.config.STORE === 'embedded'
       ? createEmbeddedStore({ directory: fastify.config.DATA_DIR })
       : await openRedisStore(fastify)
-  fastify.decorate('store', store)
+  fastify.decorate('store', observeStore(store, fastify))
   fastify.addHook('onClose', () => store.close())
 }
 
@@ -60,4 +61,8 @@ async function waitUntilReady(client: Redis | Cluster): Promise<void> {
   clearTimeout(timer)
 }
 
-export default fp(redisPlugin, { name: 'redis', fastify: '5.x', dependencies: ['config'] })
+export default fp(redisPlugin, {
+  name: 'redis',
+  fastify: '5.x',
+  dependencies: ['config', 'metrics', 'tracing'],
+})

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
 import type { GrantRecord } from '../lib/store/store.ts'
+import { countRenewals } from '../lib/upstream/count-renewals.ts'
 import { createSentryOAuth, type SentryOAuth } from '../lib/upstream/sentry-oauth.ts'
 import { createUpstreamAccess, type UpstreamAccess } from '../lib/upstream/upstream-access.ts'
 import { createUpstreamRevocation, type UpstreamRevocation } from '../lib/upstream/upstream-revocation.ts'
@@ -22,14 +23,15 @@ declare module 'fastify' {
 
 /** Both sides of the service reach Sentry through this: sign-in gets tokens there, calls use and renew them. */
 async function sentryPlugin(fastify: FastifyInstance) {
-  const { config, store, sealer, audit, log } = fastify
-  const sentry = createSentryOAuth({
+  const { config, store, sealer, audit, log, metrics } = fastify
+  const application = createSentryOAuth({
     protocol: config.SENTRY_PROTOCOL,
     host: config.SENTRY_HOST,
     clientId: config.SENTRY_CLIENT_ID,
     clientSecret: config.SENTRY_CLIENT_SECRET,
     redirectUri: createEndpoints(config.BASE_URL).callback,
   })
+  const sentry = countRenewals(application, metrics)
   fastify.decorate('sentry', sentry)
   const onSignInRequired = (grant: GrantRecord) => audit.write({ event: 'sign_in_required', about: grant })
   fastify.decorate('upstream', createUpstreamAccess({ store, sealer, sentry, log, onSignInRequired }))
@@ -41,5 +43,5 @@ async function sentryPlugin(fastify: FastifyInstance) {
 export default fp(sentryPlugin, {
   name: 'sentry',
   fastify: '5.x',
-  dependencies: ['config', 'redis', 'crypto', 'audit'],
+  dependencies: ['config', 'redis', 'crypto', 'audit', 'metrics'],
 })

@@ -2,8 +2,8 @@ import type { CallToolResult } from '@modelcontextprotocol/server'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Caller } from './caller.ts'
 import type { McpCore, SentryTool, ToolContext } from './mcp-core-types.ts'
-import { redactSecrets } from './redact.ts'
 import { withoutRegionConstraint } from './single-region.ts'
+import type { ToolCallWatch } from './tool-call-watch.ts'
 import type { ToolVariant } from './tool-catalogue.ts'
 import { describeFailure } from './tool-errors.ts'
 import {
@@ -13,6 +13,9 @@ import {
   type UpstreamTimeouts,
 } from './upstream-call.ts'
 import { TOKEN_PLACEHOLDER } from './upstream-fetch.ts'
+
+/** The tool through which those that are not listed are called. */
+export const EXECUTE_TOOL = 'execute_sentry_tool'
 
 /** One call of one tool. */
 export interface ToolCall {
@@ -39,6 +42,7 @@ export interface ToolEnvironment {
   /** Where documentation is searched. */
   mcpUrl: string
   timeouts: UpstreamTimeouts
+  calls: ToolCallWatch
 }
 
 /**
@@ -46,28 +50,40 @@ export interface ToolEnvironment {
  * gone away it rejects, with the reason of `signal`, and what is under way at Sentry is broken off.
  */
 export async function callTool(toolCall: ToolCall, environment: ToolEnvironment): Promise<CallToolResult> {
-  const { tool, signal, log } = toolCall
+  const { caller, signal, reference, log } = toolCall
   const { core } = environment
   const call = startUpstreamCall(toolCall, environment)
-  const context = createContext(toolCall, environment)
-  const startedAt = performance.now()
+  const describe = (error: unknown) => describeFailure(error, { core, call, reference })
+  const watch: ToolContext['watchCall'] = (names, work) =>
+    environment.calls.watch({ ...names, caller, signal, log }, work, describe)
   try {
-    const output = await runUpstreamCall(call, () => {
-      const params = core.prepareToolParams({ tool, params: toolCall.args, context })
-      return untilAborted(tool.handler(params, context), signal)
-    })
-    if (call.signInEnded) throw new Error('The sign-in ended during the call.')
-    const result = toResult(output)
-    log.debug({ tool: tool.name, ms: Math.round(performance.now() - startedAt) }, 'tool called')
-    return result
+    return await watch(readNames(toolCall), () => runTool(toolCall, call, watch, environment))
   } catch (error) {
     signal.throwIfAborted()
-    const { text, isUnexpected } = describeFailure(error, { core, call, reference: toolCall.reference })
-    const fields = { tool: tool.name, ms: Math.round(performance.now() - startedAt) }
-    if (isUnexpected) log.error({ ...fields, reason: explain(error, 'stack') }, 'tool call failed')
-    else log.info({ ...fields, reason: explain(error, 'message') }, 'tool call failed')
-    return { content: [{ type: 'text', text }], isError: true }
+    return { content: [{ type: 'text', text: describe(error).text }], isError: true }
   }
+}
+
+async function runTool(
+  toolCall: ToolCall,
+  call: UpstreamCall,
+  watchCall: ToolContext['watchCall'],
+  environment: ToolEnvironment,
+): Promise<CallToolResult> {
+  const { tool, args, signal } = toolCall
+  const context = createContext(toolCall, watchCall, environment)
+  const output = await runUpstreamCall(call, () => {
+    const params = environment.core.prepareToolParams({ tool, params: args, context })
+    return untilAborted(tool.handler(params, context), signal)
+  })
+  if (call.signInEnded) throw new Error('The sign-in ended during the call.')
+  return toResult(output)
+}
+
+/** What is executed through the catalogue counts under its own name. */
+function readNames({ tool, args, variant }: ToolCall): { tool: string; via?: string } {
+  const inner = tool.name === EXECUTE_TOOL && typeof args.name === 'string' ? args.name.trim() : ''
+  return variant.tools.has(inner) ? { tool: inner, via: tool.name } : { tool: tool.name }
 }
 
 function startUpstreamCall(
@@ -89,7 +105,11 @@ function startUpstreamCall(
 }
 
 /** mcp-core keeps what it looks up once per context, so that each call has one of its own. */
-function createContext(toolCall: ToolCall, environment: ToolEnvironment): ToolContext {
+function createContext(
+  toolCall: ToolCall,
+  watchCall: ToolContext['watchCall'],
+  environment: ToolEnvironment,
+): ToolContext {
   const { caller, variant } = toolCall
   const { constraints } = caller
   return {
@@ -106,6 +126,7 @@ function createContext(toolCall: ToolCall, environment: ToolEnvironment): ToolCo
     transport: 'http',
     experimentalMode: false,
     reportProgress: toolCall.reportProgress,
+    watchCall,
   }
 }
 
@@ -125,13 +146,6 @@ function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise
     signal.addEventListener('abort', abort, { once: true })
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
-}
-
-/** An error and its causes, for the log. They may repeat what Sentry said, and that what it was sent. */
-function explain(error: unknown, detail: 'message' | 'stack', depth = 4): string {
-  if (!(error instanceof Error) || depth === 0) return redactSecrets(String(error))
-  const text = redactSecrets(error[detail] ?? error.message)
-  return error.cause === undefined ? text : `${text}; caused by: ${explain(error.cause, detail, depth - 1)}`
 }
 
 /** The four forms in which mcp-core's tools answer. */

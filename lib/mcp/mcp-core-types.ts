@@ -101,6 +101,8 @@ export interface ToolContext extends ToolNames {
   experimentalMode: false
   /** Tells the client how far the call has come; `progress` grows from report to report. */
   reportProgress(progress: number, total?: number, message?: string): void
+  /** Runs the call of another tool that this one makes for its caller, so that an operator hears of it too. */
+  watchCall<Result>(names: { tool: string; via?: string }, work: () => Promise<Result>): Promise<Result>
 }
 
 export type ZodShape = Readonly<Record<string, unknown>>

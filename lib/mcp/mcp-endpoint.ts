@@ -55,8 +55,11 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
     const list = findListRequest(body, headers)
     if (list !== undefined) return createPreparedAnswer(encodeListAnswer(variant, list, serverInfo))
     const route = classifyRequest(body, headers)
-    const missing = route.kind === 'reject' ? [] : findMissingScope(body, caller, variant)
-    if (missing.length > 0) return askForScope(missing, caller)
+    const lacking = route.kind === 'reject' ? undefined : findMissingScope(body, caller, variant)
+    if (lacking !== undefined) {
+      options.environment.calls.noteRefusal({ tool: lacking.tool, caller, signal, log }, 'not_granted')
+      return askForScope(lacking.scope, caller)
+    }
 
     const accessToken = await caller.openAccessToken()
     const progress = createProgress()
@@ -67,11 +70,13 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
   }
 
   /** The scopes that a call lacks and the user could grant; none when it is not scopes alone that it lacks. */
-  function findMissingScope(body: unknown, caller: Caller, variant: ToolVariant): readonly string[] {
-    if (!isRecord(body) || body.method !== 'tools/call') return []
-    const name = findMissingTool(body.params, variant)
-    const verdict = name === undefined ? undefined : catalogue.judge(name, caller)
-    return verdict?.verdict === 'not_granted' && verdict.skills.length === 0 ? verdict.scope : []
+  function findMissingScope(body: unknown, caller: Caller, variant: ToolVariant) {
+    if (!isRecord(body) || body.method !== 'tools/call') return undefined
+    const tool = findMissingTool(body.params, variant)
+    if (tool === undefined) return undefined
+    const verdict = catalogue.judge(tool, caller)
+    if (verdict.verdict !== 'not_granted' || verdict.skills.length > 0) return undefined
+    return { tool, scope: verdict.scope }
   }
 
   function askForScope(missing: readonly string[], caller: Caller): McpAnswer {

@@ -1,6 +1,6 @@
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server'
 import type { FastifyBaseLogger } from 'fastify'
-import { callTool, type ToolEnvironment } from './call-tool.ts'
+import { callTool, EXECUTE_TOOL, type ToolEnvironment } from './call-tool.ts'
 import type { Caller } from './caller.ts'
 import { isRecord } from './json-rpc.ts'
 import type { Progress } from './progress.ts'
@@ -60,10 +60,12 @@ async function serveCall(
   const verdict = missing === undefined ? undefined : catalogue.judge(missing, caller)
   if (verdict?.verdict === 'not_granted') {
     const { scope, skills } = verdict
+    environment.calls.noteRefusal({ ...exchange, tool: missing ?? 'unknown' }, 'not_granted')
     return { content: [{ type: 'text', text: explainRefusal(missing, scope, skills) }], isError: true }
   }
   const tool = variant.tools.get(params.name)
   if (tool === undefined) {
+    environment.calls.noteRefusal({ ...exchange, tool: 'unknown' }, 'unknown_tool')
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${params.name.slice(0, 100)}`)
   }
   const call = {
@@ -84,7 +86,7 @@ async function serveCall(
 export function findMissingTool(params: unknown, variant: ToolVariant): string | undefined {
   if (!isRecord(params)) return undefined
   const inner = isRecord(params.arguments) ? params.arguments.name : undefined
-  const name = params.name === 'execute_sentry_tool' && typeof inner === 'string' ? inner.trim() : params.name
+  const name = params.name === EXECUTE_TOOL && typeof inner === 'string' ? inner.trim() : params.name
   return typeof name === 'string' && !variant.tools.has(name) ? name : undefined
 }
 

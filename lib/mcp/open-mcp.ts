@@ -5,6 +5,7 @@ import { loadMcpCore } from './mcp-core.ts'
 import { routeMcpCoreLogs } from './mcp-core-log.ts'
 import type { McpCore, ToolRegistry } from './mcp-core-types.ts'
 import { createMcpEndpoint, type McpEndpoint, type McpEndpointOptions } from './mcp-endpoint.ts'
+import type { ToolCallWatch } from './tool-call-watch.ts'
 import { createToolCatalogue } from './tool-catalogue.ts'
 import { createToolPolicy, type ToolSettings } from './tool-policy.ts'
 import { DEFAULT_TIMEOUTS, type UpstreamTimeouts } from './upstream-call.ts'
@@ -19,6 +20,8 @@ export interface McpOptions extends Pick<McpEndpointOptions, 'challengeScope' | 
   /** The version that clients are told. */
   version: string
   log: FastifyBaseLogger
+  /** Is told of every call. */
+  calls: ToolCallWatch
   /** Other tools than Sentry's. */
   tools?: ToolRegistry
   timeouts?: UpstreamTimeouts
@@ -28,7 +31,13 @@ export interface McpOptions extends Pick<McpEndpointOptions, 'challengeScope' | 
  * The MCP endpoint as the settings want it, with Sentry's own tools. Loading them takes most of a second. Throws
  * `McpCoreShapeError`, or `UnknownToolError` when DISABLED_TOOLS does not make sense.
  */
-export async function openMcp({ settings, version, log, ...options }: McpOptions): Promise<McpEndpoint> {
+export async function openMcp({
+  settings,
+  version,
+  log,
+  calls,
+  ...options
+}: McpOptions): Promise<McpEndpoint> {
   const core = await loadMcpCore()
   routeMcpCoreLogs(core, log)
   const { tools = listOwnTools(core), timeouts = DEFAULT_TIMEOUTS } = options
@@ -41,7 +50,7 @@ export async function openMcp({ settings, version, log, ...options }: McpOptions
   const policy = createToolPolicy({ core, tools, settings, hasAgentProvider })
   return createMcpEndpoint({
     catalogue: createToolCatalogue({ core, tools, policy, isCloud: sentry.isCloud }),
-    environment: { core, sentry, sentryHost, sentryProtocol, mcpUrl: settings.MCP_URL, timeouts },
+    environment: { core, sentry, sentryHost, sentryProtocol, mcpUrl: settings.MCP_URL, timeouts, calls },
     serverInfo: { name: 'sentry-mcp', title: 'Sentry', version },
     challengeScope: options.challengeScope,
     timing: options.timing,

@@ -1,16 +1,27 @@
 import type { McpCore, SentryApiError } from './mcp-core-types.ts'
 import { redactSecrets } from './redact.ts'
 import type { UpstreamCall } from './upstream-call.ts'
-import { UpstreamError } from './upstream-fetch.ts'
+import { UpstreamError, UpstreamTimeoutError } from './upstream-fetch.ts'
 
 /** How much of what Sentry says about an error is passed on, in characters. */
 const MAX_DETAIL = 600
 
-/** What a model is told about a call that failed, and whether the operator should hear of it. */
+/** How a call failed, in a word for counting. */
+export type ToolFailureOutcome =
+  | 'sign_in_required'
+  | 'timeout'
+  | 'unreachable'
+  | 'invalid_arguments'
+  | `sentry_${'401' | '403' | '404' | '429' | '4xx' | '5xx' | 'unreadable'}`
+  | 'not_configured'
+  | 'provider_failed'
+  /** Nobody foresaw this. */
+  | 'unexpected'
+
+/** What a model is told about a call that failed, and what an operator is. */
 export interface ToolFailure {
   text: string
-  /** Nobody foresaw this: it is logged as an error. */
-  isUnexpected: boolean
+  outcome: ToolFailureOutcome
 }
 
 /**
@@ -21,59 +32,84 @@ export function describeFailure(
   error: unknown,
   { core, call, reference }: { core: McpCore; call: UpstreamCall; reference: string },
 ): ToolFailure {
-  const known = describeKnown(error, core, call)
-  if (known !== undefined) return { text: redactSecrets(known), isUnexpected: false }
-  const text = `The tool failed for a reason that this server did not foresee. Try again once; if it fails again, tell the user to give the operator of this Sentry MCP server the reference ${reference}.`
-  return { text, isUnexpected: true }
+  const { text, outcome } = describeKnown(error, core, call) ?? {
+    outcome: 'unexpected',
+    text: `The tool failed for a reason that this server did not foresee. Try again once; if it fails again, tell the user to give the operator of this Sentry MCP server the reference ${reference}.`,
+  }
+  return { text: redactSecrets(text), outcome }
 }
 
-function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): string | undefined {
+function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): ToolFailure | undefined {
   if (call.signInEnded) {
-    return "The user's sign-in at Sentry has ended. The user has to authorize this MCP server again in their client; until then no tool can reach Sentry."
+    return {
+      outcome: 'sign_in_required',
+      text: "The user's sign-in at Sentry has ended. The user has to authorize this MCP server again in their client; until then no tool can reach Sentry.",
+    }
   }
   const upstream = findCause(error, UpstreamError)
-  if (upstream !== undefined) return upstream.message
+  if (upstream !== undefined) {
+    const outcome = upstream instanceof UpstreamTimeoutError ? 'timeout' : 'unreachable'
+    return { outcome, text: upstream.message }
+  }
   if (error instanceof core.UserInputError) {
-    return `The input cannot be used: ${error.message}\n\nCorrect it and call the tool again.`
+    const text = `The input cannot be used: ${error.message}\n\nCorrect it and call the tool again.`
+    return { outcome: 'invalid_arguments', text }
   }
   const refusal = findCause(error, core.ApiError)
   if (refusal !== undefined) return describeRefusal(refusal, core, call)
   if (isUnreadable(error)) {
-    return 'Sentry answered in a form that this server cannot read. A proxy or a maintenance page may stand between them, or this release of Sentry does not have what the tool needs.'
+    return {
+      outcome: 'sentry_unreadable',
+      text: 'Sentry answered in a form that this server cannot read. A proxy or a maintenance page may stand between them, or this release of Sentry does not have what the tool needs.',
+    }
   }
   if (error instanceof core.ConfigurationError) {
-    return 'The tool needs a setting that the operator of this Sentry MCP server has not made. Tools that do not need it still work.'
+    return {
+      outcome: 'not_configured',
+      text: 'The tool needs a setting that the operator of this Sentry MCP server has not made. Tools that do not need it still work.',
+    }
   }
   if (core.isExpectedToolError(error)) {
-    return 'The AI provider behind this tool did not complete the request. Try again later, or use a tool that needs none.'
+    return {
+      outcome: 'provider_failed',
+      text: 'The AI provider behind this tool did not complete the request. Try again later, or use a tool that needs none.',
+    }
   }
   return undefined
 }
 
-function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCall): string {
+function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCall): ToolFailure {
   const { status } = error
   const detail = shorten(error.message)
   if (status === 401 && call.demand !== undefined) {
-    return `Sentry wants something from the user before it answers (${call.demand}). Ask the user to open Sentry in a browser and do what it asks, then try again.`
+    const text = `Sentry wants something from the user before it answers (${call.demand}). Ask the user to open Sentry in a browser and do what it asks, then try again.`
+    return { outcome: 'sentry_401', text }
   }
   if (status === 401) {
-    return "Sentry refused the user's access (HTTP 401). Ask the user to authorize this MCP server again in their client."
+    const text =
+      "Sentry refused the user's access (HTTP 401). Ask the user to authorize this MCP server again in their client."
+    return { outcome: 'sentry_401', text }
   }
   if (status === 403) {
-    return `Sentry does not allow this (HTTP 403): ${detail}\n\nThe user's role, or the permissions they granted to this connection, do not cover it. Trying again will not help.`
+    const text = `Sentry does not allow this (HTTP 403): ${detail}\n\nThe user's role, or the permissions they granted to this connection, do not cover it. Trying again will not help.`
+    return { outcome: 'sentry_403', text }
   }
   if (status === 404) {
-    return `Sentry found nothing there (HTTP 404): ${detail}\n\nCheck the organization, project and identifier. What the user may not see is not found either.`
+    const text = `Sentry found nothing there (HTTP 404): ${detail}\n\nCheck the organization, project and identifier. What the user may not see is not found either.`
+    return { outcome: 'sentry_404', text }
   }
   if (status === 429) {
     const wait = call.retryAfter === undefined ? 'about a minute' : `${call.retryAfter} seconds`
-    return `Sentry takes no more requests just now (HTTP 429). Wait ${wait}, then call the tool again.`
+    const text = `Sentry takes no more requests just now (HTTP 429). Wait ${wait}, then call the tool again.`
+    return { outcome: 'sentry_429', text }
   }
   if (error instanceof core.ApiClientError) {
-    return `Sentry did not accept the request${status === undefined ? '' : ` (HTTP ${status})`}: ${detail}\n\nChange the arguments and call the tool again.`
+    const text = `Sentry did not accept the request${status === undefined ? '' : ` (HTTP ${status})`}: ${detail}\n\nChange the arguments and call the tool again.`
+    return { outcome: 'sentry_4xx', text }
   }
   const wait = call.retryAfter === undefined ? 'in a moment' : `in ${call.retryAfter} seconds`
-  return `Sentry could not answer (HTTP ${status}). Try again ${wait}; if it goes on, Sentry itself has a problem.`
+  const text = `Sentry could not answer (HTTP ${status}). Try again ${wait}; if it goes on, Sentry itself has a problem.`
+  return { outcome: 'sentry_5xx', text }
 }
 
 /** mcp-core puts the whole answer into the message where it was not the error object it expected. */

@@ -15,7 +15,12 @@ const RETRY = 'Try again in a moment; if it goes on, it is down or the network b
 
 /** A request did not lead to an answer. The message is fit for a model to read. */
 export class UpstreamError extends Error {
-  override readonly name = 'UpstreamError'
+  override readonly name: string = 'UpstreamError'
+}
+
+/** The answer did not come in time. */
+export class UpstreamTimeoutError extends UpstreamError {
+  override readonly name = 'UpstreamTimeoutError'
 }
 
 /**
@@ -103,9 +108,9 @@ async function send(call: UpstreamCall, input: string | URL | Request, init: Req
     if (error instanceof UpstreamError) throw error
     call.signal.throwIfAborted()
     if (deadline.signal.aborted) {
-      throw new UpstreamError(`${who} did not answer within ${limit / 1000} seconds. ${RETRY}`)
+      throw new UpstreamTimeoutError(`${who} did not answer within ${limit / 1000} seconds. ${RETRY}`)
     }
-    if (init.signal?.aborted) throw new UpstreamError(`${who} did not answer in time. ${RETRY}`)
+    if (init.signal?.aborted) throw new UpstreamTimeoutError(`${who} did not answer in time. ${RETRY}`)
     throw new UpstreamError(`${who} could not be reached. ${RETRY}`, { cause: error })
   } finally {
     clearTimeout(timer)

@@ -67,8 +67,10 @@ function toAgentTool(core: McpCore, tool: SentryTool, context: ToolContext): obj
   return core.agentTool({
     description: typeof description === 'string' ? description : description(context),
     parameters: core.z.object(core.getFilteredInputSchema(tool, context)),
-    execute: async (params) =>
-      readOutput(await tool.handler(core.prepareToolParams({ tool, params, context }), context)),
+    execute: (params) =>
+      context.watchCall({ tool: tool.name, via: USE_SENTRY }, async () =>
+        readOutput(await tool.handler(core.prepareToolParams({ tool, params, context }), context)),
+      ),
   })
 }
 

@@ -28,8 +28,8 @@ export function openPublicNetwork(settings: OutgoingProxySettings): Network {
   return proxyEnv === undefined ? PUBLIC_NETWORK : { ...PUBLIC_NETWORK, agent: new Agent({ proxyEnv }) }
 }
 
-/** The settings as Node takes them; undefined where no host is reached through a proxy. */
-function readProxies(settings: OutgoingProxySettings) {
+/** The proxies of the settings as Node takes them; undefined where no host is reached through one. */
+export function readProxies(settings: OutgoingProxySettings) {
   const { HTTP_PROXY, HTTPS_PROXY = HTTP_PROXY, NO_PROXY } = settings
   // Beside other names Node would not know the star for what it is.
   if (HTTPS_PROXY === undefined || NO_PROXY.includes('*')) return undefined

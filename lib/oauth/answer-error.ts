@@ -5,12 +5,14 @@ import { StoreUnavailableError } from '../store/store.ts'
 import { UpstreamUnavailableError } from '../upstream/sentry-oauth.ts'
 import { SignInRequiredError } from '../upstream/upstream-access.ts'
 import {
+  AuthorizationError,
   InvalidGrantError,
   InvalidRequestError,
   OAuthError,
   ServerError,
   TemporarilyUnavailableError,
 } from './oauth-error.ts'
+import { PageError } from './page-error.ts'
 
 /**
  * The OAuth error that stands for any other: what passes is `temporarily_unavailable`, what the parsers refuse is
@@ -58,6 +60,12 @@ function describeParserError(error: FastifyError): OAuthError {
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return new InvalidRequestError('The Content-Type is not supported here.')
   return new InvalidRequestError('The request cannot be read.')
+}
+
+/** How an error is counted: by the code of the OAuth error that stands for it, or `refused` where a page told of it. */
+export function findOutcome(error: unknown): string {
+  if (error instanceof PageError) return 'refused'
+  return (error instanceof AuthorizationError ? error.error : toOAuthError(error)).code
 }
 
 /** Writes an error where its operator looks for it: their own faults loud, a client's mistakes only on debug. */

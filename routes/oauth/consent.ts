@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { hashToken } from '../../lib/crypto/hash.ts'
-import { createErrorResponse } from '../../lib/oauth/authorization-response.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
 import {
   ConsentFormSchema,
@@ -9,7 +8,7 @@ import {
   expectTransaction,
   readSkills,
 } from '../../lib/oauth/consent-form.ts'
-import { AccessDeniedError } from '../../lib/oauth/oauth-error.ts'
+import { AccessDeniedError, AuthorizationError } from '../../lib/oauth/oauth-error.ts'
 import { rememberChoice } from '../../lib/oauth/skill-choice.ts'
 import { getProvenRedirect, openAuthorization, sealTransaction } from '../../lib/oauth/transaction.ts'
 
@@ -20,7 +19,7 @@ const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> =
   fastify,
   { server },
 ) => {
-  const { store, sealer, endpoints } = server
+  const { store, sealer } = server
 
   fastify.post('/oauth/consent', { schema, bodyLimit: 16 * 1024 }, async (request, reply) => {
     const form = request.body
@@ -33,9 +32,8 @@ const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> =
       const sealed = expectTransaction(await store.denyTransaction(idHash, browserHash))
       const transaction = openAuthorization(sealed, idHash, sealer)
       server.audit.write({ event: 'consent_denied', about: transaction, reason: 'user' }, request)
-      const redirect = getProvenRedirect(transaction)
       const denial = new AccessDeniedError('The user did not allow access.')
-      return reply.redirect(createErrorResponse(redirect, endpoints.issuer, denial), 303)
+      throw new AuthorizationError(denial, getProvenRedirect(transaction))
     }
 
     const skills = readSkills(form, server)

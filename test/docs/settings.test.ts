@@ -45,6 +45,13 @@ test('no document names a setting that there is not', async (t) => {
     'NODE_USE_ENV_PROXY',
     'NODE_TLS_REJECT_UNAUTHORIZED',
     'TEST_REDIS_URL',
+    'OTEL_TRACES_SAMPLER',
+    'OTEL_TRACES_SAMPLER_ARG',
+    'OTEL_RESOURCE_ATTRIBUTES',
+    'OTEL_EXPORTER_OTLP_TIMEOUT',
+    'OTEL_EXPORTER_OTLP_COMPRESSION',
+    'OTEL_EXPORTER_OTLP_CERTIFICATE',
+    'OTEL_BSP_SCHEDULE_DELAY',
   ]
   const known = new Set([
     ...names,

@@ -115,6 +115,37 @@ const PARSERS: { [Key in Name]?: { good: Record<string, unknown>; bad: string[] 
       '10.1',
     ],
   },
+  METRICS_PORT: { good: { 9464: 9464 }, bad: ['65536', '/metrics'] },
+  SENTRY_DSN: {
+    good: {
+      'https://abc123@sentry.example.com/sub/7': 'https://abc123@sentry.example.com/sub/7',
+      'http://k@127.0.0.1:9000/1': 'http://k@127.0.0.1:9000/1',
+    },
+    bad: [
+      'sentry.example.com',
+      'https://sentry.example.com/1',
+      'https://abc@sentry.example.com/',
+      'ftp://a@b/1',
+    ],
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: URLS,
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
+    good: { 'http://collector:4318/v1/traces/': 'http://collector:4318/v1/traces/' },
+    bad: URLS.bad,
+  },
+  OTEL_EXPORTER_OTLP_PROTOCOL: {
+    good: { 'http/protobuf': 'http/protobuf', 'http/json': 'http/json' },
+    bad: ['grpc', 'http'],
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    good: {
+      'Authorization=Bearer%20a=b, x-scope = mcp': { authorization: 'Bearer a=b', 'x-scope': 'mcp' },
+      'empty=': { empty: '' },
+    },
+    bad: ['authorization', '=value', 'a b=c', 'a=%'],
+  },
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: { good: { 'a=1,b=2': { a: '1', b: '2' } }, bad: ['a:1'] },
+  OTEL_SDK_DISABLED: BOOLEANS,
   AUDIT_LOG: { good: { stdout: 'stdout', FILE: 'file' }, bad: ['syslog', 'stderr'] },
   LOG_LEVEL: { good: { debug: 'debug', WARN: 'warn' }, bad: ['verbose', '30'] },
   SHUTDOWN_GRACE: seconds(1, 3600),

@@ -42,11 +42,3 @@ test('credentials are taken out of texts and of everything in a value', async (t
   circle.self = circle
   t.doesNotThrow(() => JSON.stringify(redactValue(circle)))
 })
-
-test('a call leaves one entry with its tool and duration, under the id of its request', async (t) => {
-  const service = await startMcp(t)
-  await service.call('whoami')
-  const entries = service.log.map((line) => JSON.parse(line)).filter(({ tool }) => tool === 'whoami')
-  t.equal(entries.length, 1)
-  t.match(entries, [{ reqId: String, msg: 'tool called', ms: Number }])
-})

@@ -5,11 +5,21 @@ import type { Test } from 'tap'
 import { loadConfig } from '../../../lib/config.ts'
 import type { Caller } from '../../../lib/mcp/caller.ts'
 import { type McpOptions, openMcp } from '../../../lib/mcp/open-mcp.ts'
+import { createToolCallWatch } from '../../../lib/mcp/tool-call-watch.ts'
+import { NO_METRICS } from '../../../lib/telemetry/metrics.ts'
+import { NO_TRACING } from '../../../lib/telemetry/tracing.ts'
 import mcpRoute from '../../../routes/mcp.ts'
 import { DEFAULT_SCOPES, type SentrySandbox, startSentry } from '../../sandbox/sentry.ts'
 
 /** What every test's tools may do unless it says otherwise. */
 export const EVERY_SKILL = ['inspect', 'seer', 'triage', 'project-management']
+
+/** Calls that leave a line in the log and nothing else. */
+export const UNWATCHED = createToolCallWatch({
+  metrics: NO_METRICS,
+  tracing: NO_TRACING,
+  hashSubject: (subject) => `hash of ${subject}`,
+})
 
 /** The MCP endpoint on a port of its own, with a Sentry behind it and sign-in left out. */
 export interface McpService {
@@ -75,6 +85,7 @@ export async function startMcp(t: Test, options: McpServiceOptions = {}): Promis
     settings: createSettings(sentry.host, options.settings),
     version: '1.2.3',
     log: app.log,
+    calls: UNWATCHED,
     challengeScope: (scope) => `Bearer error="insufficient_scope", scope="${scope.join(' ')}"`,
   })
   const callers = new Map<string, Caller>()

@@ -10,7 +10,7 @@ import { encodeListAnswer, findListRequest } from '../../../lib/mcp/tool-list.ts
 import { createToolPolicy } from '../../../lib/mcp/tool-policy.ts'
 import { DEFAULT_TIMEOUTS } from '../../../lib/mcp/upstream-call.ts'
 import { DEFAULT_SCOPES } from '../../sandbox/sentry.ts'
-import { createEnvelope, createSettings, EVERY_SKILL } from './mcp-service.ts'
+import { createEnvelope, createSettings, EVERY_SKILL, UNWATCHED } from './mcp-service.ts'
 
 const HEADERS: McpHeaders = {
   accept: 'application/json, text/event-stream',
@@ -109,6 +109,7 @@ async function assemble() {
     sentryProtocol: 'https' as const,
     mcpUrl: 'https://mcp.sentry.dev',
     timeouts: DEFAULT_TIMEOUTS,
+    calls: UNWATCHED,
   }
   const createServer = () => createMcpServer(exchange, { catalogue, environment, serverInfo })
   return { variant, serverInfo, createServer }
