@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs'
+import { test } from 'tap'
+import { parse } from 'yaml'
+import { createPrometheusMetrics } from '../../lib/telemetry/prometheus.ts'
+
+interface Metric {
+  name: string
+  help: string
+  /** `counter`, `gauge`, `histogram` */
+  kind: string
+  labels: string[]
+}
+
+interface Alert {
+  alert: string
+  expr: string
+  labels: { severity: string }
+  annotations: { summary: string }
+}
+
+interface Panel {
+  type: string
+  title: string
+  targets?: { expr: string }[]
+}
+
+const { registry } = createPrometheusMetrics({ version: '0', mcp_core: '0', node: '0' })
+const metrics = registry.getMetricsAsArray().map((metric): Metric => {
+  const { name, help, labelNames = [] } = metric as unknown as Metric & { labelNames?: string[] }
+  return { name, help, kind: metric.constructor.name.toLowerCase(), labels: labelNames }
+})
+const own = metrics.filter(({ name }) => name.startsWith('sentry_mcp_'))
+const alerts: Alert[] = parse(read('deploy/prometheus/alerts.yaml')).groups[0].rules
+const dashboard: { panels: Panel[] } = JSON.parse(read('deploy/grafana/sentry-mcp.json'))
+const operations = read('docs/operations.md')
+
+test('docs/operations.md has a row for every metric, in the words of its help, and for nothing else', async (t) => {
+  const rows = operations.match(/^\| `sentry_mcp_.*$/gm) ?? []
+  const expected = own.map(({ name, kind, labels, help }) => {
+    const named = labels.map((label) => `\`${label}\``).join(', ')
+    return `| \`${name}\` | ${kind} | ${named} | ${help} |`
+  })
+  t.same(rows.toSorted(), expected.toSorted())
+})
+
+test('every alert asks for what there is, and docs/operations.md says what to do about it', async (t) => {
+  for (const { alert, expr, labels, annotations } of alerts) {
+    expectKnown(t, expr, alert)
+    t.match(labels.severity, /^(critical|warning|info)$/, alert)
+    t.ok(annotations.summary.endsWith('.'), alert)
+  }
+  const described = [...operations.matchAll(/^\| `(SentryMcp\w+)` \|/gm)].map(([, name]) => name)
+  t.same(
+    described,
+    alerts.map(({ alert }) => alert),
+  )
+})
+
+test('every panel of the dashboard asks for what there is', async (t) => {
+  const queries = dashboard.panels.flatMap(({ title, targets = [] }) =>
+    targets.map(({ expr }) => ({ title, expr })),
+  )
+  for (const { title, expr } of queries) expectKnown(t, expr, title)
+  const shown = new Set(queries.flatMap(({ expr }) => readNames(expr).map(findMetric)))
+  t.same(
+    own.filter((metric) => !shown.has(metric)).map(({ name }) => name),
+    [],
+    'and together they show everything',
+  )
+})
+
+function expectKnown(t: { ok(value: unknown, message: string): void }, expr: string, title: string): void {
+  const names = readNames(expr)
+  t.ok(names.length > 0, `${title} asks for something`)
+  for (const name of names) t.ok(findMetric(name), `${title}: ${name}`)
+  const known = names.flatMap((name) => findMetric(name)?.labels ?? [])
+  for (const label of readLabels(expr))
+    t.ok([...known, ...OF_PROMETHEUS].includes(label), `${title}: ${label}`)
+}
+
+/** Labels that Prometheus adds. */
+const OF_PROMETHEUS = ['instance', 'job', 'le']
+
+function readNames(expr: string): string[] {
+  return expr.match(/\b(sentry_mcp|process|nodejs)_\w+/g) ?? []
+}
+
+function readLabels(expr: string): string[] {
+  const matched = [...expr.matchAll(/(\w+)\s*(?:=~|!=|!~|=)\s*"/g)].map(([, label = '']) => label)
+  const grouped = [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(/,\s*/))
+  return [...matched, ...grouped]
+}
+
+function findMetric(name: string): Metric | undefined {
+  const base = name.replace(/_(bucket|count|sum)$/, '')
+  return metrics.find((metric) => metric.name === (metric.kind === 'histogram' ? base : name))
+}
+
+function read(file: string): string {
+  return readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+}
