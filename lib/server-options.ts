@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import type { FastifyRequest, FastifyServerOptions } from 'fastify'
+import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { createBasePathRemover } from './base-path.ts'
 import type { Config } from './config.ts'
+import { redactInput } from './mcp/redact.ts'
 import { tellSeriousLine } from './telemetry/serious-lines.ts'
 
 /**
@@ -18,6 +19,7 @@ export const serverOptions = {
   // Requests that come on a kept-alive connection while it closes are still served, not refused.
   return503OnClosing: false,
   genReqId: createRequestIds(),
+  frameworkErrors: answerUnroutable,
   logger: {
     level: 'info',
     redact: {
@@ -44,7 +46,20 @@ export function createServerOptions(config: Config) {
 }
 
 function serializeRequest(request: FastifyRequest) {
-  return { method: request.method, path: request.url?.split('?')[0], ip: request.ip }
+  const [path = ''] = request.url?.split('?') ?? []
+  return { method: request.method, path: path.length < 40 ? path : redactInput(path), ip: request.ip }
+}
+
+/** For an address that cannot be routed at all: Fastify's own answer would repeat it. */
+function answerUnroutable(
+  error: { statusCode?: number },
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const isTooLong = error.statusCode === 414
+  reply
+    .code(isTooLong ? 404 : 400)
+    .send({ error: isTooLong ? 'not_found' : 'invalid_request', request_id: request.id })
 }
 
 /** Ids that no other instance has made: a random part for the process, and a count. */

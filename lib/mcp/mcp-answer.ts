@@ -1,3 +1,5 @@
+import { redactInput } from './redact.ts'
+
 export interface McpAnswer {
   status: number
   headers: Record<string, string>
@@ -33,7 +35,9 @@ export async function readAnswer(response: Response): Promise<McpAnswer> {
   if (headers['content-type'] === 'text/event-stream') {
     return { status, headers, body: response.body ?? undefined }
   }
-  const body = Buffer.from(await response.arrayBuffer())
+  // The SDK's errors repeat headers and parameters, and people put tokens into those as well.
+  const body =
+    status < 400 ? Buffer.from(await response.arrayBuffer()) : Buffer.from(redactInput(await response.text()))
   if (body.length === 0) return { status, headers, body: undefined }
   return { status, headers: { ...headers, ...JSON_HEADERS }, body }
 }

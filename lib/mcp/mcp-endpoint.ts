@@ -17,6 +17,7 @@ import {
 } from './mcp-request.ts'
 import { createMcpServer, findMissingTool, type McpServerOptions } from './mcp-server.ts'
 import { createProgress } from './progress.ts'
+import { redactInput } from './redact.ts'
 import { type AnswerTiming, answerInTime, DEFAULT_TIMING } from './slow-answer.ts'
 import type { ToolVariant } from './tool-catalogue.ts'
 import { encodeListAnswer, findListRequest } from './tool-list.ts'
@@ -93,14 +94,18 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
 
 function serve(request: McpRequest, route: Route, createServer: () => Server): Promise<Response> {
   if (route.kind === 'legacy') return serveLegacy(request, createServer())
-  const onerror = (err: Error) => request.log.debug({ err }, 'MCP request refused')
+  const onerror = createRefusalLog(request)
   const handler = createMcpHandler(createServer, { legacy: 'reject', onerror })
   return handler.fetch(toWebRequest(request), { parsedBody: request.body })
 }
 
+function createRefusalLog({ log }: McpRequest): (error: Error) => void {
+  return ({ message }) => log.debug({ reason: redactInput(message) }, 'MCP request refused')
+}
+
 /** The SDK's own handler would answer the older revisions with a stream each time. */
 async function serveLegacy(request: McpRequest, server: Server): Promise<Response> {
-  server.onerror = (err) => request.log.debug({ err }, 'MCP request refused')
+  server.onerror = createRefusalLog(request)
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
   await server.connect(transport)
   try {

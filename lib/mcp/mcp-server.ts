@@ -4,6 +4,7 @@ import { callTool, EXECUTE_TOOL, type ToolEnvironment } from './call-tool.ts'
 import type { Caller } from './caller.ts'
 import { isRecord } from './json-rpc.ts'
 import type { Progress } from './progress.ts'
+import { redactInput } from './redact.ts'
 import type { ToolCatalogue, ToolVariant } from './tool-catalogue.ts'
 import { LIST_CACHE, type ServerInfo } from './tool-list.ts'
 
@@ -66,7 +67,10 @@ async function serveCall(
   const tool = variant.tools.get(params.name)
   if (tool === undefined) {
     environment.calls.noteRefusal({ ...exchange, tool: 'unknown' }, 'unknown_tool')
-    throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${params.name.slice(0, 100)}`)
+    throw new ProtocolError(
+      ProtocolErrorCode.InvalidParams,
+      `Unknown tool: ${redactInput(params.name).slice(0, 100)}`,
+    )
   }
   const call = {
     tool,

@@ -4,6 +4,7 @@ const SECRETS: readonly [pattern: RegExp, replacement: string][] = [
   [/\bsntry[a-z]{1,2}_[\w=+/-]+/g, '[redacted]'],
   [/\b[0-9a-f]{64}\b/gi, '[redacted]'],
   [/\bsk-[\w-]{16,}/g, '[redacted]'],
+  [/\brt1(\.[\w-]{20,}){3}/g, '[redacted]'],
   [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, '[redacted]'],
 ]
 
@@ -21,7 +22,17 @@ export function redactSecrets(text: string): string {
   return [...known].reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), clean)
 }
 
-/** The same for every string inside a value. What is nested deeper than `depth` levels is left out. */
+/**
+ * A text that may repeat what a client sent, where people put tokens as well: also without whatever is as long as
+ * the shortest code or token and as mixed as they are. Slugs and ids have small letters only.
+ */
+export function redactInput(text: string): string {
+  return redactSecrets(text).replaceAll(/[\w.-]{40,}/g, (run) =>
+    /[A-Z]/.test(run) && /[a-z]/.test(run) ? '[redacted]' : run,
+  )
+}
+
+/** The same as `redactSecrets` for every string inside a value. What is nested deeper than `depth` levels is left out. */
 export function redactValue(value: unknown, depth = 6): unknown {
   if (typeof value === 'string') return redactSecrets(value)
   if (typeof value !== 'object' || value === null) return value

@@ -4,7 +4,7 @@ import { CAUSE } from '../telemetry/serious-lines.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import type { Caller } from './caller.ts'
 import { isRecord } from './json-rpc.ts'
-import { redactSecrets } from './redact.ts'
+import { redactInput } from './redact.ts'
 import type { ToolFailure } from './tool-errors.ts'
 
 /** A call of a tool, as an operator is told of it: neither its arguments nor what came of them. */
@@ -88,7 +88,7 @@ export function createToolCallWatch({ metrics, tracing, hashSubject }: ToolCallW
 
 /** An error and its causes, for the log. They may repeat what Sentry said, and that what it was sent. */
 function explain(error: unknown, detail: 'message' | 'stack', depth = 4): string {
-  if (!(error instanceof Error) || depth === 0) return redactSecrets(String(error))
-  const text = redactSecrets(error[detail] ?? error.message)
+  if (!(error instanceof Error) || depth === 0) return redactInput(String(error))
+  const text = redactInput(error[detail] ?? error.message)
   return error.cause === undefined ? text : `${text}; caused by: ${explain(error.cause, detail, depth - 1)}`
 }

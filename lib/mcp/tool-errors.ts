@@ -1,5 +1,5 @@
 import type { McpCore, SentryApiError } from './mcp-core-types.ts'
-import { redactSecrets } from './redact.ts'
+import { redactInput } from './redact.ts'
 import type { UpstreamCall } from './upstream-call.ts'
 import { UpstreamError, UpstreamTimeoutError } from './upstream-fetch.ts'
 
@@ -36,7 +36,7 @@ export function describeFailure(
     outcome: 'unexpected',
     text: `The tool failed for a reason that this server did not foresee. Try again once; if it fails again, tell the user to give the operator of this Sentry MCP server the reference ${reference}.`,
   }
-  return { text: redactSecrets(text), outcome }
+  return { text: redactInput(text), outcome }
 }
 
 function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): ToolFailure | undefined {

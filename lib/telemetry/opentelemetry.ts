@@ -22,6 +22,7 @@ import {
 } from '@opentelemetry/resources'
 import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base'
 import type { Config } from '../config.ts'
+import { redactInput } from '../mcp/redact.ts'
 import { findUpstreamCall } from '../mcp/upstream-call.ts'
 import { readProxies } from '../net/outgoing-proxy.ts'
 import { VERSION } from '../version.ts'
@@ -123,7 +124,7 @@ export function openTelemetry({ config, onExportFailure }: OpenTelemetryOptions)
       'server.port': Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
       'url.scheme': url.protocol.slice(0, -1),
       // Of others it is not known what their paths give away.
-      ...(isSentry && { 'url.path': url.pathname }),
+      ...(isSentry && { 'url.path': redactInput(url.pathname) }),
     })
     if (isSentry) propagator.inject(context, undefined, { set: (_, name, value) => addHeader(name, value) })
     return ({ status, error }: OutgoingEnd) => {

@@ -36,6 +36,8 @@ export interface ApiToken {
 }
 
 export interface Accounts {
+  /** Every code and token that was ever issued. */
+  issued: string[]
   /** Who every browser is signed in as. */
   signedIn: SentryUser
   findUser(id: string): SentryUser
@@ -67,11 +69,18 @@ export function createAccounts(user: SentryUser, accessTokenTtl: number | null):
   const approvals = new Map<string, Set<string>>()
   const codes = new Map<string, AuthorizationCode>()
   const tokens = new Set<ApiToken>()
+  const issued: string[] = []
+
+  function issue(prefix: string): string {
+    const secret = `${prefix}${randomBytes(32).toString('hex')}`
+    issued.push(secret)
+    return secret
+  }
 
   function createPair(): Pick<ApiToken, 'accessToken' | 'refreshToken' | 'expiresAt'> {
     return {
-      accessToken: `sntryu_${randomBytes(32).toString('hex')}`,
-      refreshToken: `sntryr_${randomBytes(32).toString('hex')}`,
+      accessToken: issue('sntryu_'),
+      refreshToken: issue('sntryr_'),
       expiresAt: accessTokenTtl === null ? undefined : Date.now() + accessTokenTtl * 1000,
     }
   }
@@ -81,6 +90,7 @@ export function createAccounts(user: SentryUser, accessTokenTtl: number | null):
   }
 
   return {
+    issued,
     get signedIn() {
       return user
     },
@@ -104,7 +114,7 @@ export function createAccounts(user: SentryUser, accessTokenTtl: number | null):
       approvals.clear()
     },
     issueCode(code) {
-      const id = randomBytes(32).toString('hex')
+      const id = issue('')
       codes.set(id, { ...code, expiresAt: Date.now() + CODE_TTL })
       return id
     },

@@ -42,6 +42,8 @@ export interface SentrySandbox extends Faults {
   /** What it received, oldest first. */
   requests: ReceivedRequest[]
   counters: Readonly<OAuthCounters>
+  /** Every code and token that it ever issued. */
+  issued: readonly string[]
   /** Signs every browser in as that user. */
   setUser(user: SentryUser): void
   /** Makes tokens without a browser. By default those of the signed-in user, with all scopes we ask for. */
@@ -128,6 +130,7 @@ export async function startSentry(options: SandboxOptions = {}): Promise<SentryS
     data,
     requests,
     counters,
+    issued: accounts.issued,
     setUser(user) {
       accounts.signedIn = user
     },
