@@ -44,9 +44,21 @@ render --set 'settings.BASE_URL=https://example.com/sentry,image.pullSecrets={a}
 grep -q 'terminationGracePeriodSeconds: 80' "$work/full.yaml"
 grep -q 'path: /sentry/mcp' "$work/full.yaml"
 grep -q 'path: /.well-known/oauth-protected-resource' "$work/full.yaml"
-PATH=$PWD/node_modules/.bin:$PATH node test/deploy/check-chart.ts "$work"/{kustomized,rendered,bare,full}.yaml
+render --set-string settings.METRICS_PORT=9464 >"$work/measured.yaml"
+grep -q 'prometheus.io/port: "9464"' "$work/measured.yaml"
+PATH=$PWD/node_modules/.bin:$PATH node test/deploy/check-chart.ts "$work"/{kustomized,rendered,bare,full,measured}.yaml
 echo 'ok: the chart is what deploy/kubernetes is, and follows the Kubernetes API with other values too'
+
+# Its kind is the Prometheus operator's, so no type of the Kubernetes API knows it.
+render --set-string settings.METRICS_PORT=9464 --set 'metrics.podMonitor.enabled=true,metrics.podMonitor.labels.release=p' \
+  --show-only templates/pod-monitor.yaml | grep -q 'release: p'
+if grep -q 'PodMonitor\|prometheus.io\|name: metrics' "$work/rendered.yaml"; then
+  echo 'not ok: metrics are on by default' >&2
+  exit 1
+fi
+echo 'ok: METRICS_PORT brings the port and whoever scrapes it, and nothing does without it'
 
 refuses settings.JWT_SIGNING_KEY=secret
 refuses settings.BASE_URL=http://mcp.example.com
+refuses settings.SENTRY_DSN=https://key@sentry.example.com/1
 refuses ingres.enabled=false
