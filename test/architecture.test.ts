@@ -19,6 +19,8 @@ interface Import {
   isPackage: boolean
   /** Whether it is gone at run time. */
   isTypeOnly: boolean
+  /** Whether it is loaded only when it is come to: `import(…)`. */
+  isDynamic: boolean
 }
 
 const files = listFiles(ROOT)
@@ -82,6 +84,15 @@ test('what runs imports only what is installed with it', async (t) => {
   t.same(packages.map(describeImport), [])
 })
 
+test('what only watches is not loaded before it is switched on', async (t) => {
+  const watching = /^(@prometheus-io|@opentelemetry|@sentry)\b/
+  const importers = imports.filter(({ target, isTypeOnly }) => watching.test(target) && !isTypeOnly)
+  t.ok(importers.length > 5)
+  const loaded = collectLoaded('app.ts')
+  t.ok(loaded.has('plugins/metrics.ts'))
+  t.same(importers.filter(({ file, isDynamic }) => !isDynamic && loaded.has(file)).map(describeImport), [])
+})
+
 test('no file of code is longer than 400 lines', async (t) => {
   const long = files.filter(isCode).filter((file) => read(file).split('\n').length > 401)
   t.same(long, [])
@@ -138,21 +149,32 @@ function getStem(file: string): string {
 
 function listImports(file: string): Import[] {
   const found: Import[] = []
-  const add = (specifier: ts.Expression | undefined, isTypeOnly: boolean) => {
+  const add = (specifier: ts.Expression | undefined, isTypeOnly: boolean, isDynamic = false) => {
     if (specifier === undefined || !ts.isStringLiteral(specifier)) return
     const { text } = specifier
     const isPackage = !text.startsWith('.')
-    found.push({ file, target: isPackage ? text : join(dirname(file), text), isPackage, isTypeOnly })
+    const target = isPackage ? text : join(dirname(file), text)
+    found.push({ file, target, isPackage, isTypeOnly, isDynamic })
   }
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, isTypeImport(node.importClause))
     else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly)
     else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
-      add(node.arguments[0], false)
+      add(node.arguments[0], false, true)
     ts.forEachChild(node, visit)
   }
   visit(ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true))
   return found
+}
+
+/** Every file that is loaded at once with this one. */
+function collectLoaded(file: string, loaded = new Set<string>()): Set<string> {
+  if (loaded.has(file)) return loaded
+  loaded.add(file)
+  for (const { file: importer, target, isPackage, isTypeOnly, isDynamic } of imports) {
+    if (importer === file && !isPackage && !isTypeOnly && !isDynamic) collectLoaded(target, loaded)
+  }
+  return loaded
 }
 
 /** `import type …`; with `{ type X }` alone the module would still be loaded. */
