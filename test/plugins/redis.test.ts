@@ -5,7 +5,9 @@ import { loadConfig } from '../../lib/config.ts'
 import { EmbeddedStoreError } from '../../lib/store/embedded-database.ts'
 import { StoreUnavailableError } from '../../lib/store/store.ts'
 import configPlugin from '../../plugins/config.ts'
+import metricsPlugin from '../../plugins/metrics.ts'
 import redisPlugin from '../../plugins/redis.ts'
+import tracingPlugin from '../../plugins/tracing.ts'
 import { startRedis } from '../redis.ts'
 
 test('with STORE=redis the store and fastify.redis share one connection, closed with the app', async (t) => {
@@ -56,6 +58,8 @@ function buildApp(t: Test, settings: Record<string, string>) {
   })
   const app = Fastify()
   app.register(configPlugin, { config })
+  app.register(metricsPlugin)
+  app.register(tracingPlugin)
   app.register(redisPlugin)
   t.teardown(() => app.close())
   return app

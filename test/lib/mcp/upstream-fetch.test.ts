@@ -133,7 +133,7 @@ test('a caller’s own deadline and the end of the call are told apart', async (
   const silent = await startHost(t, () => undefined)
   const call = createCall('https://sentry.example.com')
   const own = fetchIn(call, silent.origin, { signal: AbortSignal.timeout(30) })
-  await t.rejects(own, { name: 'UpstreamError', message: /did not answer in time/ })
+  await t.rejects(own, { name: 'UpstreamTimeoutError', message: /did not answer in time/ })
   const controller = new AbortController()
   const ended = fetchIn({ ...call, signal: controller.signal }, silent.origin)
   controller.abort(new Error('the client has gone'))
