@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Test, test } from 'tap'
+import { startDsnReceiver } from './dsn-receiver.ts'
 import { findFreePort } from './free-port.ts'
 import { startRedis } from './redis.ts'
 
@@ -92,6 +93,24 @@ for (const NODE_ENV of [undefined, 'production']) {
     )
   })
 }
+
+test('an error that nothing catches ends it with 1, and is reported before', async (t) => {
+  const receiver = await startDsnReceiver(t)
+  const port = await findFreePort()
+  const fault = "process.on('SIGWINCH', () => { throw new Error('nobody caught this') })"
+  const settings = { ...createSettings(t, port), SENTRY_DSN: receiver.dsn }
+  const fake = t.testdir({ 'fault.cjs': fault })
+  const child = run(t, ['-r', join(fake, 'fault.cjs'), 'server.ts'], settings)
+  const ended = finish(child)
+  await waitForAnswer(`http://localhost:${port}/health`, ended)
+  child.kill('SIGWINCH')
+  const { code, stdout } = await ended
+  t.equal(code, 1)
+  t.match(stdout, 'ends after an error that nothing caught')
+  t.match(receiver.readEvents(), [
+    { level: 'fatal', environment: 'production', exception: { values: [{ value: 'nobody caught this' }] } },
+  ])
+})
 
 test('a port that is taken ends the process with 1', async (t) => {
   const holder = createServer().listen(0, 'localhost')
