@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { isLoopbackHost } from './loopback.ts'
 import { createRedirectUriPolicy } from './oauth/redirect-uri-pattern.ts'
+import type { Setting } from './setting.ts'
 import { SettingError } from './setting-error.ts'
-import { SETTINGS, type Setting, type Settings } from './settings.ts'
+import { SETTINGS, type Settings } from './settings.ts'
 import { StartUpError } from './start-up-error.ts'
 import { parseRedisAddress } from './store/redis-address.ts'
 

@@ -1,5 +1,6 @@
 import type { Client } from './oauth/client.ts'
 import { parseStaticClients } from './oauth/static-clients.ts'
+import { optional, optionalText, required } from './setting.ts'
 import {
   listOf,
   oneOf,
@@ -8,8 +9,6 @@ import {
   parseBoolean,
   parseCertificate,
   parseCount,
-  parseDsn,
-  parseHeaders,
   parseHost,
   parseHttpUrl,
   parseKeys,
@@ -23,32 +22,17 @@ import {
   parseScopes,
   parseSeconds,
   parseText,
-  parseTracesUrl,
 } from './setting-parsers.ts'
 import { ACTIVE_SKILLS } from './skills.ts'
+import { TELEMETRY_SETTINGS } from './telemetry-settings.ts'
+
+const KEY_ADVICE = '32 characters or more; generate one with: openssl rand -base64 32'
+const SENTRY_APPLICATION = 'of the OAuth application at SENTRY_HOST under /settings/account/api/applications/'
 
 /**
  * Every setting of the service: what it is for, what it should be, and how its text becomes a value. The
  * messages about wrong settings, the table in the documentation and `.env.example` all follow this list.
  */
-export interface Setting<Value> {
-  /** What it is for, one sentence for the table in the documentation. */
-  purpose: string
-  /** Completes "NAME should be …". */
-  expected: string
-  required: boolean
-  default: Value
-  /** A secret is never repeated in a message. */
-  secret: boolean
-  /** The name under which other programs look for it first. */
-  alias?: string
-  /** Throws when the text is not what is expected; `SettingError` says in its own words why not. */
-  parse(text: string): Value
-}
-
-const KEY_ADVICE = '32 characters or more; generate one with: openssl rand -base64 32'
-const SENTRY_APPLICATION = 'of the OAuth application at SENTRY_HOST under /settings/account/api/applications/'
-
 export const SETTINGS = {
   BASE_URL: required('The public URL of this server, as clients and browsers see it.', {
     expected: 'the public URL of this server, such as https://mcp.example.com',
@@ -106,48 +90,7 @@ export const SETTINGS = {
     expected: 'the path of a file',
     parse: parseText,
   }),
-  METRICS_PORT: optional('The port of /metrics for Prometheus.', undefined as number | undefined, {
-    expected: 'a port from 0 to 65535 that is not PORT',
-    parse: parsePort,
-  }),
-  SENTRY_DSN: optional("Where this server's own errors are reported.", undefined as string | undefined, {
-    expected: 'the DSN of a project, such as https://key@sentry.example.com/1',
-    secret: true,
-    parse: parseDsn,
-  }),
-  SENTRY_ENVIRONMENT: optional('The environment that errors are reported under.', 'production', {
-    expected: 'text',
-    parse: parseText,
-  }),
-  SENTRY_RELEASE: optional(
-    'The release that errors are reported under; by default name and version of this server.',
-    undefined as string | undefined,
-    { expected: 'text', parse: parseText },
-  ),
-  OTEL_EXPORTER_OTLP_ENDPOINT: optional(
-    'Where traces go, without the path /v1/traces.',
-    undefined as string | undefined,
-    { expected: 'the URL of an OTLP/HTTP endpoint, such as http://localhost:4318', parse: parseHttpUrl },
-  ),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: optional(
-    'Where traces go, with the path.',
-    undefined as string | undefined,
-    { expected: 'a URL, such as http://localhost:4318/v1/traces', parse: parseTracesUrl },
-  ),
-  OTEL_EXPORTER_OTLP_PROTOCOL: optional('How traces are written.', 'http/protobuf' as OtlpProtocol, {
-    expected: 'http/protobuf or http/json; gRPC is not supported',
-    parse: oneOf(['http/protobuf', 'http/json']),
-  }),
-  OTEL_EXPORTER_OTLP_HEADERS: optionalHeaders('Headers of the requests that carry traces.'),
-  OTEL_EXPORTER_OTLP_TRACES_HEADERS: optionalHeaders('The same; of both, this one wins.'),
-  OTEL_SERVICE_NAME: optional('The name that traces come under.', 'sentry-mcp', {
-    expected: 'text',
-    parse: parseText,
-  }),
-  OTEL_SDK_DISABLED: optional('Turns traces off, whatever else is set.', false, {
-    expected: 'true or false',
-    parse: parseBoolean,
-  }),
+  ...TELEMETRY_SETTINGS,
   SHUTDOWN_GRACE: optional('How long calls in flight may take to finish after SIGTERM, in seconds.', 25, {
     expected: 'a number of seconds from 1 to 3600',
     parse: parseSeconds(1, 3600),
@@ -369,39 +312,9 @@ export type Settings = { [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name
 
 type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 type StoreKind = 'redis' | 'embedded'
-type OtlpProtocol = 'http/protobuf' | 'http/json'
 type Protocol = 'https' | 'http'
 type AuditLog = 'stdout' | 'file'
 type Dcr = 'open' | 'token' | 'off'
 type DocumentMode = 'auto' | 'true' | 'false'
 type ToolSurface = 'standard' | 'compact' | 'full'
 type Provider = 'openai' | 'azure-openai' | 'anthropic' | 'openrouter' | undefined
-
-interface Form<Value> {
-  expected: string
-  secret?: boolean
-  alias?: string
-  parse(text: string): Value
-}
-
-function required<Value>(purpose: string, form: Form<Value>): Setting<Value> {
-  // The default of a required setting is never read; it only carries the type.
-  return { purpose, secret: false, ...form, required: true, default: undefined as Value }
-}
-
-function optional<Value>(purpose: string, fallback: Value, form: Form<Value>): Setting<Value> {
-  return { purpose, secret: false, ...form, required: false, default: fallback }
-}
-
-function optionalText(purpose: string, secret = false): Setting<string | undefined> {
-  return optional(purpose, undefined as string | undefined, { expected: 'text', secret, parse: parseText })
-}
-
-/** As OpenTelemetry writes them: pairs separated by commas, values percent-encoded. */
-function optionalHeaders(purpose: string): Setting<Record<string, string> | undefined> {
-  return optional(purpose, undefined as Record<string, string> | undefined, {
-    expected: 'pairs such as authorization=Bearer%20…,x-scope=mcp',
-    secret: true,
-    parse: parseHeaders,
-  })
-}

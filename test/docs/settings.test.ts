@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'tap'
-import { SETTINGS, type Setting } from '../../lib/settings.ts'
+import type { Setting } from '../../lib/setting.ts'
+import { SETTINGS } from '../../lib/settings.ts'
 
 const names = Object.keys(SETTINGS)
 
