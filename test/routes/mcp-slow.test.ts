@@ -24,10 +24,8 @@ test('a slow answer becomes a stream with signs of life, and ends with the answe
     t.match(response.headers.get('content-type'), /^text\/event-stream/, era)
     t.equal(response.headers.get('x-accel-buffering'), 'no', 'nginx passes it on as it comes')
     t.match(response.headers.get('cache-control'), /no-transform/)
-    setTimeout(finish, 100)
-    const text = await response.text()
-    t.ok(text.startsWith(': '), 'the first bytes come with the headers')
-    t.ok((text.match(/^: /gm) ?? []).length >= 3, 'and more until the answer')
+    const text = await readUntil(response, /(^: .*){3}/ms, finish)
+    t.ok(text.startsWith(': '), 'the first bytes come with the headers, and more until the answer')
     t.match(readEvents(text), [{ jsonrpc: '2.0', id: 1, result: { content: [{ text: 'slow' }] } }])
   }
 })
@@ -36,8 +34,7 @@ test('a client that wants to hear of progress is told that a silent tool still w
   const { service, finish } = await startSlow(t)
   for (const era of ERAS) {
     const response = await postIn(era, service, callOf('slow', {}, { progressToken: 'p' }))
-    setTimeout(finish, 100)
-    const events = readEvents(await response.text())
+    const events = readEvents(await readUntil(response, /("progressToken".*){2}/s, finish))
     const progress = events.slice(0, -1).map(({ method, params }) => {
       t.equal(method, 'notifications/progress')
       t.equal(params?.progressToken, 'p')
@@ -113,6 +110,17 @@ interface SlowService {
   service: McpService
   /** Lets the tools that are waiting come to their end. */
   finish(): void
+}
+
+/** Reads a stream to its end, and calls `finish` once it holds `enough`. */
+async function readUntil(response: Response, enough: RegExp, finish: () => void): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true })
+    if (enough.test(text)) finish()
+  }
+  return text
 }
 
 async function startSlow(t: Test, timing = TIMING): Promise<SlowService> {
