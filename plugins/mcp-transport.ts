@@ -25,7 +25,7 @@ import { createTokenPassthrough, readSentryToken, UnknownSkillError } from '../l
 import { isAllowedOrigin } from '../lib/origin.ts'
 import { StoreUnavailableError } from '../lib/store/store.ts'
 import { createSentryDirectory, isCloudHost } from '../lib/upstream/sentry-directory.ts'
-import { UpstreamUnavailableError } from '../lib/upstream/sentry-oauth.ts'
+import { UpstreamUnavailableError } from '../lib/upstream/sentry-request.ts'
 import { VERSION } from '../lib/version.ts'
 import mcpRoute from '../routes/mcp.ts'
 

@@ -1,12 +1,8 @@
 import type { Config } from '../config.ts'
 import { createToken } from '../crypto/hash.ts'
 import { createEndpoints } from '../oauth/endpoints.ts'
-import {
-  createSentryOAuth,
-  type SentryOAuth,
-  UpstreamRefusedError,
-  UpstreamUnavailableError,
-} from '../upstream/sentry-oauth.ts'
+import { createSentryOAuth, type SentryOAuth, UpstreamRefusedError } from '../upstream/sentry-oauth.ts'
+import { UpstreamUnavailableError } from '../upstream/sentry-request.ts'
 import { explainFailure } from './explain-failure.ts'
 import { ProbeError, probe } from './probe.ts'
 import { createReport, type Finding, type Report } from './report.ts'

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger, FastifyError } from 'fastify'
 import { UnsealError } from '../crypto/sealer.ts'
 import { DocumentUnavailableError } from '../net/fetch-document.ts'
 import { StoreUnavailableError } from '../store/store.ts'
-import { UpstreamUnavailableError } from '../upstream/sentry-oauth.ts'
+import { UpstreamUnavailableError } from '../upstream/sentry-request.ts'
 import { SignInRequiredError } from '../upstream/upstream-access.ts'
 import {
   AuthorizationError,

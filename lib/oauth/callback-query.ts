@@ -1,9 +1,6 @@
 import Type, { type Static } from 'typebox'
-import {
-  UpstreamRefusedError,
-  type UpstreamTokens,
-  UpstreamUnavailableError,
-} from '../upstream/sentry-oauth.ts'
+import { UpstreamRefusedError, type UpstreamTokens } from '../upstream/sentry-oauth.ts'
+import { UpstreamUnavailableError } from '../upstream/sentry-request.ts'
 import {
   AccessDeniedError,
   type OAuthError,

@@ -13,7 +13,7 @@ import { redactSecrets } from '../mcp/redact.ts'
 import { DocumentUnavailableError } from '../net/fetch-document.ts'
 import { TemporarilyUnavailableError } from '../oauth/oauth-error.ts'
 import { StoreUnavailableError } from '../store/store.ts'
-import { UpstreamUnavailableError } from '../upstream/sentry-oauth.ts'
+import { UpstreamUnavailableError } from '../upstream/sentry-request.ts'
 import { VERSION } from '../version.ts'
 import type { SeriousLine } from './serious-lines.ts'
 

@@ -1,7 +1,6 @@
 import Type from 'typebox'
 import Value from 'typebox/value'
-import { UpstreamUnavailableError } from './sentry-oauth.ts'
-import { requestSentry } from './sentry-request.ts'
+import { requestSentry, UpstreamUnavailableError } from './sentry-request.ts'
 
 /** What of an organization matters here. Releases and permissions differ in what else they tell. */
 const OrganizationSchema = Type.Object({

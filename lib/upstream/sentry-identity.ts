@@ -1,8 +1,7 @@
 import Type from 'typebox'
 import Value from 'typebox/value'
 import { TokenRefusedError } from './sentry-directory.ts'
-import { UpstreamUnavailableError } from './sentry-oauth.ts'
-import { requestSentry } from './sentry-request.ts'
+import { requestSentry, UpstreamUnavailableError } from './sentry-request.ts'
 
 const UserSchema = Type.Object({ id: Type.Union([Type.String({ minLength: 1 }), Type.Number()]) })
 

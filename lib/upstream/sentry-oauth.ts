@@ -2,9 +2,7 @@ import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
 import { createCodeChallenge } from '../oauth/pkce.ts'
 import { formatScope, parseScope } from '../oauth/scope.ts'
-
-/** How long Sentry may take to answer on an OAuth leg, in ms, where the options do not say. */
-const TIMEOUT = 10_000
+import { requestSentry, UpstreamUnavailableError } from './sentry-request.ts'
 
 /** The longest answer of a token endpoint that makes sense, in bytes. */
 const MAX_ANSWER = 64 * 1024
@@ -50,15 +48,6 @@ export class UpstreamRefusedError extends Error {
   constructor(code: string) {
     super(`Sentry refused: ${code}.`)
     this.code = code
-  }
-}
-
-/** Sentry did not answer, not in time, or not in a way that says yes or no. The outcome is unknown. */
-export class UpstreamUnavailableError extends Error {
-  override readonly name = 'UpstreamUnavailableError'
-
-  constructor(cause: unknown) {
-    super('Sentry is unavailable.', { cause })
   }
 }
 
@@ -137,8 +126,7 @@ export function createSentryOAuth(options: SentryOAuthOptions): SentryOAuth {
       client_id: options.clientId,
       client_secret: options.clientSecret,
     })
-    const { status, text } = await send('/oauth/token/', { method: 'POST', body })
-    const answer = parseJson(text)
+    const { status, body: answer } = await send('/oauth/token/', { method: 'POST', body })
     if (status === 200 && Value.Check(TokenAnswerSchema, answer)) return readTokens(answer)
     if ((status === 400 || status === 401) && isErrorAnswer(answer))
       throw new UpstreamRefusedError(answer.error)
@@ -169,40 +157,12 @@ export function createSentryOAuth(options: SentryOAuthOptions): SentryOAuth {
     throw new UpstreamUnavailableError(new Error(`Sentry answered ${status} to a revocation.`))
   }
 
-  async function send(path: string, init: RequestInit): Promise<{ status: number; text: string }> {
-    try {
-      const response = await fetch(new URL(path, origin), {
-        ...init,
-        headers: { accept: 'application/json', ...init.headers },
-        redirect: 'error',
-        signal: AbortSignal.timeout(options.timeout ?? TIMEOUT),
-      })
-      return { status: response.status, text: await readText(response) }
-    } catch (cause) {
-      throw new UpstreamUnavailableError(cause)
-    }
+  function send(path: string, init: RequestInit) {
+    const { timeout } = options
+    return requestSentry(new URL(path, origin), { ...init, timeout, maxAnswer: MAX_ANSWER })
   }
 
   return { createAuthorizationUrl, exchangeCode, refresh, probe, revoke }
-}
-
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength
-    if (size > MAX_ANSWER) throw new RangeError('The answer is too long.')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function isErrorAnswer(answer: unknown): answer is { error: string } {

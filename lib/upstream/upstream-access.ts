@@ -3,12 +3,8 @@ import type { FastifyBaseLogger } from 'fastify'
 import { createToken } from '../crypto/hash.ts'
 import type { Sealer } from '../crypto/sealer.ts'
 import { type GrantRecord, type Store, StoreUnavailableError } from '../store/store.ts'
-import {
-  type SentryOAuth,
-  UpstreamRefusedError,
-  type UpstreamTokens,
-  UpstreamUnavailableError,
-} from './sentry-oauth.ts'
+import { type SentryOAuth, UpstreamRefusedError, type UpstreamTokens } from './sentry-oauth.ts'
+import { UpstreamUnavailableError } from './sentry-request.ts'
 import { openUpstream, sealUpstream } from './upstream-tokens.ts'
 
 /** How long the right to renew is held, in ms: longer than Sentry may take to answer and be probed. */

@@ -8,8 +8,8 @@ import {
   createSentryOAuth,
   type SentryOAuthOptions,
   UpstreamRefusedError,
-  UpstreamUnavailableError,
 } from '../../../lib/upstream/sentry-oauth.ts'
+import { UpstreamUnavailableError } from '../../../lib/upstream/sentry-request.ts'
 import { createBrowser, signIn } from '../../sandbox/browser.ts'
 import { type SandboxOptions, type SentrySandbox, startSentry } from '../../sandbox/sentry.ts'
 import type { Fault } from '../../sandbox/sentry-faults.ts'

@@ -1,7 +1,7 @@
 import { mock } from 'node:test'
 import { test } from 'tap'
 import { StoreUnavailableError } from '../../../lib/store/store.ts'
-import { UpstreamUnavailableError } from '../../../lib/upstream/sentry-oauth.ts'
+import { UpstreamUnavailableError } from '../../../lib/upstream/sentry-request.ts'
 import { SignInRequiredError } from '../../../lib/upstream/upstream-access.ts'
 import { openUpstream } from '../../../lib/upstream/upstream-tokens.ts'
 import type { SentrySandbox } from '../../sandbox/sentry.ts'
