@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { readAddressRange } from '../lib/address-range.ts'
 import { UnsealError } from '../lib/crypto/sealer.ts'
 import type { Caller } from '../lib/mcp/caller.ts'
 import {
@@ -64,6 +65,12 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
   )
 
   const passthrough = config.SENTRY_TOKEN_PASSTHROUGH ? createTokenPassthrough({ config, audit }) : undefined
+  // Only a token that is new or was refused a while ago counts, so that machines behind one address work on.
+  const limitLookUps = fastify.limitRequests({
+    name: 'sentry-bearer',
+    max: config.RATE_LIMIT_OAUTH,
+    identify: ({ ip }) => readAddressRange(ip),
+  })
 
   fastify.decorateRequest('caller')
   fastify.addHook<{ Params: ResourcePath; Querystring: ResourceQuery }>(
@@ -101,7 +108,12 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
     const sentryToken = readSentryToken(authorization)
     if (passthrough !== undefined && sentryToken !== undefined) {
       const { skills } = request.query
-      return passthrough.authenticate(sentryToken, { resource, skills, source: request })
+      return passthrough.authenticate(sentryToken, {
+        resource,
+        skills,
+        source: request,
+        limitLookUps: () => limitLookUps(request),
+      })
     }
     const token = readBearerToken(authorization)
     return authenticateBearer(token, resource, { config, store, signer, upstream })

@@ -11,7 +11,10 @@ import type { Resource } from './resource.ts'
 /** How long it is remembered whose a token is, in ms. Sentry itself judges every request that a tool makes. */
 const KEPT_FOR = 5 * 60_000
 
-/** Of how many tokens it is remembered. */
+/** How long it is remembered that Sentry refused a token, in ms: a machine that goes on with it asks again at once. */
+const REFUSED_FOR = 30_000
+
+/** Of how many tokens either is remembered. */
 const MAX_KEPT = 2000
 
 /** The `skills` of a request are not a list of skills. The message is for whoever wrote the URL. */
@@ -28,6 +31,8 @@ export interface PassthroughRequest {
   /** The query parameter that narrows what the caller may do; without it DEFAULT_SKILLS hold. */
   skills: string | string[] | undefined
   source: AuditSource
+  /** Is waited for before Sentry is asked about a token, and throws where that was asked for too often. */
+  limitLookUps(): Promise<void>
 }
 
 /**
@@ -35,7 +40,7 @@ export interface PassthroughRequest {
  * token goes to Sentry with every request and is judged there, so whoever revokes it at Sentry ends it here.
  */
 export interface TokenPassthrough {
-  /** Who calls. Throws `InvalidTokenError`, `UnknownSkillError` or `UpstreamUnavailableError`. */
+  /** Who calls. Throws `InvalidTokenError`, `UnknownSkillError`, `UpstreamUnavailableError`, or as the limit does. */
   authenticate(token: string, request: PassthroughRequest): Promise<Caller>
 }
 
@@ -53,13 +58,13 @@ export function createTokenPassthrough({ config, audit }: TokenPassthroughOption
   const origin = `${config.SENTRY_PROTOCOL}://${config.SENTRY_HOST}`
   /** Whose a token is, by its hash; a promise, so that requests at once ask once. */
   const kept = new Map<string, { userId: Promise<string>; until: number }>()
+  /** Until when a token counts as refused, by its hash. Apart from the others, which a flood must not push out. */
+  const refused = new Map<string, number>()
 
   async function authenticate(token: string, request: PassthroughRequest): Promise<Caller> {
     const skills = readSkills(request.skills) ?? config.DEFAULT_SKILLS
     const key = hashToken(token)
-    const known = kept.get(key)
-    const isKnown = known !== undefined && known.until > Date.now()
-    const userId = await (isKnown ? known.userId : keep(key, identify(token, skills, request)))
+    const userId = await (findKept(key) ?? keep(key, identify(token, skills, request)))
     return {
       clientId: 'sentry-bearer',
       clientName: 'Sentry-Bearer',
@@ -76,7 +81,14 @@ export function createTokenPassthrough({ config, audit }: TokenPassthroughOption
     }
   }
 
+  function findKept(key: string): Promise<string> | undefined {
+    if ((refused.get(key) ?? 0) > Date.now()) throw new InvalidTokenError('Invalid token')
+    const known = kept.get(key)
+    return known !== undefined && known.until > Date.now() ? known.userId : undefined
+  }
+
   async function identify(token: string, skills: string[], request: PassthroughRequest): Promise<string> {
+    await request.limitLookUps()
     try {
       const subject = await findUserId(origin, token)
       const about = { subject, resource: request.resource.url, skills }
@@ -88,15 +100,23 @@ export function createTokenPassthrough({ config, audit }: TokenPassthroughOption
   }
 
   function keep(key: string, userId: Promise<string>): Promise<string> {
-    const [oldest] = kept.keys()
-    if (kept.size >= MAX_KEPT && oldest !== undefined) kept.delete(oldest)
-    kept.delete(key)
-    kept.set(key, { userId, until: Date.now() + KEPT_FOR })
-    userId.catch(() => kept.delete(key))
+    remember(kept, key, { userId, until: Date.now() + KEPT_FOR })
+    userId.catch((error) => {
+      kept.delete(key)
+      if (error instanceof InvalidTokenError) remember(refused, key, Date.now() + REFUSED_FOR)
+    })
     return userId
   }
 
   return { authenticate }
+}
+
+/** Adds what is new, and leaves the oldest out where there is too much. */
+function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.delete(key)
+  map.set(key, value)
+  const [oldest] = map.keys()
+  if (map.size > MAX_KEPT && oldest !== undefined) map.delete(oldest)
 }
 
 /** A name that is none might have been meant to narrow, so it is told and not passed over. */

@@ -1,3 +1,4 @@
+import { mock } from 'node:test'
 import { test } from 'tap'
 import { listEvents, readAuditLines } from '../audit-lines.ts'
 import { startService, useEmbeddedStore } from '../service.ts'
@@ -80,6 +81,36 @@ test('a dead token is 401, at once and after it was good (RFC 6750 §3.1)', asyn
   sentry.revokeToken(accessToken)
   await post(`${url}/mcp`, authorization, 'tools/call', whoami)
   t.equal((await post(`${url}/mcp`, authorization, 'tools/call', whoami)).status, 401)
+})
+
+test('a token that Sentry refused is refused for a while without asking it again', async (t) => {
+  const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
+  for (const token of ['sntryu_unknown', 'sntryu_other'])
+    for (let count = 0; count < 5; count += 1)
+      t.equal((await post(`${url}/mcp`, `Sentry-Bearer ${token}`)).status, 401)
+  t.equal(sentry.requests.length, 2, 'once for each token')
+
+  mock.timers.enable({ apis: ['Date'], now: Date.now() + 31_000 })
+  t.teardown(() => mock.timers.reset())
+  await post(`${url}/mcp`, 'Sentry-Bearer sntryu_unknown')
+  t.equal(sentry.requests.length, 3, 'and again after that')
+})
+
+test('how many tokens an address has looked up is limited, what is known is not', async (t) => {
+  const settings = { ...useEmbeddedStore(t), ...ON, RATE_LIMIT_OAUTH: '3' }
+  const { url, sentry } = await startService(t, { settings })
+  const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
+  t.equal((await post(`${url}/mcp`, authorization)).status, 200)
+  const guesses = []
+  for (const guess of ['one', 'two', 'three', 'four'])
+    guesses.push(await post(`${url}/mcp`, `Sentry-Bearer sntryu_${guess}`))
+  t.same(
+    guesses.map(({ status }) => status),
+    [401, 401, 429, 429],
+  )
+  t.ok(Number(guesses[3]?.headers.get('retry-after')) > 0)
+  t.equal(sentry.requests.length, 3)
+  for (let count = 0; count < 5; count += 1) t.equal((await post(`${url}/mcp`, authorization)).status, 200)
 })
 
 test('a Sentry that is away says nothing about a token: 503, and it works again afterwards', async (t) => {

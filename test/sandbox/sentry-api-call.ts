@@ -20,6 +20,8 @@ export interface ApiRoute {
   path: string
   /** One of these is enough; an empty list asks for a token and no more. */
   scopes: readonly string[]
+  /** Is reached without a token that lives as well, and then answers 400 without a word, as Sentry's `/auth/` does. */
+  isOpen?: boolean
   /** What it returns is the answer's JSON, unless it is a `List` or an `Answer`. */
   handle(call: ApiCall): unknown
 }

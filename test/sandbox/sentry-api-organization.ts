@@ -30,7 +30,7 @@ import {
 
 /** Users, organisations, teams, projects, client keys and releases. */
 export const organizationRoutes: ApiRoute[] = [
-  { method: 'GET', path: '/auth/', scopes: [], handle: showUser },
+  { method: 'GET', path: '/auth/', scopes: [], isOpen: true, handle: showUser },
   { method: 'GET', path: '/users/me/regions/', scopes: [], handle: listRegions },
   { method: 'GET', path: '/organizations/', scopes: READ_ORGANIZATION, handle: listOrganizations },
   {

@@ -48,6 +48,10 @@ function registerRoute(
     url: route.path,
     handler: (request, reply) => {
       const caller = authenticate(request, accounts)
+      if (caller instanceof ApiFailure) {
+        if (route.isOpen) return reply.code(400).send()
+        throw caller
+      }
       const isAllowed =
         route.scopes.length === 0 || route.scopes.some((scope) => caller.scope.includes(scope))
       if (!isAllowed) throw createForbidden()
@@ -66,13 +70,13 @@ function registerRoute(
 }
 
 /** A token that was revoked, replaced or never issued is unknown; one that has ended is said to have ended. */
-function authenticate(request: FastifyRequest, accounts: Accounts): ApiToken {
+function authenticate(request: FastifyRequest, accounts: Accounts): ApiToken | ApiFailure {
   const token = readBearerToken(request.headers.authorization)
-  if (token === undefined) throw new ApiFailure(401, 'Authentication credentials were not provided.')
+  if (token === undefined) return new ApiFailure(401, 'Authentication credentials were not provided.')
   const found = accounts.findToken(token)
-  if (found === undefined) throw new ApiFailure(401, 'Invalid token')
+  if (found === undefined) return new ApiFailure(401, 'Invalid token')
   if (found.expiresAt !== undefined && found.expiresAt <= Date.now())
-    throw new ApiFailure(401, 'Token expired')
+    return new ApiFailure(401, 'Token expired')
   return found
 }
 

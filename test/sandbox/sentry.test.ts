@@ -219,9 +219,7 @@ test('a refresh replaces both tokens at once and leaves no grace', async (t) => 
   t.not(second.access_token, first.accessToken)
   t.not(second.refresh_token, first.refreshToken)
   t.equal((await getUser(sentry, second.access_token)).status, 200)
-  const dead = await getUser(sentry, first.accessToken)
-  t.equal(dead.status, 401)
-  t.same(await dead.json(), { detail: 'Invalid token' })
+  t.equal((await getUser(sentry, first.accessToken)).status, 400)
   t.same(await (await refresh(first.refreshToken)).json(), { error: 'invalid_grant' })
   t.same(sentry.counters, { codes: 0, refreshes: 1, refusedRefreshes: 2 })
 })
@@ -230,7 +228,7 @@ test('an expired access token is refused and can still be refreshed; a revoked p
   const sentry = await start(t)
   const tokens = sentry.issueTokens()
   sentry.expireToken(tokens.accessToken)
-  t.equal((await getUser(sentry, tokens.accessToken)).status, 401)
+  t.equal((await getUser(sentry, tokens.accessToken)).status, 400)
   const form = withSecret(sentry, { grant_type: 'refresh_token', refresh_token: tokens.refreshToken })
   const renewed = await read(postToken(sentry, form))
   t.equal((await getUser(sentry, renewed.access_token)).status, 200)
@@ -240,7 +238,7 @@ test('an expired access token is refused and can still be refreshed; a revoked p
     body: new URLSearchParams(withSecret(sentry, { token: renewed.refresh_token })),
   })
   t.equal(revoked.status, 200)
-  t.equal((await getUser(sentry, renewed.access_token)).status, 401)
+  t.equal((await getUser(sentry, renewed.access_token)).status, 400)
 })
 
 test('the quirks of older and of limited applications', async (t) => {
@@ -283,6 +281,8 @@ test('the API: 401 without a live token, 403 without the scope, 404 for what is 
   }
   t.match(await ask('/organizations/'), { status: 401 })
   t.match(await ask('/organizations/', 'sntryu_forged'), { status: 401, body: { detail: 'Invalid token' } })
+  const whoever = await getUser(sentry, 'sntryu_forged')
+  t.same([whoever.status, await whoever.text()], [400, ''], 'but where it says who is signed in')
 
   const forbidden = { status: 403, body: { detail: 'You do not have permission to perform this action.' } }
   const organization = '/organizations/tidewater-books'
@@ -350,7 +350,7 @@ test('each sandbox has state of its own', async (t) => {
   const one = await start(t)
   const other = await start(t)
   const { accessToken } = one.issueTokens()
-  t.equal((await getUser(other, accessToken)).status, 401)
+  t.equal((await getUser(other, accessToken)).status, 400)
   one.data.organizations.length = 0
   t.equal(other.data.organizations.length, 2)
 })

@@ -189,12 +189,14 @@ async function startHost(
   return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests }
 }
 
-test('a dead token that Sentry answers with 400, as /api/0/auth/ does, is renewed all the same', async (t) => {
-  const service = await startMcp(t)
-  const successor = service.sentry.issueTokens().accessToken
-  service.addCaller('expired', { renewAccessToken: async () => successor })
-  service.sentry.fail('GET /api/0/auth/', { kind: 'status', status: 400, body: '' }, 1)
-  const result = await service.call('whoami', {}, { caller: 'expired' })
-  t.notOk(result.isError)
-  t.equal(service.sentry.requests.at(-1)?.token, successor)
-})
+for (const status of [400, 401]) {
+  test(`a dead token is renewed, whether /api/0/auth/ answers it with 400 or 401 (${status})`, async (t) => {
+    const service = await startMcp(t)
+    const successor = service.sentry.issueTokens().accessToken
+    service.addCaller('expired', { renewAccessToken: async () => successor })
+    service.sentry.fail('GET /api/0/auth/', { kind: 'status', status, body: '' }, 1)
+    const result = await service.call('whoami', {}, { caller: 'expired' })
+    t.notOk(result.isError)
+    t.equal(service.sentry.requests.at(-1)?.token, successor)
+  })
+}
