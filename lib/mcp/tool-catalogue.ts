@@ -1,4 +1,5 @@
 import type { Constraints } from './caller.ts'
+import { toJsonSchema } from './json-schema.ts'
 import type { McpCore, SentryTool, ToolAnnotations, ToolNames, ToolRegistry } from './mcp-core-types.ts'
 import { withoutRegion } from './single-region.ts'
 import { CATALOGUE_TOOLS, type Entitlement, type ToolPolicy, type Verdict } from './tool-policy.ts'
@@ -107,23 +108,10 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
       name,
       description:
         typeof description === 'string' ? description : description({ ...names, experimentalMode: false }),
-      inputSchema: toJsonSchema(core.z.object(core.getFilteredInputSchema(tool, { constraints }))),
-      ...(outputSchema === undefined ? {} : { outputSchema: toJsonSchema(outputSchema) }),
+      inputSchema: toJsonSchema(core, core.z.object(core.getFilteredInputSchema(tool, { constraints }))),
+      ...(outputSchema === undefined ? {} : { outputSchema: toJsonSchema(core, outputSchema) }),
       annotations,
     }
-  }
-
-  /**
-   * The input side of a schema for results as well: the output side forbids what it does not name, and clients
-   * that check results would refuse one with a field more.
-   */
-  function toJsonSchema(schema: object): ListedTool['inputSchema'] {
-    const { $schema: _, ...keywords } = core.z.toJSONSchema(schema, {
-      target: 'draft-2020-12',
-      io: 'input',
-      unrepresentable: 'any',
-    })
-    return { ...keywords, type: 'object' }
   }
 
   return { findVariant, judge: policy.judge }

@@ -23,6 +23,21 @@ test('every listed tool has a description, annotations and a JSON Schema 2020-12
   }
 })
 
+test('no type in a schema is a list, of which strict clients warn; what may be null still may', async (t) => {
+  const { list } = createCatalogue({ TOOL_SURFACE: 'full', DIRECT_SEARCH: 'true' }).findVariant(everything())
+  t.notMatch(JSON.stringify(list), /"type":\[/)
+  const whoami = list.find(({ name }) => name === 'whoami')
+  t.match(whoami?.outputSchema, {
+    properties: { user: { properties: { name: { anyOf: [{ type: 'string' }, { type: 'null' }] } } } },
+  })
+  const monitors = list.find(({ name }) => name === 'update_uptime_monitor')
+  t.match(monitors?.inputSchema, {
+    properties: {
+      body: { description: 'Request body. Pass `null` to clear the body.', anyOf: [{ type: 'string' }] },
+    },
+  })
+})
+
 test('a result with more than its schema names is still valid', async (t) => {
   const { list } = createCatalogue().findVariant(everything())
   const whoami = list.find(({ name }) => name === 'whoami')
