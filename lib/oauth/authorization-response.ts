@@ -18,7 +18,9 @@ function createResponse(redirect: ProvenRedirect, issuer: string, result: Record
   const answer = new URLSearchParams(result)
   if (redirect.state !== undefined) answer.append('state', redirect.state)
   answer.append('iss', issuer)
-  url.search = [...readOwnQuery(url), answer.toString()].join('&')
+  // A blank is %20 to every reader; some clients show the + of a form as it stands.
+  const spelled = answer.toString().replaceAll('+', '%20')
+  url.search = [...readOwnQuery(url), spelled].join('&')
   return url.href
 }
 

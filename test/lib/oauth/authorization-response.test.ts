@@ -36,6 +36,15 @@ test('an error goes back with its code, a sentence, state and issuer (RFC 6749 ย
   )
 })
 
+test('a blank is %20, which is one in a form and in a URL alike (RFC 3986 ยง2.1, RFC 6749 Appendix B)', async (t) => {
+  const redirect = { redirectUri: URI, state: 'a b+c%20d' }
+  const text = createErrorResponse(redirect, ISSUER, new AccessDeniedError('The user said no.'))
+  t.match(text, 'error_description=The%20user%20said%20no.&state=a%20b%2Bc%2520d&')
+  const [, description = ''] = /error_description=([^&]*)/.exec(text) ?? []
+  t.equal(decodeURIComponent(description), 'The user said no.')
+  t.equal(new URL(text).searchParams.get('state'), redirect.state)
+})
+
 test('state comes back byte for byte, whatever is in it, and is left out where none was sent', async (t) => {
   const states = [
     'a b+c',
