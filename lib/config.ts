@@ -4,6 +4,7 @@ import { createRedirectUriPolicy } from './oauth/redirect-uri-pattern.ts'
 import type { Setting } from './setting.ts'
 import { SettingError } from './setting-error.ts'
 import { SETTINGS, type Settings } from './settings.ts'
+import { ACTIVE_SKILLS } from './skills.ts'
 import { StartUpError } from './start-up-error.ts'
 import { parseRedisAddress } from './store/redis-address.ts'
 
@@ -88,6 +89,12 @@ function findConflicts(settings: Partial<Settings>): string[] {
   const { PORT, METRICS_PORT } = settings
   if (PORT !== undefined && PORT !== 0 && PORT === METRICS_PORT) {
     conflicts.push('METRICS_PORT should be another port than PORT, which strangers can reach.')
+  }
+  const { DISABLED_SKILLS = [] } = settings
+  if (ACTIVE_SKILLS.every((skill) => DISABLED_SKILLS.includes(skill))) {
+    conflicts.push(
+      `DISABLED_SKILLS takes every skill away, so that nobody could be granted anything; leave at least one of ${ACTIVE_SKILLS.join(', ')}.`,
+    )
   }
   const providers = ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'OPENROUTER_API_KEY'] as const
   const given = providers.filter((name) => settings[name] !== undefined)

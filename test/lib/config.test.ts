@@ -75,6 +75,7 @@ test('the defaults are those of the settings table', async (t) => {
     TRUST_PROXY: [],
     ACCESS_TOKEN_TTL: 3600,
     REFRESH_TOKEN_TTL: 2_592_000,
+    GRANT_TTL: 31_536_000,
     REFRESH_GRACE: 120,
     RATE_LIMIT_MCP: 600,
     RATE_LIMIT_OAUTH: 120,
@@ -203,6 +204,14 @@ test('EMBEDDED_AGENT_PROVIDER decides where keys of several providers are set', 
   t.equal(findProblems(keys).length, 1)
   t.equal(findProblems({ ...keys, EMBEDDED_AGENT_PROVIDER: 'openrouter' }).length, 0)
   t.equal(findProblems({ OPENAI_API_KEY: 'one' }).length, 0)
+})
+
+test('some skill must be left, or no consent page could be passed', async (t) => {
+  const left = ACTIVE_SKILLS.slice(1)
+  t.same(load({ DISABLED_SKILLS: left.join(',') }).DISABLED_SKILLS, left)
+  t.same(findProblems({ DISABLED_SKILLS: [...ACTIVE_SKILLS, 'inspect'].join(',') }), [
+    `DISABLED_SKILLS takes every skill away, so that nobody could be granted anything; leave at least one of ${ACTIVE_SKILLS.join(', ')}.`,
+  ])
 })
 
 test('registration by token needs the token, and a token is not set for nothing (RFC 7591 §3)', async (t) => {
