@@ -1,3 +1,5 @@
+import { isLoopbackHost } from '../loopback.ts'
+
 /** Where an operator lets clients send users back to. */
 export type RedirectUriPolicy = (uri: string) => boolean
 
@@ -7,7 +9,8 @@ export type RedirectUriPolicy = (uri: string) => boolean
  * - `*` allows every URI that is structurally safe;
  * - the scheme is exact; a private-use scheme may be followed by `*` for everything of that scheme;
  * - the host is exact, or `*.example.com` for hosts below it;
- * - the port is exact, or `*`; a pattern without a port means the scheme's own;
+ * - the port is exact, or `*`; without one it is the scheme's own, and any on loopback, where programs get the port
+ *   that is free (RFC 8252 §7.3);
  * - the path is exact, or ends in `/*` for everything below it; a pattern without a path means any path;
  * - a query is allowed only as the pattern spells it.
  *
@@ -54,10 +57,11 @@ function parseAuthority(pattern: string, scheme: string, authority: string): (ur
     throw new TypeError(`${JSON.stringify(pattern)} would allow every host below ${name}.`)
   }
   const schemePort = { https: '443', http: '80' }[scheme]
+  const isAnyPort = port === '*' || (port === undefined && scheme === 'http' && isLoopbackHost(name))
   const wantedPort = port === schemePort ? '' : (port ?? '')
   return (url) =>
     (below ? url.hostname.endsWith(`.${name}`) : url.hostname === name) &&
-    (wantedPort === '*' || url.port === wantedPort)
+    (isAnyPort || url.port === wantedPort)
 }
 
 function parsePath(pattern: string, path: string | undefined): (pathname: string) => boolean {
