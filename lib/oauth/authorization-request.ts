@@ -7,7 +7,6 @@ import {
   InvalidRedirectUriError,
   InvalidRequestError,
   InvalidScopeError,
-  InvalidTargetError,
   OAuthError,
   type ProvenRedirect,
   UnsupportedResponseTypeError,
@@ -15,7 +14,8 @@ import {
 import { ParameterSchema, readParameter, requireParameter } from './parameters.ts'
 import { isCodeChallenge } from './pkce.ts'
 import { isRegisteredRedirectUri, isSafeRedirectUri } from './redirect-uri.ts'
-import { createResource, parseResource, type Resource } from './resource.ts'
+import { createResource, type Resource } from './resource.ts'
+import { readResourceIndicator } from './resource-indicator.ts'
 import { parseScope } from './scope.ts'
 
 /** RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 8707 §2. Parameters that are not named here are ignored. */
@@ -106,10 +106,9 @@ export function checkPkce(query: AuthorizationQuery): string {
 
 /** RFC 8707 §2: the resource is one of ours. Clients that know no resources mean the whole. */
 export function checkResource(query: AuthorizationQuery, server: AuthorizationServer): Resource {
-  const indicator = readParameter('resource', query.resource)
   const { BASE_URL } = server.config
-  const resource = indicator === undefined ? createResource(BASE_URL) : parseResource(BASE_URL, indicator)
-  if (resource === undefined) throw new InvalidTargetError('The resource is not one of this server.')
+  const resource = readResourceIndicator(query.resource, BASE_URL) ?? createResource(BASE_URL)
+  if (resource === undefined) throw new TypeError('The whole of Sentry is always a resource.')
   return resource
 }
 

@@ -6,7 +6,7 @@ import { CREDENTIAL_PARAMETERS } from './client-credentials.ts'
 import { InvalidGrantError, InvalidScopeError, InvalidTargetError } from './oauth-error.ts'
 import { ParameterSchema, readParameter, requireParameter } from './parameters.ts'
 import { createCodeChallenge, isCodeVerifier } from './pkce.ts'
-import { parseResource } from './resource.ts'
+import { readResourceIndicator } from './resource-indicator.ts'
 import { isScopeWithin, parseScope } from './scope.ts'
 
 /** RFC 6749 §4.1.3 and §6, RFC 7636 §4.5, RFC 8707 §2.2. Parameters that are not named here are ignored. */
@@ -41,11 +41,7 @@ export function checkVerifier(form: TokenForm): string {
 
 /** RFC 8707 §2.2: a resource of this server, judged before a code is spent on it. */
 export function checkResourceForm(form: TokenForm, server: AuthorizationServer): string | undefined {
-  const indicator = readParameter('resource', form.resource)
-  if (indicator === undefined) return undefined
-  const resource = parseResource(server.config.BASE_URL, indicator)
-  if (resource === undefined) throw new InvalidTargetError('The resource is not one of this server.')
-  return resource.url
+  return readResourceIndicator(form.resource, server.config.BASE_URL)?.url
 }
 
 /** RFC 8707 §2.2: the token is for the resource that was granted. */
