@@ -54,7 +54,7 @@ type CorsCallback = (error: Error | null, options: ReturnType<typeof createCorsO
 
 /** Discovery is for everybody; what speaks JSON is for allowed pages; what a browser navigates to is for none. */
 function createCorsOptions({ url, headers: { origin } }: FastifyRequest, base: URL) {
-  if (url.startsWith('/.well-known/')) return { origin: '*', methods: ['GET'] }
+  if (/^(\/mcp)?\/\.well-known\//.test(url)) return { origin: '*', methods: ['GET'] }
   if (!/^\/(mcp|oauth\/(register|token|revoke))\b/.test(url)) return { origin: false }
   return {
     origin: origin !== undefined && isAllowedOrigin(origin, base),

@@ -12,6 +12,8 @@ export interface Endpoints {
   revocation: string
   /** The page on which users see their connected clients; what its forms are posted to is below it. */
   account: string
+  /** The page that says how to connect a client. */
+  home: string
   /** The origin that browsers name when they post a form of ours. */
   origin: string
 }
@@ -26,6 +28,7 @@ export function createEndpoints(baseUrl: string): Endpoints {
     registration: `${baseUrl}/oauth/register`,
     revocation: `${baseUrl}/oauth/revoke`,
     account: `${baseUrl}/account`,
+    home: `${baseUrl}/`,
     origin: new URL(baseUrl).origin,
   }
 }

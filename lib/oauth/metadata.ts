@@ -21,6 +21,7 @@ export const AuthorizationServerMetadataSchema = Type.Object({
   code_challenge_methods_supported: Type.Array(Type.String()),
   authorization_response_iss_parameter_supported: Type.Boolean(),
   client_id_metadata_document_supported: Type.Boolean(),
+  service_documentation: Type.String(),
 })
 
 /** RFC 9728 §2. */
@@ -30,6 +31,7 @@ export const ProtectedResourceMetadataSchema = Type.Object({
   scopes_supported: Type.Array(Type.String()),
   bearer_methods_supported: Type.Array(Type.String()),
   resource_name: Type.String(),
+  resource_documentation: Type.String(),
 })
 
 export type AuthorizationServerMetadata = Static<typeof AuthorizationServerMetadataSchema>
@@ -72,6 +74,7 @@ export function createAuthorizationServerMetadata(
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: offers.iss,
     client_id_metadata_document_supported: offers.documents,
+    service_documentation: endpoints.home,
   }
 }
 
@@ -86,6 +89,7 @@ export function createProtectedResourceMetadata(
     scopes_supported: [...scopes],
     bearer_methods_supported: ['header'],
     resource_name: 'Sentry',
+    resource_documentation: endpoints.home,
   }
 }
 

@@ -17,7 +17,7 @@ const accountRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> =
   { server },
 ) => {
   const { config, endpoints, browserCookie, accountCookie } = server
-  const page = { action: endpoints.account, home: `${config.BASE_URL}/`, sentryHost: config.SENTRY_HOST }
+  const page = { action: endpoints.account, home: endpoints.home, sentryHost: config.SENTRY_HOST }
 
   fastify.get('/account', { exposeHeadRoute: false }, async (request, reply) => {
     const browserSecret = readBrowserSecret(request.cookies[browserCookie.name])

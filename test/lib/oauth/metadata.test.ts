@@ -38,6 +38,7 @@ test('the authorization server says where everything is and what it enforces (RF
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
     client_id_metadata_document_supported: false,
+    service_documentation: `${BASE}/`,
   })
 })
 
@@ -62,6 +63,7 @@ test('a resource names itself and its one authorization server, byte for byte th
     scopes_supported: SCOPES,
     bearer_methods_supported: ['header'],
     resource_name: 'Sentry',
+    resource_documentation: `${BASE}/`,
   })
 })
 
