@@ -17,6 +17,8 @@ export interface Consent {
   /** What the resource is limited to, if it is. */
   organization: string | undefined
   project: string | undefined
+  /** Whether whatever changes something is off for everybody here. */
+  isReadOnly: boolean
   /** The skills a user may grant here, and whether each is ticked. */
   skills: ReadonlyMap<Skill, boolean>
 }
@@ -39,6 +41,7 @@ export function renderConsentPage(consent: Consent): string {
 <legend>What it may do</legend>
 ${[...consent.skills].map(([skill, isTicked]) => renderSkill(skill, isTicked))}
 </fieldset>
+${consent.isReadOnly ? html`<p>This server only reads: whatever would change something at Sentry is off here.</p>` : html``}
 <p class="soft">It never gets more than your own permissions at Sentry, and never your Sentry password or token.</p>
 <div class="actions">
 <button name="decision" value="deny">Deny</button>

@@ -76,6 +76,7 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
         verifiedHost: client.verifiedHost,
         redirectUri: redirect.redirectUri,
         sentryHost: server.config.SENTRY_HOST,
+        isReadOnly: server.config.READ_ONLY,
         organization: resource.organization,
         project: resource.project,
         skills: preselectSkills(

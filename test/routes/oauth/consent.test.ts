@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { registerClient, type TestClient } from '../../client.ts'
 import type { Browser, Page } from '../../sandbox/browser.ts'
 import { createBrowser } from '../../sandbox/browser.ts'
-import { startService } from '../../service.ts'
+import { startService, useEmbeddedStore } from '../../service.ts'
 
 async function openConsent(client: TestClient): Promise<Page> {
   const arrival = await client.open()
@@ -123,6 +123,14 @@ test('what was ticked is what the client gets', async (t) => {
   const nothing = await post(page, { cookie: readCookie(page), origin: url }, { skill: 'no-such-skill' })
   t.equal(nothing.status, 400, 'nothing ticked is no consent')
   t.match(await nothing.text(), /tick at least one/)
+})
+
+test('where the server only reads, the page says so', async (t) => {
+  for (const READ_ONLY of ['true', 'false']) {
+    const { url } = await startService(t, { settings: { ...useEmbeddedStore(t), READ_ONLY } })
+    const { html } = await openConsent(await registerClient(url))
+    t.equal(/This server only reads/.test(html), READ_ONLY === 'true')
+  }
 })
 
 test('a form of another media type is not read', async (t) => {
