@@ -218,6 +218,10 @@ export const SETTINGS = {
     expected: 'a number of seconds from 3600 to 31536000',
     parse: parseSeconds(3600, 31_536_000),
   }),
+  GRANT_TTL: optional('How long a sign-in holds however much it is used, in seconds.', 365 * 86_400, {
+    expected: 'a number of seconds from 3600 to 31536000',
+    parse: parseSeconds(3600, 31_536_000),
+  }),
   REFRESH_GRACE: optional('How long a refresh token just replaced is answered again, in seconds.', 120, {
     expected: 'a number of seconds from 0 to 3600',
     parse: parseSeconds(0, 3600),

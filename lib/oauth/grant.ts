@@ -14,9 +14,6 @@ export const CODE_TOMBSTONE_TTL = 10 * 60_000
 /** How long a grant waits for its code to be redeemed, in ms. */
 export const UNREDEEMED_GRANT_TTL = 10 * 60_000
 
-/** How long a grant lasts however often it is refreshed, in ms. */
-const LONGEST_GRANT = 365 * 86_400_000
-
 /** How many grants one user may hold for one client: one for each place they use it in. */
 export const GRANTS_PER_CLIENT = 20
 
@@ -25,7 +22,7 @@ export function createGrantRecord(
   transaction: Authorization,
   tokens: UpstreamTokens,
   userId: string,
-  { sealer }: Pick<AuthorizationServer, 'sealer'>,
+  { sealer, config }: Pick<AuthorizationServer, 'sealer' | 'config'>,
 ): GrantRecord {
   const id = createToken()
   const now = Date.now()
@@ -43,7 +40,7 @@ export function createGrantRecord(
     skills: transaction.skills,
     createdAt: now,
     lastUsedAt: now,
-    expiresAt: now + LONGEST_GRANT,
+    expiresAt: now + config.GRANT_TTL * 1000,
     upstream: { ...sealUpstream(tokens, id, sealer), generation: 0, renewalStartedAt: undefined },
   }
 }

@@ -171,7 +171,7 @@ export interface GrantRecord {
   reason?: RevocationReason
   clientId: string
   clientName: string
-  /** The user: a pairwise-stable identifier, never an address. */
+  /** The user, by their id at Sentry; never an address. */
   subject: string
   /** The protected resource (RFC 8707), which is the audience of its access tokens. */
   resource: string

@@ -18,6 +18,7 @@ import {
   sealSuccessor,
 } from '../../lib/oauth/refresh-token.ts'
 import { formatScope } from '../../lib/oauth/scope.ts'
+import { keepStoredClient } from '../../lib/oauth/stored-client.ts'
 import {
   checkGrant,
   checkGrantedResource,
@@ -125,15 +126,18 @@ const tokenRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = a
     scope: string[],
     refreshToken: string,
   ): Promise<TokenAnswer> {
-    const { id, clientId, subject, resource } = grant
+    const { id, clientId, subject, resource, expiresAt } = grant
+    // Nothing that may fail here may cost the client its answer.
+    keepStoredClient(clientId, store).catch(() => undefined)
+    const ttl = Math.min(config.ACCESS_TOKEN_TTL, Math.ceil((expiresAt - Date.now()) / 1000))
     const accessToken = await issueAccessToken(
       { grantId: id, clientId, subject, resource, scope },
-      { issuer: endpoints.issuer, ttl: config.ACCESS_TOKEN_TTL, signer },
+      { issuer: endpoints.issuer, ttl, signer },
     )
     return {
       access_token: accessToken,
       token_type: 'Bearer',
-      expires_in: config.ACCESS_TOKEN_TTL,
+      expires_in: ttl,
       refresh_token: refreshToken,
       scope: formatScope(scope),
     }

@@ -177,6 +177,7 @@ const PARSERS: { [Key in Name]?: { good: Record<string, unknown>; bad: string[] 
   },
   ACCESS_TOKEN_TTL: seconds(60, 86_400),
   REFRESH_TOKEN_TTL: seconds(3600, 31_536_000),
+  GRANT_TTL: seconds(3600, 31_536_000),
   REFRESH_GRACE: seconds(0, 3600),
   SENTRY_TOKEN_PASSTHROUGH: BOOLEANS,
   ADVERTISE_ISS: BOOLEANS,

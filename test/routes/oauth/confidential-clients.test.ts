@@ -155,6 +155,25 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
   })
 }
 
+test('a stored client that is given no tokens is gone after a day, one that is holds for 90', async (t) => {
+  const settings = await useRedisStore(t)
+  const { url } = await startService(t, { settings })
+  const { answer } = await register(url, { token_endpoint_auth_method: 'client_secret_post' })
+  const client = createTestClient(url, answer.client_id, REDIRECT_URI)
+  const redis = new Redis(settings.REDIS_URL ?? '')
+  t.teardown(() => redis.disconnect())
+  const [key = ''] = await redis.keys(`*:client:{${client.id}}`)
+  const countDays = async () => Math.ceil((await redis.ttl(key)) / 86_400)
+
+  const secret = { client_secret: answer.client_secret ?? '' }
+  await client.open()
+  await client.redeem('made-up', secret)
+  t.equal(await countDays(), 1, 'whoever names it, or has its secret alone, does not use it')
+  const code = (await client.authorize()).searchParams.get('code') ?? ''
+  t.equal((await client.redeem(code, secret)).status, 200)
+  t.equal(await countDays(), 90)
+})
+
 test('a confidential client is known to every instance, and its secret to none', async (t) => {
   const settings: Record<string, string> = {
     ...(await useRedisStore(t)),

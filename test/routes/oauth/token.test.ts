@@ -1,3 +1,4 @@
+import { mock } from 'node:test'
 import { test } from 'tap'
 import { registerClient, type Tokens } from '../../client.ts'
 import { postMcp } from '../../mcp.ts'
@@ -46,6 +47,42 @@ test('a wrong resource costs no code (RFC 8707 §2.2)', async (t) => {
   const another = await client.redeem(code, { resource: `${url}/mcp/acme` })
   t.match(await another.json(), { error: 'invalid_target' }, 'one of ours, but not the one that was granted')
   t.equal((await client.redeem(code, { resource: `${url}/mcp` })).status, 200)
+})
+
+test('several resources are not one, at either endpoint, and cost no code (RFC 8707 §2)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const twice = `${client.createAuthorizeUrl()}&${new URLSearchParams({ resource: `${url}/mcp/acme` })}`
+  const refused = await client.browser.open(twice)
+  t.equal(refused.kind === 'client' && refused.url.searchParams.get('error'), 'invalid_target')
+
+  const code = (await client.authorize()).searchParams.get('code') ?? ''
+  const redeem = (...resources: string[]) => {
+    const form = new URLSearchParams({ grant_type: 'authorization_code', client_id: client.id, code })
+    form.set('code_verifier', client.verifier)
+    for (const resource of resources) form.append('resource', resource)
+    return fetch(`${url}/oauth/token`, { method: 'POST', body: form })
+  }
+  t.match(await (await redeem(`${url}/mcp`, `${url}/mcp/acme`)).json(), { error: 'invalid_target' })
+  t.equal((await redeem(`${url}/mcp`, `${url}/mcp`)).status, 200, 'the same one again is one')
+})
+
+test('no token outlives its grant, however much it is used (GRANT_TTL)', async (t) => {
+  const settings = { ...useEmbeddedStore(t), GRANT_TTL: '3600', ACCESS_TOKEN_TTL: '86400' }
+  const { url } = await startService(t, { settings })
+  const client = await registerClient(url)
+  const first = await client.signIn()
+  const claims = JSON.parse(Buffer.from(first.access_token.split('.')[1] ?? '', 'base64url').toString())
+  t.ok(first.expires_in > 3500 && first.expires_in <= 3600)
+  t.equal(claims.exp - claims.iat, first.expires_in)
+
+  mock.timers.enable({ apis: ['Date'], now: Date.now() + 3_500_000 })
+  t.teardown(() => mock.timers.reset())
+  const second = (await (await client.refresh(first.refresh_token)).json()) as Tokens
+  t.ok(second.expires_in > 0 && second.expires_in <= 100, 'a refresh moves no end')
+  mock.timers.setTime(Date.now() + 101_000)
+  t.equal((await listTools(url, second.access_token)).status, 401)
+  t.match(await (await client.refresh(second.refresh_token)).json(), { error: 'invalid_grant' })
 })
 
 test('a code that is used twice ends what it gave (RFC 6749 §4.1.2, OAuth 2.1 §4.1.3)', async (t) => {
