@@ -1,0 +1,92 @@
+import { request } from 'node:http'
+import tap, { test } from 'tap'
+import { registerClient } from '../client.ts'
+import { postMcp } from '../mcp.ts'
+import { startService } from '../service.ts'
+
+const { url } = await startService(tap)
+const OWN = new URL(url)
+const client = await registerClient(url)
+const { access_token: token } = await client.signIn()
+
+const BROWSER_PATHS = [
+  '/oauth/authorize',
+  '/oauth/consent',
+  '/oauth/callback',
+  '/account',
+  '/account/revoke',
+  '/',
+]
+const CLIENT_PATHS = ['/oauth/register', '/oauth/token', '/oauth/revoke', '/mcp']
+
+/** `fetch` lets nobody choose the Host. */
+function sendWithHost(path: string, host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const headers = { host, authorization: `Bearer ${token}` }
+    request({ host: OWN.hostname, port: OWN.port, path, headers }, (response) => {
+      response.resume()
+      resolve(response.statusCode ?? 0)
+    })
+      .on('error', reject)
+      .end()
+  })
+}
+
+test('another Host is refused wherever it asks (DNS rebinding: CVE-2025-66414, GHSA-w48q-cv73-mx4w, CVE-2025-66416, CVE-2026-34742)', async (t) => {
+  const paths = [...BROWSER_PATHS, ...CLIENT_PATHS, '/.well-known/oauth-authorization-server']
+  for (const path of paths) {
+    t.equal(await sendWithHost(path, `evil.example:${OWN.port}`), 403, path)
+    t.equal(await sendWithHost(path, `localhost.evil.example:${OWN.port}`), 403, path)
+    t.not(await sendWithHost(path, OWN.host), 403, `${path} by its own name`)
+  }
+  t.equal(await sendWithHost('/health', '10.0.0.7'), 200, 'probes come by address')
+})
+
+test('a page elsewhere cannot call tools, even with a token (CVE-2025-66414)', async (t) => {
+  const send = (origin: string, bearer: string) =>
+    fetch(`${url}/mcp`, { method: 'POST', headers: { origin, authorization: `Bearer ${bearer}` } })
+  for (const origin of ['https://evil.example', 'null', 'http://localhost.evil.example'])
+    t.equal((await send(origin, token)).status, 403, origin)
+  t.equal((await send('https://evil.example', 'none')).status, 401, 'who calls is settled first')
+  t.not((await send(OWN.origin, token)).status, 403)
+  t.equal((await postMcp(`${url}/mcp`, token, 'tools/list')).status, 200, 'no page, no Origin')
+})
+
+test('discovery is for every page, tokens are for none elsewhere (CORS, getsentry/sentry-mcp#812)', async (t) => {
+  const read = async (path: string, origin: string, method = 'OPTIONS') => {
+    const headers = { origin, 'access-control-request-method': 'POST' }
+    const response = await fetch(`${url}${path}`, { method, headers, redirect: 'manual' })
+    t.equal(response.headers.get('access-control-allow-credentials'), null, 'no cookie is ever meant')
+    return response.headers.get('access-control-allow-origin')
+  }
+  for (const path of [
+    '/.well-known/oauth-authorization-server',
+    '/.well-known/oauth-protected-resource/mcp',
+    '/mcp/.well-known/openid-configuration',
+  ])
+    t.equal(await read(path, 'https://app.example', 'GET'), '*', path)
+  for (const path of CLIENT_PATHS) {
+    t.equal(await read(path, 'https://evil.example'), null, path)
+    t.equal(await read(path, 'https://evil.example', 'POST'), null, path)
+    t.equal(
+      await read(path, 'http://localhost:6274'),
+      'http://localhost:6274',
+      `${path}: tools of this machine`,
+    )
+  }
+  for (const path of BROWSER_PATHS)
+    for (const origin of ['https://evil.example', 'http://localhost:6274', OWN.origin])
+      t.equal(await read(path, origin, 'GET'), null, `${path} from ${origin}`)
+})
+
+test('no page can be framed, scripted or guessed at, and a form leads wherever the client is (RFC 9700 §4.16)', async (t) => {
+  for (const page of [`${url}/`, `${url}/account`, client.createAuthorizeUrl(), `${url}/oauth/authorize`]) {
+    const { headers } = await fetch(page)
+    const policy = headers.get('content-security-policy') ?? ''
+    t.match(policy, /default-src 'none'.*frame-ancestors 'none'.*base-uri 'none'/, page)
+    t.notMatch(policy, /script-src|unsafe|form-action/, page)
+    t.equal(headers.get('x-frame-options'), 'DENY')
+    t.equal(headers.get('x-content-type-options'), 'nosniff')
+    t.equal(headers.get('referrer-policy'), 'same-origin')
+  }
+})
