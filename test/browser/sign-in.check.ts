@@ -70,7 +70,7 @@ test('a person says no with a real browser', async (t) => {
   t.equal(callback.called[0]?.get('error'), 'access_denied')
 })
 
-test('reload, back and a second press of Allow break nothing (FastMCP #4818)', async (t) => {
+test('reload, back and a second press of Allow break nothing (PrefectHQ/fastmcp#4818)', async (t) => {
   const { url } = await startService(t)
   const callback = await startCallback(t)
   const client = await registerClient(url, callback.uri)

@@ -19,8 +19,19 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
     const wait = Number(last?.headers.get('retry-after'))
     t.ok(wait > 0 && wait <= 60)
 
-    const page = await client.open()
-    t.match(page, { kind: 'page', page: { status: 200 } }, 'another endpoint is not used up')
+    for (const path of ['/account', '/oauth/authorize', '/oauth/callback']) {
+      const pages = []
+      for (let count = 0; count < 4; count += 1) pages.push(await fetch(`${url}${path}`))
+      t.same([pages[2]?.status === 429, pages[3]?.status], [false, 429], path)
+      t.match(pages[3]?.headers.get('content-type'), /^text\/html/, 'people get a page')
+      t.ok(Number(pages[3]?.headers.get('retry-after')) > 0)
+    }
+    const form = { method: 'POST', headers: { 'sec-fetch-site': 'cross-site' }, body: new URLSearchParams() }
+    for (const path of ['/account/sign-in', '/account/revoke', '/account/sign-out', '/oauth/consent']) {
+      const posts = []
+      for (let count = 0; count < 4; count += 1) posts.push(await fetch(`${url}${path}`, form))
+      t.equal(posts[3]?.status, 429, path)
+    }
   })
 
   test(`/mcp is limited by user, not by address (${useStore.name})`, async (t) => {
@@ -69,7 +80,7 @@ test('two instances count together', async (t) => {
   t.equal((await post(first.url)).status, 429)
 })
 
-test('discovery and the 401 are never limited', async (t) => {
+test('discovery and the 401 are never limited (danny-avila/LibreChat#12266)', async (t) => {
   const settings = { ...useEmbeddedStore(t), RATE_LIMIT_OAUTH: '1', RATE_LIMIT_MCP: '1' }
   const { url } = await startService(t, { settings })
   for (let count = 0; count < 5; count += 1) {
@@ -89,4 +100,15 @@ test('a Redis that hangs limits nobody, and the answer is still a 503 in time', 
   t.equal(answer.status, 503)
   t.ok(performance.now() - startedAt < 2_500)
   await redis.thaw()
+})
+
+test('a Redis that is gone limits nobody: who needs none of it is served', async (t) => {
+  const redis = await startRedis(t)
+  const settings = { STORE: 'redis', REDIS_URL: redis.url, RATE_LIMIT_OAUTH: '1', RATE_LIMIT_MCP: '1' }
+  const { url } = await startService(t, { settings })
+  await redis.kill()
+  for (let count = 0; count < 3; count += 1) {
+    t.ok((await registerClient(url)).id)
+    t.equal((await fetch(`${url}/account`)).status, 200)
+  }
 })

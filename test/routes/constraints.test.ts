@@ -45,7 +45,7 @@ test('a resource of an organization takes that argument away from every tool', a
   t.match(found.text, PROJECT)
 })
 
-test('a grant opens its own resource and no other (RFC 8707 §2, sentry-mcp PR #907)', async (t) => {
+test('a grant opens its own resource and no other (RFC 8707 §2, CVE-2025-69196, getsentry/sentry-mcp#907)', async (t) => {
   const { url, token, client } = await signInTo(t, `/mcp/${ORGANIZATION}`)
   for (const path of ['/mcp', '/mcp/lantern-labs', `/mcp/${ORGANIZATION}/${PROJECT}`]) {
     const response = await postMcp(`${url}${path}`, token, 'tools/list')
@@ -104,7 +104,7 @@ test('a project limits further, and takes away what the project does not send', 
   t.notOk(tools.some(({ inputSchema }) => inputSchema.properties?.projectSlug))
 })
 
-test('what is no slug is no resource, and touches nothing (sentry-mcp PR #1218)', async (t) => {
+test('what is no slug is no resource, and touches nothing (getsentry/sentry-mcp#1218)', async (t) => {
   const { url, token, sentry } = await signInTo(t, '/mcp')
   const before = sentry.requests.length
   for (const path of ['/mcp/..%2f..', '/mcp/%2e%2e', '/mcp/a%20b', '/mcp/a/b%2fc', '/mcp/-a']) {

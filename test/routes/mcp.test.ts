@@ -246,7 +246,7 @@ test('answers are about one user and are not kept', async (t) => {
   }
 })
 
-test('users with the same JSON-RPC ids at the same time each see their own (CVE-2026-25536)', async (t) => {
+test('users with the same JSON-RPC ids at the same time each see their own (CVE-2026-25536, GHSA-345p-7cg4-v4c7)', async (t) => {
   const { sentry } = service
   sentry.setUser({ id: '2002', name: 'Ole Brandt', email: 'ole@lantern.example' })
   service.addCaller('ole')
@@ -266,6 +266,23 @@ test('users with the same JSON-RPC ids at the same time each see their own (CVE-
     seen,
     users.map((name) => (name === 'mara' ? '1001' : '2002')),
   )
+  const many = Array.from({ length: 200 }, (_, index) => (index % 3 === 0 ? 'ole' : 'mara'))
+  const names = await Promise.all(
+    many.map(async (caller) => {
+      const answer = await read(await postIn('legacy', service, callOf('whoami', {}), { caller }))
+      return answer.text.includes('ole@lantern.example') ? 'ole' : 'mara'
+    }),
+  )
+  t.same(names, many, 'two hundred at once')
+})
+
+test('no address of a resource is matched against a template (CVE-2026-0621)', async (t) => {
+  for (const uri of [`sentry://${'{'.repeat(50_000)}`, `sentry://${',a'.repeat(50_000)}!`]) {
+    const startedAt = performance.now()
+    t.match((await send('resources/read', { uri })).json, { error: { code: -32601 } })
+    t.match((await send('resources/templates/list')).json, { error: { code: -32601 } })
+    t.ok(performance.now() - startedAt < 1000)
+  }
 })
 
 test('a plain HTTP client over one connection gets whole answers', async (t) => {

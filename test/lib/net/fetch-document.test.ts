@@ -41,7 +41,7 @@ const lead = (...addresses: string[]): Network => ({
   isAllowedAddress: isPublicAddress,
 })
 
-test('a name that leads to an address which is not public is never connected to (SSRF)', async (t) => {
+test('a name that leads to an address which is not public is never connected to (SSRF, PrefectHQ/fastmcp#4400, #4426)', async (t) => {
   const listener = await startListener(t, '::')
   const url = `https://target.example:${listener.port}/client.json`
   const addresses = Object.values(FORBIDDEN_ADDRESSES).flat()

@@ -1,4 +1,4 @@
-/** Addresses that no document may be fetched from, by what they are (SSRF; FastMCP #4400 and #4426). */
+/** Addresses that no document may be fetched from, by what they are (SSRF; PrefectHQ/fastmcp#4400 and #4426). */
 export const FORBIDDEN_ADDRESSES: Record<string, readonly string[]> = {
   'this machine (RFC 1122 §3.2.1.3, RFC 4291 §2.5)': [
     ...['127.0.0.1', '127.0.0.2', '127.255.255.255', '0.0.0.0', '0.0.0.1', '0.255.255.255'],

@@ -3,7 +3,7 @@ import { isPublicAddress } from '../../../lib/net/public-address.ts'
 import { FORBIDDEN_ADDRESSES } from './forbidden-addresses.ts'
 
 for (const [kind, addresses] of Object.entries(FORBIDDEN_ADDRESSES)) {
-  test(`not public: ${kind}`, async (t) => {
+  test(`not public: ${kind} (PrefectHQ/fastmcp#4400, #4426)`, async (t) => {
     for (const address of addresses) t.equal(isPublicAddress(address), false, address)
   })
 }

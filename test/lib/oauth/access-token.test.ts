@@ -69,7 +69,7 @@ test('whatever else is wrong is one and the same sentence', async (t) => {
   for (const text of ['', 'x', 'a.b.c', 'Bearer', '{}']) await t.rejects(verify(text), invalid, text)
 })
 
-test('a refresh token is no access token (fastmcp #3524)', async (t) => {
+test('a refresh token is no access token (PrefectHQ/fastmcp#3524)', async (t) => {
   await t.rejects(verify(issueRefreshToken(createToken(), signer)), { message: 'Invalid token' })
 })
 

@@ -35,7 +35,7 @@ test('a browser keeps its secret, and one without gets a new one', async (t) => 
   }
 })
 
-test('a CSRF token is good for its browser and its transaction alone (fastmcp #3519)', async (t) => {
+test('a CSRF token is good for its browser and its transaction alone (PrefectHQ/fastmcp#3519)', async (t) => {
   const [browser, transaction] = [createToken(), createToken()]
   const token = createCsrfToken(browser, transaction, signer)
   t.equal(checkCsrfToken(token, browser, transaction, signer), true)
@@ -49,7 +49,7 @@ test('a CSRF token is good for its browser and its transaction alone (fastmcp #3
   t.equal(checkCsrfToken(token, browser, transaction, other), false, 'another server')
 })
 
-test('a page that is loaded twice is good twice (fastmcp #4818), and gives the secret away to nobody', async (t) => {
+test('a page that is loaded twice is good twice (PrefectHQ/fastmcp#4818), and gives the secret away to nobody', async (t) => {
   const [browser, transaction] = [createToken(), createToken()]
   const token = createCsrfToken(browser, transaction, signer)
   t.equal(createCsrfToken(browser, transaction, signer), token)

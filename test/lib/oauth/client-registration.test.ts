@@ -50,7 +50,7 @@ test('without a redirect URI there is no client (RFC 7591 §2)', async (t) => {
   }
 })
 
-test('the operator’s patterns hold at registration already (fastmcp #3066)', async (t) => {
+test('the operator’s patterns hold at registration already (PrefectHQ/fastmcp#3066)', async (t) => {
   const isAllowed = createRedirectUriPolicy(['http://localhost:*'])
   t.strictSame(parse({ redirect_uris: URIS }, isAllowed).redirectUris, URIS)
   t.throws(() => parse({ redirect_uris: [...URIS, 'https://claude.ai/cb'] }, isAllowed), {

@@ -82,7 +82,7 @@ test('the metadata of a resource is between host and path (RFC 9728 §3.1)', asy
   ])
 })
 
-test('every URL is made of BASE_URL, without a slash at the end of the issuer (RFC 8414 §3.3, RFC 9207 §2.4)', async (t) => {
+test('every URL is made of BASE_URL, without a slash at the end of the issuer (RFC 8414 §3.3, RFC 9207 §2.4, CVE-2025-6514)', async (t) => {
   for (const base of [BASE, 'http://localhost:3000', 'https://example.com/sentry']) {
     const { origin, issuer, ...endpoints } = createEndpoints(base)
     t.equal(issuer, base)

@@ -7,7 +7,7 @@ const LONG = 'a'.repeat(2048)
  * whatever is registered or allowed.
  */
 export const BYPASSES: Record<string, readonly string[]> = {
-  'user information (RFC 3986 §3.2.1, RFC 9700 §4.1.1)': [
+  'user information (RFC 3986 §3.2.1, RFC 9700 §4.1.1, getsentry/sentry-mcp#1081)': [
     'http://localhost:x@evil.example/',
     'http://localhost@evil.example/',
     'http://localhost:1234@evil.example/callback',
@@ -265,7 +265,7 @@ export const BYPASSES: Record<string, readonly string[]> = {
     'http://127.0.0.1.:1234/',
     'https://claude.ai../',
   ],
-  'schemes that are no way back to a client (RFC 8252 §7.1)': UNSAFE_SCHEME_URIS,
+  'schemes that are no way back to a client (RFC 8252 §7.1, getsentry/sentry-mcp#842)': UNSAFE_SCHEME_URIS,
   'no absolute URI at all (RFC 6749 §3.1.2)': [
     '',
     '/',

@@ -8,7 +8,7 @@ test('* allows every redirect URI of every client', async (t) => {
   for (const uri of Object.values(CLIENTS).flat()) t.equal(isAllowed(uri), true, uri)
 })
 
-test('patterns match component by component, never as text (CWE-601)', async (t) => {
+test('patterns match component by component, never as text (CWE-601, punkpeye/fastmcp#201, punkpeye/fastmcp@a97c5eb)', async (t) => {
   const cases: [string, string, boolean][] = [
     ['http://localhost:*', 'http://localhost:1234/callback', true],
     ['http://localhost:*', 'http://localhost/callback', true],
@@ -130,7 +130,7 @@ for (const pattern of [
   'cursor://*',
   'https://claude.ai/*',
 ]) {
-  test(`no bypass passes ${pattern} (fastmcp #3066, #3098, #4408)`, async (t) => {
+  test(`no bypass passes ${pattern} (PrefectHQ/fastmcp#3066, #3098, #3963, #4408, #4419)`, async (t) => {
     const isAllowed = createRedirectUriPolicy([pattern])
     for (const uri of Object.values(BYPASSES).flat()) {
       t.equal(isSafeRedirectUri(uri) && isAllowed(uri), false, JSON.stringify(uri.slice(0, 80)))

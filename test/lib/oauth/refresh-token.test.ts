@@ -20,7 +20,7 @@ test('a refresh token names its grant to us and is opaque to its client (RFC 674
   t.not(issueRefreshToken(grantId, signer), token)
 })
 
-test('a made-up token with a grant’s id is not ours, so it can end nothing (workers-oauth-provider #225)', async (t) => {
+test('a made-up token with a grant’s id is not ours, so it can end nothing (cloudflare/workers-oauth-provider#225)', async (t) => {
   const grantId = createToken()
   const [version, , random, mac] = issueRefreshToken(grantId, signer).split('.')
   const wrong = [
@@ -53,7 +53,7 @@ test('the parts cannot be shifted against each other', async (t) => {
   t.equal(readRefreshToken(`rt1.x.${body}.${mac}`, signer), undefined)
 })
 
-test('neither another purpose nor an access token makes a refresh token (fastmcp #3524)', async (t) => {
+test('neither another purpose nor an access token makes a refresh token (PrefectHQ/fastmcp#3524)', async (t) => {
   const body = `${createToken()}.${createToken()}`
   for (const purpose of ['client-id', 'csrf'] as const) {
     t.equal(readRefreshToken(`rt1.${body}.${signer.createMac(purpose, body)}`, signer), undefined)

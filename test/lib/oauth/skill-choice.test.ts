@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { preselectSkills, readChoice, rememberChoice } from '../../../lib/oauth/skill-choice.ts'
 import type { Skill } from '../../../lib/skills.ts'
 
-test('the cookie stays small however many clients there are (FastMCP #3784)', async (t) => {
+test('the cookie stays small however many clients there are (PrefectHQ/fastmcp#3784)', async (t) => {
   let cookie: string | undefined
   for (let count = 0; count < 100; count += 1) cookie = rememberChoice(cookie, `client ${count}`, ['inspect'])
   t.ok((cookie ?? '').length < 400)

@@ -39,7 +39,7 @@ function readCookie(page: Page): string {
   return page.headers.get('set-cookie')?.split(';')[0] ?? ''
 }
 
-test('Sentry is asked only after a yes on our page (GHSA-c2jp-c369-7pvx: confused deputy)', async (t) => {
+test('Sentry is asked only after a yes on our page (confused deputy: GHSA-c2jp-c369-7pvx, getsentry/sentry-mcp#513)', async (t) => {
   const { url, sentry } = await startService(t)
   const client = await registerClient(url)
   await client.signIn()
@@ -53,7 +53,7 @@ test('Sentry is asked only after a yes on our page (GHSA-c2jp-c369-7pvx: confuse
   )
 })
 
-test('a consent posted from elsewhere counts for nothing (FastMCP #3519)', async (t) => {
+test('a consent posted from elsewhere counts for nothing (PrefectHQ/fastmcp#3519)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const page = await openConsent(client)
@@ -73,7 +73,7 @@ test('a consent posted from elsewhere counts for nothing (FastMCP #3519)', async
   t.equal((await post(page, { cookie, origin: url })).status, 303, 'the page itself still works afterwards')
 })
 
-test('a page that is loaded twice works twice (FastMCP #4818)', async (t) => {
+test('a page that is loaded twice works twice (PrefectHQ/fastmcp#4818)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const first = await openConsent(client)
@@ -81,7 +81,7 @@ test('a page that is loaded twice works twice (FastMCP #4818)', async (t) => {
   t.equal((await press(client.browser, first, 'allow')).kind, 'page', 'it leads on to Sentry')
 })
 
-test('only the browser that consented comes back from Sentry (CVE-2026-27124)', async (t) => {
+test('only the browser that consented comes back from Sentry (CVE-2026-27124, GHSA-rww4-4w9c-7733)', async (t) => {
   const { url, sentry } = await startService(t)
   const attacker = await registerClient(url)
   const page = await openConsent(attacker)
@@ -102,7 +102,7 @@ test('only the browser that consented comes back from Sentry (CVE-2026-27124)', 
   t.equal(own.kind, 'client', 'the sign-in is still good in the browser it was begun in')
 })
 
-test('a callback is good once (RFC 9700 §4.7)', async (t) => {
+test('a callback is good once, and none that we did not begin (RFC 9700 §4.7, getsentry/sentry-mcp#625)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   await client.authorize()
@@ -160,6 +160,22 @@ test('what was ticked last time for a client is ticked next time, for that clien
   const other = await registerClient(url, 'http://127.0.0.1:41997/callback')
   const arrival = await client.browser.open(other.createAuthorizeUrl())
   t.equal(arrival.kind === 'page' && readTicked(arrival.page).length, 4)
+})
+
+test('however many sign-ins a browser began, its cookies stay small (PrefectHQ/fastmcp#3784)', async (t) => {
+  const { url } = await startService(t, { settings: { ...useEmbeddedStore(t), RATE_LIMIT_OAUTH: '0' } })
+  const { browser } = await registerClient(url)
+  for (let count = 0; count < 20; count += 1) {
+    const redirectUri = `http://127.0.0.1:${41_000 + count}/callback`
+    const client = await registerClient(url, redirectUri)
+    const arrival = await browser.open(client.createAuthorizeUrl())
+    if (arrival.kind !== 'page') return t.fail('the consent page is shown')
+    await press(browser, arrival.page, 'allow')
+    await browser.open(client.createAuthorizeUrl())
+  }
+  const cookies = browser.jar.list().filter(({ name }) => name.startsWith('sentry-mcp'))
+  t.ok(cookies.length <= 3)
+  t.ok(cookies.map(({ name, value }) => `${name}=${value}`).join('; ').length < 320)
 })
 
 test('a skill that the scopes of a request do not cover is not ticked', async (t) => {

@@ -61,6 +61,24 @@ test('the page says whose client it is, only where a host vouches for it (MCP au
   t.notMatch(self.page.html, 'published by')
 })
 
+test('whoever consented before is asked again, from wherever they come (GHSA-6x8h-498w-gv8c)', async (t) => {
+  const { host, service } = await start(t)
+  const client = publish(host, service)
+  await client.signIn()
+  const cookies = client.browser.jar.list().map(({ name, value }) => `${name}=${value}`)
+  t.ok(cookies.length >= 2, 'the browser and its choices are known')
+  const asked = service.sentry.requests.length
+  for (const site of ['none', 'same-origin', 'same-site', 'cross-site']) {
+    const answer = await fetch(client.createAuthorizeUrl(), {
+      headers: { cookie: cookies.join('; '), 'sec-fetch-site': site },
+      redirect: 'manual',
+    })
+    t.equal(answer.status, 200, site)
+    t.match(await answer.text(), /<button name="decision" value="allow"/)
+  }
+  t.equal(service.sentry.requests.length, asked, 'Sentry, which would let them through, is not asked')
+})
+
 test('documents are advertised with what they make possible (draft §5, RFC 8414 §2)', async (t) => {
   const { service } = await start(t)
   const response = await fetch(`${service.url}/.well-known/oauth-authorization-server`)
@@ -113,7 +131,7 @@ test('a document that breaks a rule makes no client, and is told to the user', a
   }
 })
 
-test('a document that cannot be fetched passes, so nobody is told that the client is unknown (workers-oauth-provider #248)', async (t) => {
+test('a document that cannot be fetched passes, so nobody is told that the client is unknown (cloudflare/workers-oauth-provider#248)', async (t) => {
   const { host, service } = await start(t)
   const cases = {
     '/missing': undefined,

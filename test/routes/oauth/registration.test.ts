@@ -95,6 +95,21 @@ test('a static client signs in without registering', async (t) => {
   }
 })
 
+test('what registers learns nothing of our own application at Sentry (punkpeye/fastmcp#262)', async (t) => {
+  const { url, sentry } = await startService(t)
+  for (const method of ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt', undefined]) {
+    const response = await register(url, {
+      redirect_uris: [REDIRECT_URI],
+      token_endpoint_auth_method: method,
+      client_id: sentry.clientId,
+      client_secret: sentry.clientSecret,
+    })
+    t.equal(response.status, 201)
+    const text = `${JSON.stringify([...response.headers])}${await response.text()}`
+    t.notOk(text.includes(sentry.clientId) || text.includes(sentry.clientSecret), String(method))
+  }
+})
+
 test('metadata that is refused has the codes of RFC 7591 §3.2.2', async (t) => {
   const { url } = await startService(t)
   const cases: [unknown, string][] = [

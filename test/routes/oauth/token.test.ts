@@ -6,7 +6,7 @@ import { startService, useEmbeddedStore, useRedisStore } from '../../service.ts'
 
 const listTools = (url: string, token: string) => postMcp(`${url}/mcp`, token, 'tools/list')
 
-test('a code that is not good is invalid_grant (RFC 6749 §5.2)', async (t) => {
+test('a code that is not good is invalid_grant, and none is good without its verifier (RFC 6749 §5.2, CVE-2025-4144)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const other = await registerClient(url, 'http://127.0.0.1:41997/callback')
@@ -35,7 +35,7 @@ test('a code that is not good is invalid_grant (RFC 6749 §5.2)', async (t) => {
     grant_type: 'authorization_code',
     code: await getCode(),
   })
-  t.match(await withoutVerifier.json(), { error: 'invalid_request' }, 'no verifier (CVE-2025-4144)')
+  t.match(await withoutVerifier.json(), { error: 'invalid_request' }, 'no verifier (RFC 7636 §4.5)')
 })
 
 test('a wrong resource costs no code (RFC 8707 §2.2)', async (t) => {
@@ -105,7 +105,7 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
     t.ok(answers.every(({ status }) => status === 200 || status === 400))
   })
 
-  test(`of fifty that refresh at once, all get the same successor (RFC 9700 §4.14.2, ${useStore.name})`, async (t) => {
+  test(`of fifty that refresh at once, all get the same successor (RFC 9700 §4.14.2, punkpeye/fastmcp#301, #313, ${useStore.name})`, async (t) => {
     const { url } = await startService(t, { settings: await useStore(t) })
     const client = await registerClient(url)
     const { refresh_token } = await client.signIn()
@@ -117,7 +117,7 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
   })
 }
 
-test('a refresh token rotates, its predecessor ends everything (RFC 9700 §4.14.2)', async (t) => {
+test('a refresh token rotates, its predecessor ends everything (RFC 9700 §4.14.2, jazzband/django-oauth-toolkit#702, #1617)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const first = await client.signIn()
@@ -129,16 +129,12 @@ test('a refresh token rotates, its predecessor ends everything (RFC 9700 §4.14.
 
   const reused = await client.refresh(first.refresh_token)
   t.equal(reused.status, 400)
-  t.match(
-    await reused.json(),
-    { error: 'invalid_grant' },
-    'older than the predecessor (django-oauth-toolkit#1617)',
-  )
+  t.match(await reused.json(), { error: 'invalid_grant' }, 'older than the predecessor')
   t.equal((await listTools(url, third.access_token)).status, 401)
   t.match(await (await client.refresh(third.refresh_token)).json(), { error: 'invalid_grant' })
 })
 
-test('a made-up refresh token ends nothing (workers-oauth-provider #225)', async (t) => {
+test('a made-up refresh token ends nothing (cloudflare/workers-oauth-provider#225)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const other = await registerClient(url, 'http://127.0.0.1:41997/callback')
@@ -156,7 +152,7 @@ test('a made-up refresh token ends nothing (workers-oauth-provider #225)', async
   t.equal((await client.refresh(tokens.refresh_token)).status, 200)
 })
 
-test('a refresh may ask for less, never for more (RFC 6749 §6)', async (t) => {
+test('a refresh may ask for less, never for more (RFC 6749 §6, cloudflare/workers-oauth-provider#249)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const tokens = await client.signIn({ scope: 'org:read project:read' })
@@ -167,14 +163,14 @@ test('a refresh may ask for less, never for more (RFC 6749 §6)', async (t) => {
   t.match(await less.json(), { scope: 'org:read' })
 })
 
-test('tokens are not taken for one another (FastMCP #3524)', async (t) => {
+test('tokens are not taken for one another (PrefectHQ/fastmcp#3524)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const tokens = await client.signIn()
   t.equal((await listTools(url, tokens.refresh_token)).status, 401)
 })
 
-test('a second sign-in of the same client leaves the first alone (sentry-mcp #924)', async (t) => {
+test('a second sign-in of the same client leaves the first alone (getsentry/sentry-mcp#924)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const first = await client.signIn()
@@ -215,7 +211,37 @@ test('bad requests get the error of RFC 6749 §5.2 in its shape', async (t) => {
   }
 })
 
-test('a revoked token ends its grant, and only the client it belongs to can (RFC 7009 §2.1)', async (t) => {
+test('whatever the Content-Type is, the answer is an error of OAuth (cloudflare/workers-oauth-provider#240)', async (t) => {
+  const { url } = await startService(t)
+  const types = [
+    ...['', ';', '/', 'x', 'application', 'text/html', 'application/xml', 'application/json; charset=x'],
+    ...['multipart/form-data', 'multipart/form-data; boundary=', 'application/x-www-form-urlencodedx'],
+    ...[
+      'application/x-www-form-urlencoded, application/json',
+      '__proto__',
+      'constructor',
+      '*/*',
+      'a'.repeat(4000),
+    ],
+  ]
+  for (const endpoint of ['token', 'revoke', 'register']) {
+    for (const type of types) {
+      const init = {
+        method: 'POST',
+        headers: { 'content-type': type },
+        body: Buffer.from('grant_type=x&a[b]=%'),
+      }
+      const response = await fetch(`${url}/oauth/${endpoint}`, init)
+      t.equal(response.status, 400, `${endpoint} ${type.slice(0, 60)}`)
+      t.match(await response.json(), { error: /^invalid_(request|client_metadata)$/ })
+    }
+  }
+  const form = { 'content-type': 'APPLICATION/x-www-form-urlencoded ; charset=utf-8' }
+  const read = await fetch(`${url}/oauth/token`, { method: 'POST', headers: form, body: 'client_id=x' })
+  t.match(await read.json(), { error: 'invalid_client' }, 'a form is one in any spelling (RFC 9110 §8.3.1)')
+})
+
+test('a revoked token ends its grant, and only the client it belongs to can (RFC 7009 §2.1, cloudflare/workers-oauth-provider#188)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const other = await registerClient(url, 'http://127.0.0.1:41997/callback')
@@ -224,11 +250,7 @@ test('a revoked token ends its grant, and only the client it belongs to can (RFC
 
   const tokens = await client.signIn()
   t.equal((await revoke(other.id, tokens.refresh_token)).status, 200)
-  t.equal(
-    (await listTools(url, tokens.access_token)).status,
-    200,
-    'another client ends nothing (workers-oauth-provider #188)',
-  )
+  t.equal((await listTools(url, tokens.access_token)).status, 200, 'another client ends nothing')
   t.equal((await revoke(client.id, 'unknown')).status, 200, 'an unknown token counts as revoked (§2.2)')
   t.equal((await revoke(client.id, tokens.refresh_token)).status, 200)
   t.equal((await listTools(url, tokens.access_token)).status, 401)
