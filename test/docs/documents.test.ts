@@ -58,6 +58,28 @@ test('the texts of docs/troubleshooting.md are those that the service has', asyn
   t.same(missing, [])
 })
 
+test('every advisory of docs/authorization.md is named at its test, and every one in a title is listed', async (t) => {
+  const rows = [...read('docs/authorization.md').matchAll(/^\| ([^|]*) \| [^|]* \| `(test\/[^`]*)` \|$/gm)]
+  t.ok(rows.length > 30)
+  for (const [, ids = '', file = ''] of rows) {
+    const content = read(file)
+    for (const id of ids.split(', ')) {
+      // Several of one project name it once: `project#1, #2`.
+      const [project = '', number] = id.split(/(?=#)/)
+      t.ok(content.includes(project) && content.includes(number ?? project), `${id} in ${file}`)
+    }
+  }
+  const listed = rows.map(([, ids]) => ids).join()
+  const titles = ['test/routes', 'test/plugins', 'test/lib']
+    .flatMap(list)
+    .flatMap((file) => (file.endsWith('.test.ts') ? (read(file).match(/^ *test\(.*$/gm) ?? []) : []))
+  const named = titles.flatMap((title) => title.match(/(CVE|GHSA)-[\w-]+/g) ?? [])
+  t.same(
+    named.filter((id) => !listed.includes(id)),
+    [],
+  )
+})
+
 /** The files below a folder, by their paths from the root. */
 function list(folder: string): string[] {
   return readdirSync(new URL(folder, ROOT), { recursive: true }).map((name) => `${folder}/${name}`)
