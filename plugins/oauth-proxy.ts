@@ -24,7 +24,10 @@ import registerRoute from '../routes/oauth/register.ts'
 import revokeRoute from '../routes/oauth/revoke.ts'
 import tokenRoute from '../routes/oauth/token.ts'
 
-const RefreshFormSchema = Type.Object({ refresh_token: Type.String() })
+const RefreshFormSchema = Type.Object({
+  grant_type: Type.Literal('refresh_token'),
+  refresh_token: Type.String(),
+})
 
 /**
  * The authorization server. Three of its endpoints speak JSON to clients, three speak to a person's browser;
@@ -78,9 +81,8 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
 
   /** Each endpoint counts by address, but a refresh by its grant: many users of one client may share an address. */
   function identifyRequester({ routeOptions, body, ip }: FastifyRequest): string {
-    const grant = Value.Check(RefreshFormSchema, body)
-      ? readRefreshToken(body.refresh_token, signer)
-      : undefined
+    const isRefresh = routeOptions.url === '/oauth/token' && Value.Check(RefreshFormSchema, body)
+    const grant = isRefresh ? readRefreshToken(body.refresh_token, signer) : undefined
     return `${routeOptions.url} ${grant?.grantId ?? readAddressRange(ip)}`
   }
 

@@ -60,6 +60,20 @@ test('refreshes count by grant, so that users behind one address do not use up e
   for (let count = 0; count < 3; count += 1) await client.refresh(first.refresh_token)
   t.equal((await client.refresh(first.refresh_token)).status, 429)
   t.equal((await client.refresh(second.refresh_token)).status, 200)
+
+  const spend = (grant: string) =>
+    fetch(`${url}/oauth/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        redirect_uris: [client.redirectUri],
+        grant_type: 'refresh_token',
+        refresh_token: grant,
+      }),
+    })
+  await spend(first.refresh_token)
+  await spend(second.refresh_token)
+  t.equal((await spend(second.refresh_token)).status, 429, 'whatever is no refresh counts by address')
 })
 
 test('two instances count together', async (t) => {
