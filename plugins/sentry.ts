@@ -34,10 +34,13 @@ async function sentryPlugin(fastify: FastifyInstance) {
   const sentry = countRenewals(application, metrics)
   fastify.decorate('sentry', sentry)
   const onSignInRequired = (grant: GrantRecord) => audit.write({ event: 'sign_in_required', about: grant })
-  fastify.decorate('upstream', createUpstreamAccess({ store, sealer, sentry, log, onSignInRequired }))
+  const upstream = createUpstreamAccess({ store, sealer, sentry, log, onSignInRequired })
+  fastify.decorate('upstream', upstream)
   const revocation = createUpstreamRevocation({ sealer, sentry, log })
   fastify.decorate('revocation', revocation)
-  fastify.addHook('onClose', () => revocation.settle(REVOCATION_PATIENCE))
+  fastify.addHook('onClose', async () => {
+    await Promise.all([upstream.close(), revocation.settle(REVOCATION_PATIENCE)])
+  })
 }
 
 export default fp(sentryPlugin, {

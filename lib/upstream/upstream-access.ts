@@ -5,6 +5,7 @@ import type { Sealer } from '../crypto/sealer.ts'
 import { type GrantRecord, type Store, StoreUnavailableError } from '../store/store.ts'
 import { type SentryOAuth, UpstreamRefusedError, type UpstreamTokens } from './sentry-oauth.ts'
 import { UpstreamUnavailableError } from './sentry-request.ts'
+import { createUncommittedTokens } from './uncommitted-tokens.ts'
 import { openUpstream, sealUpstream } from './upstream-tokens.ts'
 
 /** How long the right to renew is held, in ms: longer than Sentry may take to answer and be probed. */
@@ -29,6 +30,8 @@ export interface UpstreamAccess {
   getAccessToken(grant: GrantRecord, margin: number): Promise<string>
   /** A new access token after Sentry refused the one of this grant. Throws as `getAccessToken` does. */
   renewAccessToken(grant: GrantRecord): Promise<string>
+  /** Tries once more to store what could not be stored yet. */
+  close(): Promise<void>
 }
 
 export interface UpstreamAccessOptions {
@@ -54,8 +57,7 @@ export function createUpstreamAccess({
 }: UpstreamAccessOptions): UpstreamAccess {
   /** Renewals under way in this process, so that parallel requests of one grant share one. */
   const renewals = new Map<string, Promise<string>>()
-  /** Tokens that Sentry handed out and the store could not take: the only valid ones, kept for the next try. */
-  const uncommitted = new Map<string, { generation: number; tokens: UpstreamTokens }>()
+  const uncommitted = createUncommittedTokens({ store, sealer, log })
 
   async function getAccessToken(grant: GrantRecord, margin: number): Promise<string> {
     checkActive(grant)
@@ -93,8 +95,8 @@ export function createUpstreamAccess({
   }
 
   async function renewLocked(grant: GrantRecord): Promise<string> {
-    const waiting = uncommitted.get(grant.id)
-    if (waiting?.generation === grant.upstream.generation) return commit(grant, waiting.tokens)
+    const waiting = uncommitted.find(grant)
+    if (waiting !== undefined) return commit(grant, waiting)
     const { refreshToken } = openUpstream(grant.upstream.sealed, grant.id, sealer)
     if (refreshToken === undefined) return endUnlessAlive(grant)
     if (grant.upstream.renewalStartedAt !== undefined) {
@@ -120,10 +122,8 @@ export function createUpstreamAccess({
 
   /** Commits before anybody uses the tokens: the old ones are dead, and a lost answer would lose the sign-in. */
   async function commit(grant: GrantRecord, tokens: UpstreamTokens): Promise<string> {
-    const { generation } = grant.upstream
-    uncommitted.set(grant.id, { generation, tokens })
     const outcome = await commitPatiently(grant, tokens)
-    uncommitted.delete(grant.id)
+    uncommitted.drop(grant.id)
     if (outcome === 'committed') return tokens.accessToken
     if (outcome === 'gone') throw new SignInRequiredError('The grant ended while its tokens were renewed.')
     return readCommitted(grant, tokens)
@@ -151,6 +151,7 @@ export function createUpstreamAccess({
             { err: error, grant: grant.id.slice(0, 8) },
             'renewed tokens could not be stored; kept in memory',
           )
+          uncommitted.keep(grant, tokens)
           throw error
         }
         await sleep(200)
@@ -177,7 +178,7 @@ export function createUpstreamAccess({
     return openUpstream(sealed, grant.id, sealer).accessToken
   }
 
-  return { getAccessToken, renewAccessToken }
+  return { getAccessToken, renewAccessToken, close: uncommitted.close }
 }
 
 function checkActive(grant: GrantRecord | undefined): GrantRecord {
