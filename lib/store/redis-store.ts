@@ -4,7 +4,7 @@ import { createKeys } from './keys.ts'
 import { formatGrant, GRANT_FIELDS, parseGrant } from './redis-grant.ts'
 import * as scripts from './redis-scripts.ts'
 import { scanKeys } from './scan-keys.ts'
-import type { GrantRecord, RevocationReason, Store, TransactionOutcome } from './store.ts'
+import type { ActivationOutcome, GrantRecord, RevocationReason, Store, TransactionOutcome } from './store.ts'
 
 /**
  * A store on Redis 7.0, Valkey 8 or newer, for any number of processes; see docs/storage.md for its keys. The
@@ -69,7 +69,35 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
     return parseGrant(grantId, (await run(scripts.revokeGrant, keys.grant(grantId), reason)) ?? [])
   }
 
-  const operations: Omit<Store, 'kind' | 'close'> = {
+  // Redeeming takes this many round trips, so each step has the deadline of an operation: a Redis that is far away
+  // would otherwise let a code be spent and its grant never be activated.
+  const steps = guardOperations({
+    readGrant,
+    list: ({ id, subject, expiresAt }: GrantRecord) =>
+      run(scripts.listGrant, keys.subject(subject), id, expiresAt),
+    activate: (grantId: string, refreshHash: string, ttl: number) =>
+      run(scripts.activateGrant, keys.grant(grantId), refreshHash, ttl),
+    supersede,
+  })
+
+  // The index of the subject is in another slot than the grant, so it is written first: whoever dies in between
+  // leaves the name of a grant that nobody redeems, which no list shows and which leaves the index once it has
+  // ended. The other way round a live grant would be missing from its user's list.
+  async function activateGrant(
+    grantId: string,
+    refreshHash: string,
+    ttl: number,
+    limit: number,
+  ): Promise<ActivationOutcome> {
+    const grant = await steps.readGrant(grantId)
+    if (grant?.status !== 'active') return { outcome: 'refused' }
+    await steps.list(grant)
+    if (!(await steps.activate(grantId, refreshHash, ttl))) return { outcome: 'refused' }
+    // What is left over the limit goes with the next sign-in; this one has succeeded already.
+    return { outcome: 'activated', superseded: await steps.supersede(grant, limit).catch(() => []) }
+  }
+
+  const operations: Omit<Store, 'kind' | 'close' | 'activateGrant'> = {
     async ping() {
       if (redis instanceof Cluster) await pingCluster(redis)
       else await redis.ping()
@@ -128,19 +156,6 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
 
     readGrant,
 
-    // The index of the subject is in another slot than the grant, so it is written first: whoever dies in
-    // between leaves the name of a grant that nobody redeems, which no list shows and which leaves the index
-    // once it has ended. The other way round a live grant would be missing from its user's list.
-    async activateGrant(grantId, refreshHash, ttl, limit) {
-      const grant = await readGrant(grantId)
-      if (grant?.status !== 'active') return { outcome: 'refused' }
-      await run(scripts.listGrant, keys.subject(grant.subject), grantId, grant.expiresAt)
-      const activated = await run(scripts.activateGrant, keys.grant(grantId), refreshHash, ttl)
-      if (!activated) return { outcome: 'refused' }
-      // What is left over the limit goes with the next sign-in; this one has succeeded already.
-      return { outcome: 'activated', superseded: await supersede(grant, limit).catch(() => []) }
-    },
-
     rotateRefreshToken: (grantId, { clientId, presentedHash, nextHash, capsule, grace, ttl }) =>
       run(
         scripts.rotateRefreshToken,
@@ -187,7 +202,7 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
       run(scripts.resealUpstream, keys.grant(grantId), sealed, resealed),
   }
 
-  return { kind: 'redis', ...guardOperations(operations), async close() {} }
+  return { kind: 'redis', ...guardOperations(operations), activateGrant, async close() {} }
 }
 
 /**
