@@ -1,9 +1,11 @@
+import { join } from 'node:path'
 import fastifyRedis from '@fastify/redis'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Cluster, Redis } from 'ioredis'
 import { StartUpError } from '../lib/start-up-error.ts'
 import { connectRedis } from '../lib/store/connect-redis.ts'
+import { DATABASE_FILE } from '../lib/store/embedded-database.ts'
 import { createEmbeddedStore } from '../lib/store/embedded-store.ts'
 import { createKeyPrefix } from '../lib/store/keys.ts'
 import { observeStore } from '../lib/store/observe-store.ts'
@@ -22,11 +24,15 @@ const START_PATIENCE = 5_000
 
 async function redisPlugin(fastify: FastifyInstance) {
   const store =
-    fastify.config.STORE === 'embedded'
-      ? createEmbeddedStore({ directory: fastify.config.DATA_DIR })
-      : await openRedisStore(fastify)
+    fastify.config.STORE === 'embedded' ? openEmbeddedStore(fastify) : await openRedisStore(fastify)
   fastify.decorate('store', observeStore(store, fastify))
   fastify.addHook('onClose', () => store.close())
+}
+
+function openEmbeddedStore({ config, log }: FastifyInstance): Store {
+  const store = createEmbeddedStore({ directory: config.DATA_DIR })
+  log.info(`Everything is kept in ${join(config.DATA_DIR, DATABASE_FILE)}.`)
+  return store
 }
 
 /**
