@@ -1,10 +1,13 @@
 import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
 import type { Config } from './lib/config.ts'
+import { loadMcpCore } from './lib/mcp/mcp-core.ts'
 import { createServerOptions, serverOptions } from './lib/server-options.ts'
 import audit from './plugins/audit.ts'
 import clientDocuments, { type ClientDocumentsPluginOptions } from './plugins/client-documents.ts'
 import config, { type ConfigOptions } from './plugins/config.ts'
 import crypto from './plugins/crypto.ts'
+import draining from './plugins/draining.ts'
 import errorReports from './plugins/error-reports.ts'
 import health from './plugins/health.ts'
 import home from './plugins/home.ts'
@@ -23,8 +26,11 @@ import tracing from './plugins/tracing.ts'
 export type AppOptions = ConfigOptions & McpTransportOptions & ClientDocumentsPluginOptions
 
 /** The whole service as one plugin: what is shared first, then the endpoints, each in a scope of its own. */
-export default async function app(fastify: FastifyInstance, options: AppOptions) {
+async function app(fastify: FastifyInstance, options: AppOptions) {
+  // It stops everything for about a second, in which a connection opened before would look dead.
+  await loadMcpCore()
   await fastify.register(config, options)
+  await fastify.register(draining)
   await fastify.register(requestLog)
   await fastify.register(outgoingProxy)
   await fastify.register(errorReports)
@@ -43,6 +49,9 @@ export default async function app(fastify: FastifyInstance, options: AppOptions)
   await fastify.register(health)
   await fastify.register(home)
 }
+
+/** Whoever made the server can use what the plugins decorate it with. */
+export default fp(app, { name: 'app', fastify: '5.x' })
 
 /** The server's options as far as no setting decides them, for `fastify start -o`. */
 export const options = { ...serverOptions, logController: new RequestLog() }

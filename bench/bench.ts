@@ -29,6 +29,7 @@ sentry.redirectUris.push(`${url}/oauth/callback`)
 const service = await startServer('server.ts', port, {
   BASE_URL: url,
   HOST: 'localhost',
+  SHUTDOWN_GRACE: '1',
   PORT: String(port),
   SENTRY_HOST: sentry.host,
   SENTRY_PROTOCOL: 'http',

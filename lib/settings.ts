@@ -91,10 +91,14 @@ export const SETTINGS = {
     parse: parseText,
   }),
   ...TELEMETRY_SETTINGS,
-  SHUTDOWN_GRACE: optional('How long calls in flight may take to finish after SIGTERM, in seconds.', 25, {
-    expected: 'a number of seconds from 1 to 3600',
-    parse: parseSeconds(1, 3600),
-  }),
+  SHUTDOWN_GRACE: optional(
+    'How long the process takes at most to end after SIGTERM, in seconds; a fifth of it is for telling proxies.',
+    25,
+    {
+      expected: 'a number of seconds from 1 to 3600',
+      parse: parseSeconds(1, 3600),
+    },
+  ),
 
   STORE: optional(
     'Where state is kept; embedded is one SQLite file, for one process.',

@@ -4,16 +4,13 @@ import healthRoutes from '../routes/health.ts'
 
 /** Whether the process lives, and whether it should get requests. */
 async function healthPlugin(fastify: FastifyInstance) {
-  let isDraining = false
-  fastify.addHook('preClose', async () => {
-    isDraining = true
-  })
-  await fastify.register(healthRoutes, { store: fastify.store, isDraining: () => isDraining })
+  const { store, drain } = fastify
+  await fastify.register(healthRoutes, { store, drain })
 }
 
 export default fp(healthPlugin, {
   name: 'health',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: ['redis'],
+  dependencies: ['redis', 'draining'],
 })

@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import type { Drain } from '../lib/drain.ts'
 import type { Store } from '../lib/store/store.ts'
 
 export interface HealthOptions {
   store: Store
-  isDraining(): boolean
+  drain: Pick<Drain, 'isDraining'>
 }
 
 const ReadinessSchema = Type.Object({
@@ -14,13 +15,13 @@ const ReadinessSchema = Type.Object({
 
 const schema = { response: { 200: ReadinessSchema, 503: ReadinessSchema } }
 
-const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (fastify, { store, isDraining }) => {
+const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (fastify, { store, drain }) => {
   /** Liveness: the process answers. It asks nobody, so that a store that is away restarts nothing. */
   fastify.get('/health', { logLevel: 'warn' }, async (_request, reply) => reply.type('text/plain').send('ok'))
 
   /** Readiness: requests that come now will be served. */
   fastify.get('/health/ready', { schema, logLevel: 'warn' }, async (_request, reply) => {
-    const status = isDraining() ? 'draining' : await checkStore()
+    const status = drain.isDraining ? 'draining' : await checkStore()
     return reply.code(status === 'ready' ? 200 : 503).send({ status, store: store.kind })
   })
 

@@ -169,6 +169,7 @@ function createSettings(t: Test, port: number): Record<string, string> {
     BASE_URL: `http://localhost:${port}`,
     PORT: String(port),
     HOST: 'localhost',
+    SHUTDOWN_GRACE: '1',
     SENTRY_HOST: 'sentry.invalid',
     SENTRY_CLIENT_ID: 'id',
     SENTRY_CLIENT_SECRET: 'secret',

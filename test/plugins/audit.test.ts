@@ -166,6 +166,7 @@ async function startProcess(t: Test, settings: Record<string, string>) {
   const env = {
     BASE_URL: url,
     PORT: String(port),
+    SHUTDOWN_GRACE: '1',
     HOST: 'localhost',
     SENTRY_HOST: 'sentry.invalid',
     SENTRY_CLIENT_ID: 'id',

@@ -104,6 +104,7 @@ function createEnvironment(
     NODE_ENV: 'production',
     BASE_URL: url,
     HOST: '127.0.0.1',
+    SHUTDOWN_GRACE: '1',
     PORT: String(options.port),
     STORE: 'embedded',
     DATA_DIR: dataDir,
