@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import type { Test } from 'tap'
 import type { RedisSettings } from '../lib/store/redis-options.ts'
 import { findFreePort } from './free-port.ts'
 import type { Lifetime } from './service.ts'
@@ -34,7 +33,7 @@ const START_PATIENCE = 10_000
  * The URL of a real Redis for a test: TEST_REDIS_URL, or a server started for it. Others may be using the same
  * one at the same time.
  */
-export async function findRedis(t: Test): Promise<string> {
+export async function findRedis(t: Lifetime): Promise<string> {
   return process.env.TEST_REDIS_URL ?? (await startRedis(t)).url
 }
 

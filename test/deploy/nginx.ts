@@ -8,8 +8,9 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { promisify } from 'node:util'
-import type { Test } from 'tap'
+
 import { findFreePort } from '../free-port.ts'
+import type { Lifetime } from '../service.ts'
 
 /** A real nginx in front of a test's instances, with the configuration that is shipped. */
 export interface Nginx {
@@ -22,6 +23,7 @@ export interface Nginx {
   /** What `nginx -t` says of the configuration. */
   check(): Promise<string>
   readAccessLog(): string
+  readErrorLog(): string
 }
 
 const run = promisify(execFile)
@@ -39,7 +41,7 @@ export interface NginxOptions {
 }
 
 /** Starts nginx on free loopback ports; it ends with the test. */
-export async function startNginx(t: Test, { instances, port: wanted }: NginxOptions): Promise<Nginx> {
+export async function startNginx(t: Lifetime, { instances, port: wanted }: NginxOptions): Promise<Nginx> {
   const nginx = await findNginx()
   const port = wanted ?? (await findFreePort())
   const plainPort = await findFreePort()
@@ -87,6 +89,7 @@ export async function startNginx(t: Test, { instances, port: wanted }: NginxOpti
     ca,
     check: async () => (await run(nginx, ['-t', ...args])).stderr,
     readAccessLog: () => readFileSync(join(directory, 'access.log'), 'utf8'),
+    readErrorLog: () => readFileSync(join(directory, 'error.log'), 'utf8'),
   }
 }
 

@@ -72,8 +72,15 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308])
 const USER_AGENT =
   'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Safari/537.36'
 
-/** A browser that only knows loopback. `ca` is a certificate, PEM, that it trusts for https. */
-export function createBrowser({ ca }: { ca?: string } = {}): Browser {
+export interface BrowserOptions {
+  /** Certificates, PEM, that it trusts for https. */
+  ca?: string | string[]
+  /** The port of loopback at which a URL is really asked for; its own by default. */
+  choosePort?(url: URL): number | undefined
+}
+
+/** A browser that only knows loopback. */
+export function createBrowser({ ca, choosePort }: BrowserOptions = {}): Browser {
   const jar = createCookieJar()
   const chain: Visit[] = []
   const redirectUris: string[] = []
@@ -88,7 +95,7 @@ export function createBrowser({ ca }: { ca?: string } = {}): Browser {
       relation = compareSites(relation, navigation.from?.url, url)
 
       const headers = writeHeaders(navigation.from, { method, url, body, relation })
-      const answer = await send(url, method, headers, body, ca)
+      const answer = await send(url, method, headers, body, { ca, port: choosePort?.(url) })
       jar.store(url, answer.headers.getSetCookie())
       const location = REDIRECTS.has(answer.status) ? answer.headers.get('location') : null
       chain.push({ method, url: url.href, headers, status: answer.status, location: location ?? undefined })
@@ -215,13 +222,19 @@ function send(
   method: string,
   headers: Record<string, string>,
   body: string | undefined,
-  ca?: string,
+  { ca, port }: { ca: string | string[] | undefined; port: number | undefined },
 ) {
   const request = url.protocol === 'https:' ? requestHttps : requestHttp
   return new Promise<{ status: number; headers: Headers; html: string }>((resolve, reject) => {
     const outgoing = request(
       url,
-      { method, headers, agent: false, ...(ca === undefined ? {} : { ca }) },
+      {
+        method,
+        headers: { ...headers, host: url.host },
+        agent: false,
+        ...(ca !== undefined && { ca }),
+        ...(port !== undefined && { port }),
+      },
       (incoming) => {
         const chunks: Buffer[] = []
         incoming.on('data', (chunk: Buffer) => chunks.push(chunk))

@@ -40,6 +40,8 @@ export interface Accounts {
   issued: string[]
   /** Who every browser is signed in as. */
   signedIn: SentryUser
+  /** How long access tokens issued from now on are good, in seconds; null for tokens without an end. */
+  accessTokenTtl: number | null
   findUser(id: string): SentryUser
   hasApproved(user: SentryUser, scope: readonly string[]): boolean
   approve(user: SentryUser, scope: readonly string[]): void
@@ -60,10 +62,7 @@ export interface Accounts {
 
 const CODE_TTL = 10 * 60 * 1000
 
-/**
- * Users, approvals, codes and tokens of the sandbox's Sentry. `accessTokenTtl` is in seconds, null for tokens
- * without an end.
- */
+/** Users, approvals, codes and tokens of the sandbox's Sentry. */
 export function createAccounts(user: SentryUser, accessTokenTtl: number | null): Accounts {
   const users = new Map<string, SentryUser>([[user.id, user]])
   const approvals = new Map<string, Set<string>>()
@@ -91,6 +90,12 @@ export function createAccounts(user: SentryUser, accessTokenTtl: number | null):
 
   return {
     issued,
+    get accessTokenTtl() {
+      return accessTokenTtl
+    },
+    set accessTokenTtl(next) {
+      accessTokenTtl = next
+    },
     get signedIn() {
       return user
     },

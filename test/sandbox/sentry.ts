@@ -46,6 +46,8 @@ export interface SentrySandbox extends Faults {
   issued: readonly string[]
   /** Signs every browser in as that user. */
   setUser(user: SentryUser): void
+  /** Access tokens issued from now on are good for so many seconds. */
+  setAccessTokenTtl(seconds: number): void
   /** Makes tokens without a browser. By default those of the signed-in user, with all scopes we ask for. */
   issueTokens(userId?: string, scope?: readonly string[]): ApiToken
   /** Deletes an access or refresh token together with its counterpart, as when a user removes the application. */
@@ -133,6 +135,9 @@ export async function startSentry(options: SandboxOptions = {}): Promise<SentryS
     issued: accounts.issued,
     setUser(user) {
       accounts.signedIn = user
+    },
+    setAccessTokenTtl(seconds) {
+      accounts.accessTokenTtl = seconds
     },
     issueTokens(userId, scope = DEFAULT_SCOPES) {
       return accounts.issueTokens(userId === undefined ? accounts.signedIn : accounts.findUser(userId), scope)
