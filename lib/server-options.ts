@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { createBasePathRemover } from './base-path.ts'
 import type { Config } from './config.ts'
@@ -20,6 +22,7 @@ export const serverOptions = {
   return503OnClosing: false,
   genReqId: createRequestIds(),
   frameworkErrors: answerUnroutable,
+  clientErrorHandler: answerUnreadable,
   logger: {
     level: 'info',
     redact: {
@@ -45,6 +48,24 @@ export function createServerOptions(config: Config) {
   } satisfies FastifyServerOptions
 }
 
+/** What is no HTTP, is too long to be read, or comes too slowly, is answered before there is a request. */
+function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const status = UNREADABLE[error.code ?? ''] ?? 400
+  const body = '{"error":"invalid_request"}'
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${body.length}`,
+    'x-content-type-options: nosniff',
+    'connection: close',
+  ]
+  if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
+  socket.destroy(error)
+}
+
+const UNREADABLE: Record<string, number> = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }
+
 function serializeRequest(request: FastifyRequest) {
   const [path = ''] = request.url?.split('?') ?? []
   return { method: request.method, path: path.length < 40 ? path : redactInput(path), ip: request.ip }
@@ -59,6 +80,7 @@ function answerUnroutable(
   const isTooLong = error.statusCode === 414
   reply
     .code(isTooLong ? 404 : 400)
+    .header('x-content-type-options', 'nosniff')
     .send({ error: isTooLong ? 'not_found' : 'invalid_request', request_id: request.id })
 }
 
