@@ -76,6 +76,8 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
   fastify.addHook<{ Params: ResourcePath; Querystring: ResourceQuery }>(
     'onRequest',
     async (request, reply) => {
+      // Answers are never pages, whichever of the many places below they come from.
+      reply.header('x-content-type-options', 'nosniff')
       const resource = findResource(request)
       if (resource === undefined) {
         return reply.code(404).send(createErrorAnswer(SERVER_ERROR, 'There is no such resource.'))

@@ -26,10 +26,29 @@ export interface McpServerOptions {
   serverInfo: ServerInfo
 }
 
+type WrapHandler = Server['_wrapHandler']
+
+/**
+ * Parameters that are not of their form are the client's mistake (JSON-RPC 2.0 §5.1). The SDK's own check of them
+ * throws a bare Error, which it would answer as an internal one; errors of anything else have a class.
+ */
+class StrictServer extends Server {
+  protected override _wrapHandler(...[method, handler]: Parameters<WrapHandler>): ReturnType<WrapHandler> {
+    return super._wrapHandler(method, async (request, context) => {
+      try {
+        return await handler(request, context)
+      } catch (error) {
+        if (!(error instanceof Error) || error.constructor !== Error) throw error
+        throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Invalid parameters for ${method}.`)
+      }
+    })
+  }
+}
+
 /** An MCP server for one request, of whatever revision: all it has are the caller's tools. */
 export function createMcpServer(exchange: Exchange, options: McpServerOptions): Server {
   const { variant } = exchange
-  const server = new Server(options.serverInfo, {
+  const server = new StrictServer(options.serverInfo, {
     // No session outlives a request, so nobody can be told of changes, and clients need not wait for any.
     capabilities: { tools: { listChanged: false } },
     instructions: writeInstructions(exchange, options),
