@@ -1,0 +1,6 @@
+import { test } from 'tap'
+import { readRun, runInputs } from '../bad-input/run-inputs.ts'
+
+test('bad input until a client has its code', async (t) => {
+  await runInputs(t, 'authorization', readRun(process.env))
+})

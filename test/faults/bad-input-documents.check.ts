@@ -1,0 +1,6 @@
+import { test } from 'tap'
+import { readRun, runInputs } from '../bad-input/run-inputs.ts'
+
+test('bad input in documents of clients', async (t) => {
+  await runInputs(t, 'documents', readRun(process.env))
+})

@@ -1,0 +1,6 @@
+import { test } from 'tap'
+import { readRun, runInputs } from '../bad-input/run-inputs.ts'
+
+test('bad input at MCP', async (t) => {
+  await runInputs(t, 'mcp', readRun(process.env))
+})
