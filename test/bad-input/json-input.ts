@@ -102,7 +102,7 @@ function applyChange(root: { document: Json }, change: JsonChange, nests: string
       else delete (parent as Record<string, Json>)[key]
       return
     case 'replace':
-      write(parent, key, change.value)
+      write(parent, key, structuredClone(change.value))
       return
     case 'append':
       write(parent, key, typeof value === 'string' ? value + change.text : change.text)
@@ -111,7 +111,8 @@ function applyChange(root: { document: Json }, change: JsonChange, nests: string
       write(parent, key, change.in === 'list' ? [value] : { value })
       return
     case 'add':
-      if (typeof value === 'object' && value !== null) write(value, change.name, change.value)
+      if (typeof value === 'object' && value !== null)
+        write(value, change.name, structuredClone(change.value))
       return
     case 'nest': {
       const [open, close] = change.in === 'list' ? ['[', ']'] : ['{"a":', '}']

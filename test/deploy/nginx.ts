@@ -8,7 +8,6 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { promisify } from 'node:util'
-
 import { findFreePort } from '../free-port.ts'
 import type { Lifetime } from '../service.ts'
 
@@ -109,7 +108,7 @@ function createMainConfiguration(directory: string): string {
     'worker_processes 2;',
     `pid ${join(directory, 'nginx.pid')};`,
     `error_log ${join(directory, 'error.log')};`,
-    'events { }',
+    'events { worker_connections 8192; }',
     `http { access_log off; ${tempPaths.join(' ')} include ${join(directory, 'sentry-mcp.conf')}; }`,
   ].join('\n')
 }

@@ -1,0 +1,109 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import type { Gauge } from './gauged-server.ts'
+import { formatTable } from './report.ts'
+import type { Sight } from './soak-clients.ts'
+
+/** What a soak was, and what was seen; gauges are one an instance. */
+export interface Soak {
+  /** s */
+  duration: number
+  /** Calls a second that were meant to be made. */
+  rate: number
+  clients: number
+  /** Streams that were open at the end of the time. */
+  openStreams: number
+  sight: Sight
+  warm: Gauge[]
+  end: Gauge[]
+  /** After the last answer. */
+  rest: Gauge[]
+}
+
+const REPORT = new URL('../docs/reliability.md', import.meta.url)
+const MEGABYTE = 1024 * 1024
+
+/** How much more than after the warm-up an instance may hold: a part, and what one collection or another leaves. */
+const HEAP_GROWTH = { part: 0.15, bytes: 8 * MEGABYTE }
+const DESCRIPTOR_GROWTH = 100
+
+export function describeSoak({ duration, rate, clients, openStreams, sight, ...gauges }: Soak): string {
+  const { times, streams, refreshes, toolErrors, troubles } = sight
+  const sorted = times.toSorted((left, right) => left - right)
+  const percentile = (part: number) => `${(sorted[Math.floor(sorted.length * part)] ?? 0).toFixed(0)} ms`
+  const failures = [...troubles.values()].reduce((sum, count) => sum + count, 0)
+  const seen = formatTable(
+    ['', ''],
+    [
+      ['clients, signed in', String(clients)],
+      [
+        'calls',
+        `${times.length} in ${duration.toFixed(0)} s: ${(times.length / duration).toFixed(0)} a second of ${rate}`,
+      ],
+      ['a call takes', `p50 ${percentile(0.5)}, p95 ${percentile(0.95)}, p99 ${percentile(0.99)}`],
+      [
+        'streams',
+        `${openStreams} open at the end, ${streams.ended} ended with their answer, ${streams.heartbeats} signs of life`,
+      ],
+      ['refreshes', String(refreshes)],
+      ['told of 429 and 502 at Sentry', String(toolErrors)],
+      ['failures (5xx, 401, broken streams)', String(failures)],
+    ],
+  )
+  const held = formatTable(
+    ['an instance holds', 'heap', 'RSS', 'file descriptors'],
+    (['warm', 'end', 'rest'] as const).map((moment) => [
+      { warm: 'after the warm-up', end: 'at the end', rest: 'after the last answer' }[moment],
+      ...describeGauges(gauges[moment]),
+    ]),
+  )
+  return `${seen}\n\n${held}`
+}
+
+function describeGauges(gauges: readonly Gauge[]): string[] {
+  const join = (texts: (string | number)[]) => texts.join(' / ')
+  const toMegabytes = (bytes: number) => `${(bytes / MEGABYTE).toFixed(0)} MB`
+  return [
+    join(gauges.map(({ heap }) => toMegabytes(heap))),
+    join(gauges.map(({ rss }) => toMegabytes(rss))),
+    join(gauges.map(({ descriptors }) => descriptors)),
+  ]
+}
+
+/** Every rule of a soak that was broken. */
+export function findFaults({ sight, warm, end }: Soak): string[] {
+  const failures = [...sight.troubles].map(([trouble, count]) => `${count} × ${trouble}`)
+  const grown = end.flatMap((gauge, index) => {
+    const before = warm[index] ?? gauge
+    const heapLimit = before.heap * (1 + HEAP_GROWTH.part) + HEAP_GROWTH.bytes
+    return [
+      ...(gauge.heap > heapLimit ? [`The heap of instance ${index + 1} has grown.`] : []),
+      ...(gauge.descriptors > before.descriptors + DESCRIPTOR_GROWTH
+        ? [`Instance ${index + 1} has more files open than before.`]
+        : []),
+    ]
+  })
+  const idle =
+    sight.streams.ended === 0 || sight.refreshes === 0 ? ['No stream ended, or nothing was refreshed.'] : []
+  return [...failures, ...grown, ...idle]
+}
+
+/** Puts what was seen into the document, in place of what stood there. */
+export function writeReport(soak: Soak): void {
+  const content = existsSync(REPORT) ? readFileSync(REPORT, 'utf8') : '# Reliability\n'
+  const [before = '', after = ''] = content.split(/^## Soak$[\s\S]*?(?=^## |$(?![\s\S]))/m)
+  const section = [
+    '## Soak',
+    '',
+    '`npm run soak` runs two instances on one Redis behind nginx with TLS, as `deploy/nginx.conf` has it, and uses them',
+    'the way many clients do: calls at a steady rate, streams that wait for a slow tool, tokens of a minute that are',
+    'refreshed, and a Sentry that now and then answers 429 and 502. No client may see a 5xx, a 401 or a broken stream,',
+    'and no instance may hold more at the end than after its warm-up, a quarter of the time.',
+    '',
+    `Measured with ${availableParallelism()} cores for everything: instances, nginx, Redis, Sentry and the clients themselves.`,
+    '',
+    describeSoak(soak),
+    '',
+  ].join('\n')
+  writeFileSync(REPORT, `${before.trimEnd()}\n\n${section}${after === '' ? '' : `\n${after}`}`)
+}
