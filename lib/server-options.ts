@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { STATUS_CODES } from 'node:http'
+import { type Server, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
+import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify'
 import { createBasePathRemover } from './base-path.ts'
 import type { Config } from './config.ts'
 import { redactInput } from './mcp/redact.ts'
@@ -17,6 +17,8 @@ export const serverOptions = {
   // Longer than the idle time of the proxies in front, so that it is they who close a connection.
   keepAliveTimeout: 75_000,
   requestTimeout: 30_000,
+  // Without its own limit, which is 60 s, Node takes the longer of the two for the whole request.
+  http: { headersTimeout: 30_000, connectionsCheckingInterval: 5_000 },
   forceCloseConnections: 'idle',
   // Requests that come on a kept-alive connection while it closes are still served, not refused.
   return503OnClosing: false,
@@ -31,7 +33,7 @@ export const serverOptions = {
     },
     serializers: { req: serializeRequest },
   },
-} satisfies FastifyServerOptions
+} satisfies FastifyHttpOptions<Server>
 
 /** The same with what the settings say. */
 export function createServerOptions(config: Config) {
@@ -45,7 +47,7 @@ export function createServerOptions(config: Config) {
       level: config.LOG_LEVEL,
       ...(config.SENTRY_DSN !== undefined && { hooks: { logMethod: tellSeriousLine } }),
     },
-  } satisfies FastifyServerOptions
+  } satisfies FastifyHttpOptions<Server>
 }
 
 /** What is no HTTP, is too long to be read, or comes too slowly, is answered before there is a request. */
