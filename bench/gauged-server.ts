@@ -10,6 +10,8 @@ const START_PATIENCE = 20_000
 export interface Gauge {
   /** Bytes. */
   heap: number
+  /** Bytes of buffers, outside of the heap. */
+  buffers: number
   /** Bytes. */
   rss: number
   /** Open file descriptors, sockets among them; 0 where the system does not tell. */
@@ -40,8 +42,8 @@ export async function startGaugedServer(
     async measure() {
       const answer = once(child, 'message')
       child.send('measure')
-      const [{ heapUsed: heap, rss }] = (await answer) as [NodeJS.MemoryUsage]
-      return { heap, rss, descriptors: countDescriptors(child.pid) }
+      const [{ heapUsed: heap, external: buffers, rss }] = (await answer) as [NodeJS.MemoryUsage]
+      return { heap, buffers, rss, descriptors: countDescriptors(child.pid) }
     },
     async end() {
       process.off('exit', endNow)

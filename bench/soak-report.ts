@@ -51,7 +51,7 @@ export function describeSoak({ duration, rate, clients, openStreams, sight, ...g
     ],
   )
   const held = formatTable(
-    ['an instance holds', 'heap', 'RSS', 'file descriptors'],
+    ['an instance holds', 'heap', 'buffers', 'RSS', 'file descriptors'],
     (['warm', 'end', 'rest'] as const).map((moment) => [
       { warm: 'after the warm-up', end: 'at the end', rest: 'after the last answer' }[moment],
       ...describeGauges(gauges[moment]),
@@ -65,6 +65,7 @@ function describeGauges(gauges: readonly Gauge[]): string[] {
   const toMegabytes = (bytes: number) => `${(bytes / MEGABYTE).toFixed(0)} MB`
   return [
     join(gauges.map(({ heap }) => toMegabytes(heap))),
+    join(gauges.map(({ buffers }) => toMegabytes(buffers))),
     join(gauges.map(({ rss }) => toMegabytes(rss))),
     join(gauges.map(({ descriptors }) => descriptors)),
   ]
@@ -75,9 +76,11 @@ export function findFaults({ sight, warm, end }: Soak): string[] {
   const failures = [...sight.troubles].map(([trouble, count]) => `${count} × ${trouble}`)
   const grown = end.flatMap((gauge, index) => {
     const before = warm[index] ?? gauge
-    const heapLimit = before.heap * (1 + HEAP_GROWTH.part) + HEAP_GROWTH.bytes
+    const heapLimit = (before.heap + before.buffers) * (1 + HEAP_GROWTH.part) + HEAP_GROWTH.bytes
     return [
-      ...(gauge.heap > heapLimit ? [`The heap of instance ${index + 1} has grown.`] : []),
+      ...(gauge.heap + gauge.buffers > heapLimit
+        ? [`Heap and buffers of instance ${index + 1} have grown.`]
+        : []),
       ...(gauge.descriptors > before.descriptors + DESCRIPTOR_GROWTH
         ? [`Instance ${index + 1} has more files open than before.`]
         : []),

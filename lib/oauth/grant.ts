@@ -1,3 +1,4 @@
+import type { Config } from '../config.ts'
 import { createToken } from '../crypto/hash.ts'
 import type { GrantRecord } from '../store/store.ts'
 import type { UpstreamTokens } from '../upstream/sentry-oauth.ts'
@@ -22,7 +23,7 @@ export function createGrantRecord(
   transaction: Authorization,
   tokens: UpstreamTokens,
   userId: string,
-  { sealer, config }: Pick<AuthorizationServer, 'sealer' | 'config'>,
+  { sealer, config }: Pick<AuthorizationServer, 'sealer'> & { config: Pick<Config, 'GRANT_TTL'> },
 ): GrantRecord {
   const id = createToken()
   const now = Date.now()

@@ -94,7 +94,10 @@ export async function startScene(t: Test): Promise<Scene> {
     const { accessToken, refreshToken, user, expiresAt } = sentry.issueTokens()
     const tokens = { accessToken, refreshToken, expiresAt, scope: undefined, userId: user.id }
     const subject = randomBytes(8).toString('hex')
-    const grant = createGrantRecord(describeAuthorization(path), tokens, subject, { sealer })
+    const grant = createGrantRecord(describeAuthorization(path), tokens, subject, {
+      config: { GRANT_TTL: 3600 },
+      sealer,
+    })
     await store.createGrant(grant, TTL)
     return grant
   }
