@@ -6,4 +6,6 @@ process.on('message', () => {
   globalThis.gc?.()
   process.send?.(process.memoryUsage())
 })
+// Whoever measures may be gone before it could say so.
+process.once('disconnect', () => process.exit())
 process.channel?.unref()

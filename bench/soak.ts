@@ -29,6 +29,8 @@ const SLOWNESS = 25_000
 /** Calls go out in groups, this many ms apart. */
 const TICK = 20
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 await using closing = new AsyncDisposableStack()
 const lifetime = createLifetime(closing)
 const redis = await startRedis(lifetime)
