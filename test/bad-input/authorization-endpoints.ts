@@ -4,6 +4,7 @@ import { checkOAuthError, checkPage, checkRedirect, expect, readJson } from './a
 import { type Endpoint, FORM, namesDocument, write } from './endpoint.ts'
 import { type FormInput, formInput, type Pairs, writePairs, writeQuery } from './form-input.ts'
 import { type JsonInput, jsonInput, writeJson } from './json-input.ts'
+import { CLIENT_NAME } from './odd-values.ts'
 import { REDIRECT_URI, type Scene, STATE, VERIFIER } from './scene.ts'
 
 /** What a client and a browser ask for until the client has a code. */
@@ -19,7 +20,7 @@ export function createAuthorizationEndpoints(scene: Scene): Endpoint[] {
 
 function createRegister(scene: Scene): Endpoint<JsonInput> {
   const document = {
-    client_name: 'Client',
+    client_name: CLIENT_NAME,
     redirect_uris: [
       REDIRECT_URI,
       'http://localhost:3334/callback',

@@ -2,6 +2,7 @@ import { createCodeChallenge } from '../../lib/oauth/pkce.ts'
 import { checkPage, checkRedirect, expect } from './answer-rules.ts'
 import { type Endpoint, write } from './endpoint.ts'
 import { type JsonInput, jsonInput, writeJson } from './json-input.ts'
+import { CLIENT_NAME } from './odd-values.ts'
 import { REDIRECT_URI, type Scene, STATE, VERIFIER } from './scene.ts'
 
 /** In bytes. */
@@ -26,7 +27,7 @@ function createAuthorizeByDocument(scene: Scene): Endpoint<JsonInput> {
       const id = documents.locate(path)
       const document = {
         client_id: id,
-        client_name: 'Client',
+        client_name: CLIENT_NAME,
         redirect_uris: [REDIRECT_URI],
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],

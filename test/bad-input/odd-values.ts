@@ -5,6 +5,9 @@ export const MARKER = `ZQ<"'&>ZQ`
 
 const BIDI = '\u202e\u2066\u200f'
 
+/** What a client calls itself that wants a page to say something else. */
+export const CLIENT_NAME = `Client ${MARKER}${BIDI}\u0007`
+
 /** Text that has broken parsers, stores or pages before. */
 const ODD_TEXTS = [
   ...['', ' ', '\t', '\0', 'a\0b', '\r\n', 'a\r\nset-cookie: a=b', '\u2028', '\ufeff', BIDI, `a${BIDI}b`],

@@ -15,6 +15,7 @@ import type { GrantRecord } from '../../lib/store/store.ts'
 import { type DocumentHost, startDocumentHost } from '../document-host.ts'
 import type { Service } from '../service.ts'
 import { startServiceWithStore } from '../shared-store.ts'
+import { CLIENT_NAME } from './odd-values.ts'
 
 export const REDIRECT_URI = 'https://client.example/callback'
 export const STATE = 'state of the client'
@@ -66,7 +67,7 @@ export async function startScene(t: Test): Promise<Scene> {
     method: 'POST',
     url: '/oauth/register',
     headers: { host: new URL(url).host },
-    payload: { client_name: 'Client', redirect_uris: [REDIRECT_URI] },
+    payload: { client_name: CLIENT_NAME, redirect_uris: [REDIRECT_URI] },
   })
   const clientId = String(registered.json().client_id)
   const browserSecret = createToken()
