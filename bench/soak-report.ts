@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { Gauge } from './gauged-server.ts'
 import { formatTable } from './report.ts'
@@ -20,7 +20,7 @@ export interface Soak {
   rest: Gauge[]
 }
 
-const REPORT = new URL('../docs/reliability.md', import.meta.url)
+const REPORT = new URL('../docs/soak.md', import.meta.url)
 const MEGABYTE = 1024 * 1024
 
 /** How much more than after the warm-up an instance may hold: a part, and what one collection or another leaves. */
@@ -91,22 +91,21 @@ export function findFaults({ sight, warm, end }: Soak): string[] {
   return [...failures, ...grown, ...idle]
 }
 
-/** Puts what was seen into the document, in place of what stood there. */
+/** Writes the document about it. */
 export function writeReport(soak: Soak): void {
-  const content = existsSync(REPORT) ? readFileSync(REPORT, 'utf8') : '# Reliability\n'
-  const [before = '', after = ''] = content.split(/^## Soak$[\s\S]*?(?=^## |$(?![\s\S]))/m)
-  const section = [
-    '## Soak',
+  const content = [
+    '# Soak',
     '',
-    '`npm run soak` runs two instances on one Redis behind nginx with TLS, as `deploy/nginx.conf` has it, and uses them',
-    'the way many clients do: calls at a steady rate, streams that wait for a slow tool, tokens of a minute that are',
-    'refreshed, and a Sentry that now and then answers 429 and 502. No client may see a 5xx, a 401 or a broken stream,',
-    'and no instance may hold more at the end than after its warm-up, a quarter of the time.',
+    'Written by `npm run soak -- --write`; do not edit. That command runs two instances on one Redis behind nginx with TLS,',
+    'as `deploy/nginx.conf` has it, and uses them the way many clients do: calls at a steady rate, streams that wait for a',
+    'slow tool, tokens of a minute that are refreshed, and a Sentry that now and then answers 429 and 502. No client may',
+    'see a 5xx, a 401 or a broken stream, and no instance may hold more at the end than after its warm-up, a quarter of',
+    'the time. What happens when something fails is in [reliability.md](reliability.md).',
     '',
     `Measured with ${availableParallelism()} cores for everything: instances, nginx, Redis, Sentry and the clients themselves.`,
     '',
     describeSoak(soak),
     '',
   ].join('\n')
-  writeFileSync(REPORT, `${before.trimEnd()}\n\n${section}${after === '' ? '' : `\n${after}`}`)
+  writeFileSync(REPORT, content)
 }

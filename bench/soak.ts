@@ -1,8 +1,7 @@
 /**
  * `npm run soak -- [seconds] [calls a second] [streams] [--write]`: many clients at two instances on one Redis, behind
  * nginx with TLS, for minutes. It ends with 1 when a client saw anything that it should not see, or when an instance
- * holds more at the end than it did once it had warmed up. With `--write` it writes what it saw into
- * docs/reliability.md.
+ * holds more at the end than it did once it had warmed up. With `--write` it writes what it saw into docs/soak.md.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startNginx } from '../test/deploy/nginx.ts'

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { readRun, runInputs } from '../bad-input/run-inputs.ts'
+import { readRun, runInputs } from './run-inputs.ts'
 
 test('bad input in documents of clients', async (t) => {
   await runInputs(t, 'documents', readRun(process.env))

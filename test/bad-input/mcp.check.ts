@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { readRun, runInputs } from '../bad-input/run-inputs.ts'
+import { readRun, runInputs } from './run-inputs.ts'
 
 test('bad input at MCP', async (t) => {
   await runInputs(t, 'mcp', readRun(process.env))
