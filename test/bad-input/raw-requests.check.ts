@@ -3,12 +3,12 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { test } from 'tap'
-import { type ByteChange, byteChange, changeBytes } from './form-input.ts'
-import { MARKER } from './odd-values.ts'
-import { readRun } from './run-inputs.ts'
 import { registerClient } from '../client.ts'
 import { listAlarms } from '../log-alarms.ts'
 import { startService, useRedisStore } from '../service.ts'
+import { type ByteChange, byteChange, changeBytes } from './form-input.ts'
+import { MARKER } from './odd-values.ts'
+import { readRun } from './run-inputs.ts'
 
 /** A part of the inputs of other checks: each takes a connection of its own. */
 const PART = 0.1

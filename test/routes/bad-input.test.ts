@@ -7,7 +7,7 @@ import { registerClient } from '../client.ts'
 import { postMcp } from '../mcp.ts'
 import { startService } from '../service.ts'
 
-/** The many are in `npm run test:faults`; these few are the same ones every time. */
+/** The many are in `npm run test:bad-input`; these few are the same ones every time. */
 const RUN = { count: 200, seed: 20_260_728, limit: 5_000 }
 
 for (const group of Object.keys(GROUPS) as (keyof typeof GROUPS)[]) {
