@@ -91,11 +91,12 @@ function createAuthorize(scene: Scene): Endpoint<FormInput> {
 }
 
 function createConsent(scene: Scene): Endpoint<FormInput> {
-  let begun = scene.begin('pending')
+  let begun: ReturnType<Scene['begin']> | undefined
   return {
     name: 'consent',
     inputs: formInput,
     async prepare(input) {
+      begun ??= scene.begin('pending')
       const { transaction, csrf, cookie } = await begun
       const pairs: Pairs = [
         ['transaction', transaction],
@@ -113,18 +114,19 @@ function createConsent(scene: Scene): Endpoint<FormInput> {
       const location = String(answer.headers.location)
       if (location.startsWith(`${scene.sentry.url}/oauth/authorize/?`)) return
       // The user said no, which ends the transaction.
-      begun = scene.begin('pending')
+      begun = undefined
       checkRedirect(answer, { registered: REDIRECT_URI, issuer: scene.url, state: STATE })
     },
   }
 }
 
 function createCallback(scene: Scene): Endpoint<FormInput> {
-  let begun = scene.begin('approved')
+  let begun: ReturnType<Scene['begin']> | undefined
   return {
     name: 'callback',
     inputs: formInput,
     async prepare(input) {
+      begun ??= scene.begin('approved')
       const { transaction, cookie } = await begun
       const pairs: Pairs = [
         ['state', transaction],
@@ -137,7 +139,7 @@ function createCallback(scene: Scene): Endpoint<FormInput> {
     },
     check(answer) {
       if (answer.statusCode !== 302) return checkErrorPage(answer)
-      begun = scene.begin('approved')
+      begun = undefined
       const { registered, issuer, state } = { registered: REDIRECT_URI, issuer: scene.url, state: STATE }
       checkRedirect(answer, { registered, issuer, state })
     },

@@ -9,13 +9,14 @@ export function createTokenEndpoints(scene: Scene): Endpoint[] {
 }
 
 function createToken(scene: Scene): Endpoint<FormInput> {
-  let code = scene.createCode()
+  let code: Promise<string> | undefined
   let refreshToken = scene.createGrant().then((signedIn) => signedIn.refreshToken)
   return {
     name: 'token',
     inputs: formInput,
     mayBeAway: (_input, { payload }) => namesDocument(String(payload)),
     async prepare(input) {
+      code ??= scene.createCode()
       const isRefresh = input.pairs.length % 2 === 0
       const own: Pairs = isRefresh
         ? [
@@ -43,18 +44,22 @@ function createToken(scene: Scene): Endpoint<FormInput> {
         checkOAuthError(answer)
       }
       // Whatever was wrong with its proof, the code may be spent.
-      if (answer.statusCode === 200 || answer.payload.includes('invalid_grant')) code = scene.createCode()
+      if (answer.statusCode === 200 || answer.payload.includes('invalid_grant')) code = undefined
     },
   }
 }
 
 function createRevoke(scene: Scene): Endpoint<FormInput> {
-  let token = scene.createGrant().then(({ refreshToken }) => refreshToken)
+  let token: Promise<string> | undefined
+  let wantsAccess = false
   return {
     name: 'revoke',
     inputs: formInput,
     mayBeAway: (_input, { payload }) => namesDocument(String(payload)),
     async prepare(input) {
+      token ??= scene
+        .createGrant()
+        .then(({ accessToken, refreshToken }) => (wantsAccess ? accessToken : refreshToken))
       const pairs: Pairs = [
         ['client_id', scene.clientId],
         ['token', await token],
@@ -70,10 +75,8 @@ function createRevoke(scene: Scene): Endpoint<FormInput> {
     check(answer, _request, input) {
       if (answer.statusCode !== 200) return checkOAuthError(answer)
       expect(answer.payload === '{}', 'a revocation says nothing', answer)
-      const isAccess = input.pairs.length === 0
-      token = scene
-        .createGrant()
-        .then(({ accessToken, refreshToken }) => (isAccess ? accessToken : refreshToken))
+      wantsAccess = input.pairs.length === 0
+      token = undefined
     },
   }
 }
