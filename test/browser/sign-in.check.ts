@@ -78,6 +78,8 @@ test('reload, back and a second press of Allow break nothing (PrefectHQ/fastmcp#
   await page.goto(client.createAuthorizeUrl())
   await page.reload()
   await page.getByRole('button', { name: 'Allow' }).click()
+  // Going back in the middle of a change of sites is a fault of the driver's, not a user's.
+  await page.getByRole('button', { name: 'Approve' }).waitFor()
   await page.goBack()
   await page.getByRole('button', { name: 'Allow' }).click()
   await page.getByRole('button', { name: 'Approve' }).click()
