@@ -7,12 +7,8 @@ export interface McpAnswer {
   body: Buffer | Buffer[] | ReadableStream<Uint8Array> | undefined
 }
 
-/** Answers are about one user, not to be kept, and never a page. */
-const JSON_HEADERS = {
-  'content-type': 'application/json',
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-}
+/** Answers are about one user, and are not to be kept. */
+const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' }
 
 export function createJsonAnswer(
   status: number,
