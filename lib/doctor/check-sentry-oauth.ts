@@ -7,7 +7,7 @@ import { explainFailure } from './explain-failure.ts'
 import { ProbeError, probe } from './probe.ts'
 import { createReport, type Finding, type Report } from './report.ts'
 
-type SentryOAuthCheckSettings = Pick<
+export type SentryCheckSettings = Pick<
   Config,
   | 'BASE_URL'
   | 'SENTRY_HOST'
@@ -23,7 +23,7 @@ const TIMEOUT = 5_000
  * Whether Sentry accepts this server as its OAuth application. Nothing is granted and nobody signs in: the token
  * endpoint is given a made-up code, and the authorization endpoint is asked by nobody who is signed in.
  */
-export async function checkSentryOAuth(settings: SentryOAuthCheckSettings): Promise<Finding[]> {
+export async function checkSentryOAuth(settings: SentryCheckSettings): Promise<Finding[]> {
   const report = createReport('sentry-oauth')
   const { SENTRY_PROTOCOL: protocol, SENTRY_HOST: host } = settings
   const place: Place = {

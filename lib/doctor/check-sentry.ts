@@ -1,18 +1,7 @@
-import type { Config } from '../config.ts'
 import { reportCertificate } from './certificate.ts'
-import { checkSentryOAuth } from './check-sentry-oauth.ts'
+import { checkSentryOAuth, type SentryCheckSettings } from './check-sentry-oauth.ts'
 import { type Answer, findForeignRedirect, ProbeError, probe } from './probe.ts'
 import { createReport, type Finding } from './report.ts'
-
-type SentryCheckSettings = Pick<
-  Config,
-  | 'BASE_URL'
-  | 'SENTRY_HOST'
-  | 'SENTRY_PROTOCOL'
-  | 'SENTRY_CLIENT_ID'
-  | 'SENTRY_CLIENT_SECRET'
-  | 'SENTRY_SCOPES'
->
 
 /** How far two clocks may be apart, in ms. */
 const MAX_SKEW = 30_000
