@@ -9,6 +9,7 @@ import { startSentry } from '../test/sandbox/sentry.ts'
 import { createListRequest, createWhoamiRequest, measureLatency, measureThroughput } from './load.ts'
 import { canPin, startServer } from './process.ts'
 import { formatTable, median } from './report.ts'
+import { createSettings } from './settings.ts'
 
 /**
  * What our share of a request costs, beside the least that a Fastify server can do and beside the SDK as its
@@ -27,20 +28,11 @@ const url = `http://localhost:${port}`
 sentry.redirectUris.push(`${url}/oauth/callback`)
 
 const service = await startServer('server.ts', port, {
-  BASE_URL: url,
+  ...createSettings(url, sentry, redis),
   HOST: 'localhost',
   SHUTDOWN_GRACE: '1',
   PORT: String(port),
-  SENTRY_HOST: sentry.host,
-  SENTRY_PROTOCOL: 'http',
-  SENTRY_CLIENT_ID: sentry.clientId,
-  SENTRY_CLIENT_SECRET: sentry.clientSecret,
-  ENCRYPTION_KEY: 'e'.repeat(32),
-  JWT_SIGNING_KEY: 'j'.repeat(32),
-  REDIS_URL: redis.url,
   LOG_LEVEL: 'warn',
-  RATE_LIMIT_MCP: '1000000',
-  CLIENT_ID_METADATA_DOCUMENTS: 'false',
 })
 
 const { access_token: accessToken } = await (await registerClient(url)).signIn()

@@ -10,6 +10,7 @@ import { createLifetime } from '../test/lifetime.ts'
 import { startRedis } from '../test/redis.ts'
 import { startSentry } from '../test/sandbox/sentry.ts'
 import { type Gauge, startGaugedServer } from './gauged-server.ts'
+import { createSettings } from './settings.ts'
 import { call, createSight, keepSignedIn, keepStream, SLOW, signInClients } from './soak-clients.ts'
 import { describeSoak, findFaults, writeReport } from './soak-report.ts'
 
@@ -42,21 +43,11 @@ const sentry = await startSentry({
 })
 lifetime.teardown(() => sentry.close())
 const settings = {
-  BASE_URL: `https://localhost:${port}`,
-  SENTRY_HOST: sentry.host,
-  SENTRY_PROTOCOL: 'http',
-  SENTRY_CLIENT_ID: sentry.clientId,
-  SENTRY_CLIENT_SECRET: sentry.clientSecret,
-  ENCRYPTION_KEY: 'e'.repeat(32),
-  JWT_SIGNING_KEY: 'j'.repeat(32),
-  REDIS_URL: redis.url,
+  ...createSettings(`https://localhost:${port}`, sentry, redis),
   ACCESS_TOKEN_TTL: '60',
-  // One user from one address: counted, as it is where it runs, but never too many.
-  RATE_LIMIT_MCP: '1000000',
   RATE_LIMIT_OAUTH: '1000000',
   TRUST_PROXY: '127.0.0.1',
   LOG_LEVEL: 'fatal',
-  CLIENT_ID_METADATA_DOCUMENTS: 'false',
 }
 const instances = await Promise.all(ports.map((own) => startGaugedServer(own, settings)))
 for (const instance of instances) lifetime.teardown(() => instance.end())
