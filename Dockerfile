@@ -24,6 +24,7 @@ VOLUME /data
 
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE app.ts server.ts ./
+COPY commands commands
 COPY lib lib
 COPY plugins plugins
 COPY routes routes

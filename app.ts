@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Config } from './lib/config.ts'
-import { loadMcpCore } from './lib/mcp/mcp-core.ts'
-import { createServerOptions, serverOptions } from './lib/server-options.ts'
+import type { Config } from './lib/config/load.ts'
+import { createServerOptions } from './lib/http/server-options.ts'
+import { loadMcpCore } from './lib/mcp/core/load.ts'
+import { createLoggerOptions } from './lib/telemetry/logger.ts'
 import audit from './plugins/audit.ts'
 import clientDocuments, { type ClientDocumentsPluginOptions } from './plugins/client-documents.ts'
 import config, { type ConfigOptions } from './plugins/config.ts'
@@ -53,10 +54,18 @@ async function app(fastify: FastifyInstance, options: AppOptions) {
 /** Whoever made the server can use what the plugins decorate it with. */
 export default fp(app, { name: 'app', fastify: '5.x' })
 
-/** The server's options as far as no setting decides them, for `fastify start -o`. */
-export const options = { ...serverOptions, logController: new RequestLog() }
-
-/** The server's options, for whoever makes the server. */
+/** Fastify's options for these settings. */
 export function createOptions(config: Config) {
-  return { ...createServerOptions(config), logController: new RequestLog() }
+  const logger = createLoggerOptions({
+    level: config.LOG_LEVEL,
+    reportsErrors: config.SENTRY_DSN !== undefined,
+  })
+  return { ...createServerOptions(config), logger, logController: new RequestLog() }
+}
+
+/** The options of `fastify start -o`. */
+export const options = {
+  ...createServerOptions({ BASE_URL: 'http://localhost:3000', TRUST_PROXY: [] }),
+  logger: createLoggerOptions({ level: 'info', reportsErrors: false }),
+  logController: new RequestLog(),
 }

@@ -1,7 +1,7 @@
 import closeWithGrace from 'close-with-grace'
 import Fastify from 'fastify'
-import { loadConfig } from './lib/config.ts'
-import { StartUpError } from './lib/start-up-error.ts'
+import { loadConfig } from './lib/config/load.ts'
+import { StartUpError } from './lib/errors.ts'
 
 /** How much of SHUTDOWN_GRACE is for telling proxies, in ms per second of it: a fifth. */
 const DRAIN_PAUSE = 200

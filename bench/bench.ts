@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { registerClient } from '../test/client.ts'
-import { findFreePort } from '../test/free-port.ts'
-import { createLifetime } from '../test/lifetime.ts'
-import { startRedis } from '../test/redis.ts'
-import { startSentry } from '../test/sandbox/sentry.ts'
+import { startSentry } from '../test/sandbox/sentry/server.ts'
+import { registerClient } from '../test/support/client.ts'
+import { findFreePort } from '../test/support/free-port.ts'
+import { createLifetime } from '../test/support/lifetime.ts'
+import { startRedis } from '../test/support/redis.ts'
 import { createListRequest, createWhoamiRequest, measureLatency, measureThroughput } from './load.ts'
 import { canPin, startServer } from './process.ts'
 import { formatTable, median } from './report.ts'
@@ -42,7 +42,7 @@ const body = join(directory, 'tools-list.json')
 writeFileSync(body, Buffer.from(await answer.arrayBuffer()))
 
 const barePort = await findFreePort()
-const bare = await startServer('bench/bare-server.ts', barePort, { PORT: String(barePort), BODY: body })
+const bare = await startServer('bench/baseline-server.ts', barePort, { PORT: String(barePort), BODY: body })
 const sdkPort = await findFreePort()
 const { accessToken: token } = sentry.issueTokens()
 const sdk = await startServer('bench/sdk-server.ts', sdkPort, {

@@ -1,11 +1,11 @@
 import { toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler, McpServer, type StandardSchemaWithJSON } from '@modelcontextprotocol/server'
 import Fastify from 'fastify'
-import { loadMcpCore } from '../lib/mcp/mcp-core.ts'
-import type { ToolContext, ToolParams } from '../lib/mcp/mcp-core-types.ts'
-import { runUpstreamCall } from '../lib/mcp/upstream-call.ts'
-import { TOKEN_PLACEHOLDER } from '../lib/mcp/upstream-fetch.ts'
-import { createPeerCall, createPeerContext, PEER_TOOLS } from './sdk-peer.ts'
+import { loadMcpCore } from '../lib/mcp/core/load.ts'
+import type { ToolContext, ToolParams } from '../lib/mcp/core/types.ts'
+import { runUpstreamCall } from '../lib/upstream/tool-call.ts'
+import { TOKEN_PLACEHOLDER } from '../lib/upstream/tool-fetch.ts'
+import { createPeerCall, createPeerContext, PEER_TOOLS } from './sdk-baseline.ts'
 
 /** The same tools on the SDK as its documentation shows it: a server for each request, and no authentication. */
 const core = await loadMcpCore()

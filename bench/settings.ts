@@ -1,5 +1,5 @@
-import type { RedisServer } from '../test/redis.ts'
-import type { SentrySandbox } from '../test/sandbox/sentry.ts'
+import type { SentrySandbox } from '../test/sandbox/sentry/server.ts'
+import type { RedisServer } from '../test/support/redis.ts'
 
 /** The settings of a service that is measured: with everything that it does where it runs, and nothing refused. */
 export function createSettings(

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { registerClient, type TestClient, type Tokens } from '../test/client.ts'
-import { postMcp } from '../test/mcp.ts'
+import { registerClient, type TestClient, type Tokens } from '../test/support/client.ts'
+import { postMcp } from '../test/support/mcp.ts'
 
 /** How a request ended that should have ended otherwise, and how often. */
 export type Troubles = Map<string, number>

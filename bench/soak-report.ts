@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import type { Gauge } from './gauged-server.ts'
+import type { Gauge } from './instrumented-server.ts'
 import { formatTable } from './report.ts'
 import type { Sight } from './soak-clients.ts'
 

@@ -4,12 +4,12 @@
  * holds more at the end than it did once it had warmed up. With `--write` it writes what it saw into docs/soak.md.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startNginx } from '../test/deploy/nginx.ts'
-import { findFreePort } from '../test/free-port.ts'
-import { createLifetime } from '../test/lifetime.ts'
-import { startRedis } from '../test/redis.ts'
-import { startSentry } from '../test/sandbox/sentry.ts'
-import { type Gauge, startGaugedServer } from './gauged-server.ts'
+import { startSentry } from '../test/sandbox/sentry/server.ts'
+import { findFreePort } from '../test/support/free-port.ts'
+import { createLifetime } from '../test/support/lifetime.ts'
+import { startNginx } from '../test/support/nginx.ts'
+import { startRedis } from '../test/support/redis.ts'
+import { type Gauge, startGaugedServer } from './instrumented-server.ts'
 import { createSettings } from './settings.ts'
 import { call, createSight, keepSignedIn, keepStream, SLOW, signInClients } from './soak-clients.ts'
 import { describeSoak, findFaults, writeReport } from './soak-report.ts'

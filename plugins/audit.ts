@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Audit, createAudit } from '../lib/audit.ts'
-import { openAuditSink } from '../lib/audit-sink.ts'
+import { type Audit, createAudit } from '../lib/telemetry/audit.ts'
+import { openAuditSink } from '../lib/telemetry/audit-sink.ts'
 import type { Metrics } from '../lib/telemetry/metrics.ts'
 
 declare module 'fastify' {

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Network } from '../lib/net/network.ts'
 import { openPublicNetwork } from '../lib/net/outgoing-proxy.ts'
-import { type ClientDocuments, createClientDocuments } from '../lib/oauth/client-documents.ts'
+import { type ClientDocuments, createClientDocuments } from '../lib/oauth/clients/cimd.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

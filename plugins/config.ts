@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Config, loadConfig } from '../lib/config.ts'
+import { type Config, loadConfig } from '../lib/config/load.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { createDrain, type Drain } from '../lib/drain.ts'
+import { createDrain, type Drain } from '../lib/http/drain.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

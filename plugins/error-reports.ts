@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { watchSeriousLines } from '../lib/telemetry/serious-lines.ts'
+import { onErrorLine } from '../lib/telemetry/error-log-channel.ts'
 
 /** How long the end of the process waits for reports under way, in ms. */
 const REPORT_PATIENCE = 2_000
@@ -11,7 +11,7 @@ async function errorReportsPlugin(fastify: FastifyInstance) {
   if (config.SENTRY_DSN === undefined) return
   const { openErrorReports } = await import('../lib/telemetry/error-reports.ts')
   const reports = openErrorReports(config.SENTRY_DSN, config)
-  const stopWatching = watchSeriousLines(reports.report)
+  const stopWatching = onErrorLine(reports.report)
   fastify.addHook('onClose', async () => {
     stopWatching()
     await reports.close(REPORT_PATIENCE)

@@ -1,37 +1,36 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { readAddressRange } from '../lib/address-range.ts'
-import { UnsealError } from '../lib/crypto/sealer.ts'
-import type { Caller } from '../lib/mcp/caller.ts'
-import {
-  ConstraintNotFoundError,
-  ConstraintSignInError,
-  createConstraintCheck,
-} from '../lib/mcp/constraint-check.ts'
-import { createErrorAnswer, INTERNAL_ERROR, SERVER_ERROR } from '../lib/mcp/json-rpc.ts'
-import type { ToolRegistry } from '../lib/mcp/mcp-core-types.ts'
-import { openMcp } from '../lib/mcp/open-mcp.ts'
-import { createToolCallWatch } from '../lib/mcp/tool-call-watch.ts'
-import { InvalidTokenError } from '../lib/oauth/access-token.ts'
+import { VERSION } from '../lib/config/version.ts'
+import { TransientError } from '../lib/errors.ts'
+import { readAddressRange } from '../lib/http/address-range.ts'
+import { isAllowedOrigin } from '../lib/http/origin.ts'
+import type { ToolRegistry } from '../lib/mcp/core/types.ts'
+import { openMcp } from '../lib/mcp/open.ts'
+import { createErrorAnswer, INTERNAL_ERROR, SERVER_ERROR } from '../lib/mcp/transport/json-rpc.ts'
+import type { Caller } from '../lib/model/caller.ts'
+import { createResource, type Resource } from '../lib/model/resource.ts'
+import { TooManyRequestsError } from '../lib/oauth/errors.ts'
 import {
   authenticateBearer,
   InsufficientGrantError,
   MissingTokenError,
   readBearerToken,
-} from '../lib/oauth/bearer-authentication.ts'
-import { type Challenge, createChallenge } from '../lib/oauth/challenge.ts'
-import { TooManyRequestsError } from '../lib/oauth/oauth-error.ts'
-import { createResource, type Resource } from '../lib/oauth/resource.ts'
-import { createTokenPassthrough, readSentryToken, UnknownSkillError } from '../lib/oauth/token-passthrough.ts'
-import { isAllowedOrigin } from '../lib/origin.ts'
-import { StoreUnavailableError } from '../lib/store/store.ts'
-import { createSentryDirectory, isCloudHost } from '../lib/upstream/sentry-directory.ts'
-import { UpstreamUnavailableError } from '../lib/upstream/sentry-request.ts'
-import { VERSION } from '../lib/version.ts'
+} from '../lib/oauth/resource/bearer.ts'
+import { type Challenge, createChallenge } from '../lib/oauth/resource/challenge.ts'
+import {
+  ConstraintNotFoundError,
+  ConstraintSignInError,
+  createConstraintCheck,
+} from '../lib/oauth/resource/constraints.ts'
+import {
+  createTokenPassthrough,
+  readSentryToken,
+  UnknownSkillError,
+} from '../lib/oauth/resource/sentry-bearer.ts'
+import { InvalidTokenError } from '../lib/oauth/token/access-token.ts'
+import { createToolCallWatch } from '../lib/telemetry/tool-calls.ts'
+import { createSentryDirectory, isCloudHost } from '../lib/upstream/api.ts'
 import mcpRoute from '../routes/mcp.ts'
-
-/** Seconds after which a client may try again while the store or Sentry is away. */
-const RETRY_AFTER = 2
 
 export interface McpTransportOptions {
   /** Other tools than Sentry's. */
@@ -145,7 +144,9 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
         .header('retry-after', error.retryAfter)
         .send(createErrorAnswer(SERVER_ERROR, error.message))
     }
-    return isPassing(error) ? answerUnavailable(error, request, reply) : answerFault(error, request, reply)
+    return error instanceof TransientError
+      ? answerUnavailable(error, request, reply)
+      : answerFault(error, request, reply)
   }
 
   function describeRefusal(code: Challenge['error'], { message }: Error, request: FastifyRequest): Challenge {
@@ -189,16 +190,15 @@ function challenge(reply: FastifyReply, status: number, message: string, what: C
     .send(createErrorAnswer(SERVER_ERROR, message))
 }
 
-/** A store or a Sentry that is away, or a key that is missing, says nothing about a token. */
-function isPassing(error: Error): boolean {
-  return [StoreUnavailableError, UpstreamUnavailableError, UnsealError].some((kind) => error instanceof kind)
-}
-
-function answerUnavailable(error: Error, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function answerUnavailable(
+  error: TransientError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   request.log.error({ err: error }, 'caller could not be looked up')
   return reply
     .code(503)
-    .header('retry-after', RETRY_AFTER)
+    .header('retry-after', error.retryAfterSeconds)
     .send(createErrorAnswer(SERVER_ERROR, 'temporarily_unavailable: try again in a moment.'))
 }
 

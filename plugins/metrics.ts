@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { findUpstreamCall } from '../lib/mcp/upstream-call.ts'
+import { MCP_CORE_VERSION, VERSION } from '../lib/config/version.ts'
 import { findOutcome } from '../lib/oauth/answer-error.ts'
 import { type Metrics, NO_METRICS, type SignInStep } from '../lib/telemetry/metrics.ts'
 import { listenForScrapes } from '../lib/telemetry/metrics-listener.ts'
 import { findLeg, watchOutgoing } from '../lib/telemetry/outgoing-requests.ts'
-import { MCP_CORE_VERSION, VERSION } from '../lib/version.ts'
+import { findUpstreamCall } from '../lib/upstream/tool-call.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

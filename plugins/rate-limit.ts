@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { TooManyRequestsError } from '../lib/oauth/oauth-error.ts'
+import { TooManyRequestsError } from '../lib/oauth/errors.ts'
 import { createKeyPrefix } from '../lib/store/keys.ts'
 
 /** How long counting may take, in ms, before a request goes on uncounted. */

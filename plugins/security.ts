@@ -2,7 +2,7 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { isAllowedHost, isAllowedOrigin } from '../lib/origin.ts'
+import { isAllowedHost, isAllowedOrigin } from '../lib/http/origin.ts'
 import { STYLE_SOURCE } from '../lib/pages/layout.ts'
 
 /**

@@ -2,10 +2,10 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
 import type { GrantRecord } from '../lib/store/store.ts'
-import { countRenewals } from '../lib/upstream/count-renewals.ts'
-import { createSentryOAuth, type SentryOAuth } from '../lib/upstream/sentry-oauth.ts'
-import { createUpstreamAccess, type UpstreamAccess } from '../lib/upstream/upstream-access.ts'
-import { createUpstreamRevocation, type UpstreamRevocation } from '../lib/upstream/upstream-revocation.ts'
+import { createUpstreamAccess, type UpstreamAccess } from '../lib/upstream/access.ts'
+import { createSentryOAuth, type SentryOAuth } from '../lib/upstream/oauth.ts'
+import { countRenewals } from '../lib/upstream/renewals.ts'
+import { createUpstreamRevocation, type UpstreamRevocation } from '../lib/upstream/revocation.ts'
 
 /** How long the end of the process waits for revocations under way, in ms. */
 const REVOCATION_PATIENCE = 2_000

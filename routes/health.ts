@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import type { Drain } from '../lib/drain.ts'
+import type { Drain } from '../lib/http/drain.ts'
 import type { Store } from '../lib/store/store.ts'
 
 export interface HealthOptions {

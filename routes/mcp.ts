@@ -1,8 +1,8 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Caller } from '../lib/mcp/caller.ts'
-import { createErrorAnswer, PARSE_ERROR, SERVER_ERROR } from '../lib/mcp/json-rpc.ts'
-import type { McpEndpoint } from '../lib/mcp/mcp-endpoint.ts'
+import type { McpEndpoint } from '../lib/mcp/transport/endpoint.ts'
+import { createErrorAnswer, PARSE_ERROR, SERVER_ERROR } from '../lib/mcp/transport/json-rpc.ts'
+import type { Caller } from '../lib/model/caller.ts'
 
 /** The longest request, in bytes. */
 const MAX_BODY = 1024 * 1024

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import { createResource } from '../lib/model/resource.ts'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
 import {
   AuthorizationServerMetadataSchema,
@@ -8,7 +9,6 @@ import {
   ProtectedResourceMetadataSchema,
   type ServerOffers,
 } from '../lib/oauth/metadata.ts'
-import { createResource } from '../lib/oauth/resource.ts'
 
 export interface WellKnownOptions {
   baseUrl: string

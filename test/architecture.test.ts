@@ -9,8 +9,22 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** What no commit holds. */
 const NOT_OURS = new Set(['node_modules', '.git', '.tap', 'data'])
 
-/** From the top of the house to its ground: imports go down. */
-const LAYERS = ['server.ts', 'app.ts', 'plugins', 'routes', 'lib']
+/** The layers of the product, from top to bottom: imports go down. Nothing imports a command. */
+const LAYERS = ['commands', 'server.ts', 'app.ts', 'plugins', 'routes', 'lib']
+
+/** The rooms of `lib/`, from top to bottom. Rooms on one floor do not import each other. */
+const FLOORS = [
+  ['pages'],
+  ['mcp'],
+  ['oauth'],
+  ['upstream'],
+  ['telemetry'],
+  ['store'],
+  ['config'],
+  ['net', 'crypto', 'http'],
+  ['model'],
+  ['errors.ts'],
+]
 
 interface Import {
   file: string
@@ -43,6 +57,51 @@ test('imports go server → app → plugins → routes → lib, and never up', a
   t.same(upward.map(describeImport), [])
 })
 
+test('every file of lib is in a room of the architecture', async (t) => {
+  const homeless = product.filter((file) => file.startsWith('lib/') && findFloor(file) === -1)
+  t.same(homeless, [])
+})
+
+test('the rooms of lib import downward only, types included', {
+  todo: 'until the rooms are parted',
+}, async (t) => {
+  const wrong = imports.filter(({ file, target, isPackage }) => {
+    if (isPackage || !file.startsWith('lib/') || !target.startsWith('lib/')) return false
+    if (findRoom(file) === findRoom(target)) return false
+    return findFloor(target) <= findFloor(file)
+  })
+  t.same(wrong.map(describeImport), [])
+})
+
+test('no files import each other in a circle, types included', {
+  todo: 'until the rooms are parted',
+}, async (t) => {
+  t.same(findCycles(), [])
+})
+
+test('only config knows all settings: another room of lib declares those it needs', {
+  todo: 'until the rooms are parted',
+}, async (t) => {
+  const knowing = imports.filter(
+    ({ file, target }) =>
+      file.startsWith('lib/') &&
+      findRoom(file) !== 'config' &&
+      ['lib/config/load.ts', 'lib/config/settings.ts'].includes(target),
+  )
+  t.same(knowing.map(describeImport), [])
+})
+
+test('the table of plugins in docs/architecture.md is what app.ts registers, in its order', async (t) => {
+  const variables = [...read('app.ts').matchAll(/fastify\.register\((\w+)/g)].map(([, name]) => name)
+  const files = variables.map(
+    (name) => new RegExp(`import ${name}\\b.* from '\\./plugins/(.+)\\.ts'`).exec(read('app.ts'))?.[1],
+  )
+  const section = /### Plugins, in order\n([\s\S]*?)\n#/.exec(read('docs/architecture.md'))?.[1] ?? ''
+  const documented = [...section.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, name]) => name)
+  t.ok(files.length > 15)
+  t.same(documented, files)
+})
+
 test('plugins meet through decorators and dependencies, not through each other’s files', async (t) => {
   const between = imports.filter(({ file, target }) => isPlugin(file) && isPlugin(target))
   t.same(between.map(describeImport), [])
@@ -59,12 +118,7 @@ test('only the settings’ own reader and the entries read the environment', asy
   const readers = product.filter((file) =>
     /\bprocess\s*(\?\.|\.|\[)\s*['"]?env\b|from 'node:process'/.test(read(file)),
   )
-  t.same(readers.sort(), [
-    'lib/commands/command.ts',
-    'lib/commands/doctor.ts',
-    'plugins/config.ts',
-    'server.ts',
-  ])
+  t.same(readers.sort(), ['commands/command.ts', 'commands/doctor.ts', 'plugins/config.ts', 'server.ts'])
 })
 
 test('a plugin is named as its file is', async (t) => {
@@ -132,6 +186,31 @@ function read(file: string): string {
 
 function findLayer(file: string): number {
   return LAYERS.findIndex((layer) => file === layer || file.startsWith(`${layer}/`))
+}
+
+/** The room of a file of `lib/`; for a file that lies in `lib/` itself, its name. */
+function findRoom(file: string): string | undefined {
+  return file.split('/')[1]
+}
+
+function findFloor(file: string): number {
+  return FLOORS.findIndex((rooms) => rooms.includes(findRoom(file) ?? ''))
+}
+
+/** Circles of imports, each as the files on it. */
+function findCycles(): string[] {
+  const done = new Set<string>()
+  const cycles: string[] = []
+  const visit = (file: string, path: string[]): void => {
+    const start = path.indexOf(file)
+    if (start >= 0) cycles.push([...path.slice(start), file].join(' → '))
+    if (start >= 0 || done.has(file)) return
+    const targets = imports.filter((found) => found.file === file && !found.isPackage)
+    for (const { target } of targets) visit(target, [...path, file])
+    done.add(file)
+  }
+  for (const file of product) visit(file, [])
+  return cycles
 }
 
 function isPlugin(file: string): boolean {

@@ -7,9 +7,9 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Test, test } from 'tap'
-import { startDsnReceiver } from './dsn-receiver.ts'
-import { findFreePort } from './free-port.ts'
-import { startRedis } from './redis.ts'
+import { startDsnReceiver } from './support/dsn-receiver.ts'
+import { findFreePort } from './support/free-port.ts'
+import { startRedis } from './support/redis.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const CHECK_NODE = join(ROOT, 'lib', 'check-node.cjs')

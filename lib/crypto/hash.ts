@@ -8,6 +8,16 @@ export function hashToken(token: string): string {
   return hash('sha256', token, 'base64url')
 }
 
+/** What `createToken` and `hashToken` return, as the source of a regular expression. */
+export const TOKEN_PATTERN = '^[A-Za-z0-9_-]{43}$'
+
+const TOKEN = new RegExp(TOKEN_PATTERN)
+
+/** Whether a text has the form of a token or a hash: 256 bits as base64url. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text)
+}
+
 /** 256 random bits as base64url, 43 characters. */
 export function createToken(): string {
   return randomBytes(32).toString('base64url')

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { TransientError } from '../errors.ts'
 import { deriveKeys } from './key-ring.ts'
 
 export interface Sealer {
@@ -17,8 +18,11 @@ export interface Sealer {
  * Something stored cannot be decrypted: the key is not among those of the settings, or the record was altered.
  * That is an operator's fault to find, never a reason to tell a client that its credentials are gone.
  */
-export class UnsealError extends Error {
-  override readonly name = 'UnsealError'
+export class UnsealError extends TransientError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    const publicMessage = 'The server cannot reach its data. Try again in a moment.'
+    super(message, { publicMessage, cause: options?.cause })
+  }
 }
 
 const VERSION = 'v1'

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { isIP } from 'node:net'
+import { TransientError } from '../errors.ts'
 import { createLookup, type Network, refuseForbidden } from './network.ts'
 
 /** How long everything together may take: name server, connection, TLS and the answer, in ms. */
@@ -13,9 +14,15 @@ export interface FetchedDocument {
   lifetime: number
 }
 
-/** A document could not be had, for whatever reason. Why is in `cause`, for the log alone. */
-export class DocumentUnavailableError extends Error {
-  override readonly name = 'DocumentUnavailableError'
+/** The document could not be fetched. `cause` says why, for the log only. */
+export class DocumentUnavailableError extends TransientError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, {
+      publicMessage: 'What the client publishes about itself cannot be fetched. Try again in a minute.',
+      retryAfterSeconds: 60,
+      cause: options?.cause,
+    })
+  }
 }
 
 /**

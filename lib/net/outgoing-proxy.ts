@@ -1,6 +1,6 @@
 import { setGlobalProxyFromEnv } from 'node:http'
 import { Agent } from 'node:https'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/load.ts'
 import { type Network, PUBLIC_NETWORK } from './network.ts'
 
 export type OutgoingProxySettings = Pick<Config, 'HTTPS_PROXY' | 'HTTP_PROXY' | 'NO_PROXY'>

@@ -1,9 +1,8 @@
 import type { FastifyBaseLogger, FastifyError } from 'fastify'
 import { UnsealError } from '../crypto/sealer.ts'
+import { TransientError } from '../errors.ts'
 import { DocumentUnavailableError } from '../net/fetch-document.ts'
-import { StoreUnavailableError } from '../store/store.ts'
-import { UpstreamUnavailableError } from '../upstream/sentry-request.ts'
-import { SignInRequiredError } from '../upstream/upstream-access.ts'
+import { SignInRequiredError } from '../upstream/access.ts'
 import {
   AuthorizationError,
   InvalidGrantError,
@@ -11,7 +10,7 @@ import {
   OAuthError,
   ServerError,
   TemporarilyUnavailableError,
-} from './oauth-error.ts'
+} from './errors.ts'
 import { PageError } from './page-error.ts'
 
 /**
@@ -23,19 +22,9 @@ export function toOAuthError(error: unknown): OAuthError {
   if (error instanceof SignInRequiredError) {
     return new InvalidGrantError('The sign-in at Sentry has ended.', { cause: error })
   }
-  if (error instanceof StoreUnavailableError || error instanceof UnsealError) {
-    return new TemporarilyUnavailableError('The server cannot reach its data. Try again in a moment.', {
-      cause: error,
-    })
-  }
-  if (error instanceof UpstreamUnavailableError) {
-    return new TemporarilyUnavailableError('Sentry is unavailable. Try again in a moment.', { cause: error })
-  }
-  if (error instanceof DocumentUnavailableError) {
-    return new TemporarilyUnavailableError(
-      'What the client publishes about itself cannot be fetched. Try again in a minute.',
-      { cause: error, retryAfter: 60 },
-    )
+  if (error instanceof TransientError) {
+    const { publicMessage, retryAfterSeconds: retryAfter } = error
+    return new TemporarilyUnavailableError(publicMessage, { cause: error, retryAfter })
   }
   return isParserError(error)
     ? describeParserError(error)

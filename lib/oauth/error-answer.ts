@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { InvalidClientError, InvalidInitialTokenError, type OAuthError } from './oauth-error.ts'
+import { InvalidClientError, InvalidInitialTokenError, type OAuthError } from './errors.ts'
 
 /** RFC 6749 §5.2 and RFC 7591 §3.2.2. */
 export const ErrorAnswerSchema = Type.Object({

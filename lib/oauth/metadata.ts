@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
-import { ASSERTION_ALGORITHMS } from './client-assertion.ts'
+import type { Resource } from '../model/resource.ts'
+import { ASSERTION_ALGORITHMS } from './clients/assertion.ts'
 import type { Endpoints } from './endpoints.ts'
-import type { Resource } from './resource.ts'
 
 /** RFC 8414 §2: what is advertised is what is enforced, and nothing else. */
 export const AuthorizationServerMetadataSchema = Type.Object({

@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { InvalidRequestError } from './oauth-error.ts'
+import { InvalidRequestError } from './errors.ts'
 
 /**
  * A parameter as a query or form brings it. The parsers answer a list where it is repeated, which every endpoint

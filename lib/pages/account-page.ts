@@ -1,4 +1,4 @@
-import { SKILLS } from '../skills.ts'
+import { SKILLS } from '../model/skills.ts'
 import type { GrantRecord } from '../store/store.ts'
 import { describeLimit } from './consent-page.ts'
 import { type Html, html } from './html.ts'

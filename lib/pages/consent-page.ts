@@ -1,6 +1,6 @@
-import { isLoopbackHost } from '../loopback.ts'
-import { describeRedirectTarget } from '../oauth/redirect-uri.ts'
-import { SKILLS, type Skill } from '../skills.ts'
+import { isLoopbackHost } from '../model/loopback.ts'
+import { describeRedirectTarget } from '../model/redirect-uri.ts'
+import { SKILLS, type Skill } from '../model/skills.ts'
 import { type Html, html } from './html.ts'
 import { renderPage } from './layout.ts'
 

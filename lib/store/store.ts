@@ -1,3 +1,5 @@
+import { TransientError } from '../errors.ts'
+
 /**
  * What the service remembers, as the operations its protocols need. Every operation is atomic, and every
  * record ends by itself. Implementations know nothing of cryptography: identifiers arrive as SHA-256 hashes
@@ -233,11 +235,10 @@ export const CLIENT_TOUCH_INTERVAL = 86_400_000
 /** How often `touchGrant` writes at most. */
 export const TOUCH_INTERVAL = 60_000
 
-/** The store did not answer in time, refused, or is away. Whatever was asked may have happened. */
-export class StoreUnavailableError extends Error {
-  override readonly name = 'StoreUnavailableError'
-
+/** The store did not respond in time, refused, or is unreachable. The operation may have happened. */
+export class StoreUnavailableError extends TransientError {
   constructor(cause: unknown) {
-    super('The store is unavailable.', { cause })
+    const publicMessage = 'The server cannot reach its data. Try again in a moment.'
+    super('The store is unavailable.', { publicMessage, cause })
   }
 }

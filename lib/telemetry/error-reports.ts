@@ -7,27 +7,14 @@ import {
   Scope,
   ServerRuntimeClient,
 } from '@sentry/core'
-import type { Config } from '../config.ts'
-import { UnsealError } from '../crypto/sealer.ts'
-import { redactSecrets } from '../mcp/redact.ts'
-import { DocumentUnavailableError } from '../net/fetch-document.ts'
-import { TemporarilyUnavailableError } from '../oauth/oauth-error.ts'
-import { StoreUnavailableError } from '../store/store.ts'
-import { UpstreamUnavailableError } from '../upstream/sentry-request.ts'
-import { VERSION } from '../version.ts'
-import type { SeriousLine } from './serious-lines.ts'
+import type { Config } from '../config/load.ts'
+import { VERSION } from '../config/version.ts'
+import { TransientError } from '../errors.ts'
+import type { ErrorLine } from './error-log-channel.ts'
+import { redactSecrets } from './redact.ts'
 
 /** How long a report may take to be delivered, in ms. */
 const DELIVERY_TIMEOUT = 5_000
-
-/** What passes by itself and is no fault of the code. An outage would report it with every request. */
-const PASSING = [
-  StoreUnavailableError,
-  UpstreamUnavailableError,
-  UnsealError,
-  DocumentUnavailableError,
-  TemporarilyUnavailableError,
-]
 
 /** A client went away in the middle of its answer. */
 const BROKEN_OFF = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'])
@@ -37,7 +24,7 @@ const LONG_RUN = /[\w-]{24,}/g
 
 export interface ErrorReports {
   /** Reports an error of our own; what passes by itself is left out. It never throws. */
-  report(line: SeriousLine): void
+  report(line: ErrorLine): void
   /** Delivers what is left, within `limit` ms. */
   close(limit: number): Promise<void>
 }
@@ -65,7 +52,7 @@ export function openErrorReports(dsn: string, settings: ErrorReportSettings): Er
   })
   client.init()
 
-  function report(line: SeriousLine): void {
+  function report(line: ErrorLine): void {
     const { level, message, error } = line
     if (!isOurs(line)) return
     const scope = new Scope()
@@ -84,15 +71,16 @@ export function openErrorReports(dsn: string, settings: ErrorReportSettings): Er
 }
 
 /** Lines at level error that carry no error tell of outages; a fatal one is always worth a report. */
-function isOurs({ level, error }: SeriousLine): boolean {
+function isOurs({ level, error }: ErrorLine): boolean {
   if (level === 'fatal') return true
   if (!(error instanceof Error)) return false
   if ('code' in error && BROKEN_OFF.has(String(error.code))) return false
-  return !PASSING.some((passing) => error instanceof passing)
+  // An outage would be reported with every request.
+  return !(error instanceof TransientError || error.cause instanceof TransientError)
 }
 
 /** By these an operator finds the lines of the log that belong to an event. */
-function readTags({ message, fields }: SeriousLine): Record<string, string> {
+function readTags({ message, fields }: ErrorLine): Record<string, string> {
   const tags = { log_message: message, request_id: fields.reqId, tool: fields.tool }
   return Object.fromEntries(
     Object.entries(tags).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),

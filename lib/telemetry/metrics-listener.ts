@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
-import { StartUpError } from '../start-up-error.ts'
+import { StartUpError } from '../errors.ts'
 
 /** What answers a scrape; a registry of the Prometheus client does. */
 export interface Scrapable {

@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../audit.ts'
+import type { AuditEvent } from './audit.ts'
 
 /**
  * What the service counts and times. Labels are out of small sets: never a client, a user, a slug or a text that

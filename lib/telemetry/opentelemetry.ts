@@ -21,12 +21,12 @@ import {
   resourceFromAttributes,
 } from '@opentelemetry/resources'
 import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base'
-import type { Config } from '../config.ts'
-import { redactInput } from '../mcp/redact.ts'
-import { findUpstreamCall } from '../mcp/upstream-call.ts'
+import type { Config } from '../config/load.ts'
+import { VERSION } from '../config/version.ts'
 import { readProxies } from '../net/outgoing-proxy.ts'
-import { VERSION } from '../version.ts'
+import { findUpstreamCall } from '../upstream/tool-call.ts'
 import { findLeg, type OutgoingEnd, type OutgoingRequest, type OutgoingWatch } from './outgoing-requests.ts'
+import { redactInput } from './redact.ts'
 import type { SpanFacts, Tracing } from './tracing.ts'
 import { watchExport } from './watch-export.ts'
 

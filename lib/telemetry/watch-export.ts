@@ -1,5 +1,5 @@
 import type { SpanExporter } from '@opentelemetry/sdk-trace-base'
-import { redactSecrets } from '../mcp/redact.ts'
+import { redactSecrets } from './redact.ts'
 
 /** The same exporter; why it fails is told once, until it has worked again or fails otherwise. */
 export function watchExport(exporter: SpanExporter, onFailure: (reason: string) => void): SpanExporter {

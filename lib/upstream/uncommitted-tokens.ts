@@ -1,8 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Sealer } from '../crypto/sealer.ts'
 import type { GrantRecord, Store } from '../store/store.ts'
-import type { UpstreamTokens } from './sentry-oauth.ts'
-import { sealUpstream } from './upstream-tokens.ts'
+import type { UpstreamTokens } from './oauth.ts'
+import { sealUpstream } from './sealed-tokens.ts'
 
 /** How long the store is left alone between two tries, in ms. */
 const PAUSE = 250

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { checkAccountForm, RevocationFormSchema } from '../../lib/oauth/account-form.ts'
-import { readSession } from '../../lib/oauth/account-session.ts'
+import { checkAccountForm, RevocationFormSchema } from '../../lib/oauth/account/form.ts'
+import { readSession } from '../../lib/oauth/account/session.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
-import { endGrant } from '../../lib/oauth/end-grant.ts'
+import { endGrant } from '../../lib/oauth/token/end-grant.ts'
 
 const schema = { body: RevocationFormSchema }
 

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { createAccountCsrfToken } from '../../lib/oauth/account-form.ts'
-import { readSession } from '../../lib/oauth/account-session.ts'
+import { parseResource } from '../../lib/model/resource.ts'
+import { createAccountCsrfToken } from '../../lib/oauth/account/form.ts'
+import { readSession } from '../../lib/oauth/account/session.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
-import { readBrowserSecret } from '../../lib/oauth/browser.ts'
-import { parseResource } from '../../lib/oauth/resource.ts'
+import { readBrowserSecret } from '../../lib/oauth/authorize/browser.ts'
 import { renderAccountPage, renderAccountSignInPage } from '../../lib/pages/account-page.ts'
 import type { GrantRecord } from '../../lib/store/store.ts'
 

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { createToken, hashToken } from '../../lib/crypto/hash.ts'
-import { AccountFormSchema, checkAccountForm } from '../../lib/oauth/account-form.ts'
+import { AccountFormSchema, checkAccountForm } from '../../lib/oauth/account/form.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
-import { sealTransaction, TRANSACTION_TTL, type Transaction } from '../../lib/oauth/transaction.ts'
+import { sealTransaction, TRANSACTION_TTL, type Transaction } from '../../lib/oauth/authorize/transaction.ts'
 
 const schema = { body: AccountFormSchema }
 

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { AccountFormSchema, checkAccountForm } from '../../lib/oauth/account-form.ts'
+import { AccountFormSchema, checkAccountForm } from '../../lib/oauth/account/form.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
 
 const schema = { body: AccountFormSchema }

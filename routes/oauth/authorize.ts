@@ -1,5 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { createToken, hashToken } from '../../lib/crypto/hash.ts'
+import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
+import { createCsrfToken, readBrowserSecret } from '../../lib/oauth/authorize/browser.ts'
 import {
   AuthorizationQuerySchema,
   checkClient,
@@ -11,11 +13,13 @@ import {
   checkState,
   proveRedirect,
   reportTo,
-} from '../../lib/oauth/authorization-request.ts'
-import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
-import { createCsrfToken, readBrowserSecret } from '../../lib/oauth/browser.ts'
-import { preselectSkills, readChoice } from '../../lib/oauth/skill-choice.ts'
-import { type Authorization, sealTransaction, TRANSACTION_TTL } from '../../lib/oauth/transaction.ts'
+} from '../../lib/oauth/authorize/request.ts'
+import { preselectSkills, readChoice } from '../../lib/oauth/authorize/skill-choice.ts'
+import {
+  type Authorization,
+  sealTransaction,
+  TRANSACTION_TTL,
+} from '../../lib/oauth/authorize/transaction.ts'
 import { renderConsentPage } from '../../lib/pages/consent-page.ts'
 
 const schema = { querystring: AuthorizationQuerySchema }

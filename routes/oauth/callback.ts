@@ -1,9 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { AuditSource } from '../../lib/audit.ts'
 import { createToken, hashToken } from '../../lib/crypto/hash.ts'
-import { sealSession } from '../../lib/oauth/account-session.ts'
-import { reportTo } from '../../lib/oauth/authorization-request.ts'
-import { createCodeResponse } from '../../lib/oauth/authorization-response.ts'
+import { sealSession } from '../../lib/oauth/account/session.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
 import {
   type CallbackQuery,
@@ -13,15 +10,18 @@ import {
   checkState,
   checkUser,
   reportExchangeFailure,
-} from '../../lib/oauth/callback-query.ts'
-import { expectTransaction } from '../../lib/oauth/consent-form.ts'
-import { CODE_TTL, createGrantRecord, UNREDEEMED_GRANT_TTL } from '../../lib/oauth/grant.ts'
+} from '../../lib/oauth/authorize/callback.ts'
+import { expectTransaction } from '../../lib/oauth/authorize/consent.ts'
+import { reportTo } from '../../lib/oauth/authorize/request.ts'
+import { createCodeResponse } from '../../lib/oauth/authorize/response.ts'
 import {
   type Authorization,
   getProvenRedirect,
   openTransaction,
   type Transaction,
-} from '../../lib/oauth/transaction.ts'
+} from '../../lib/oauth/authorize/transaction.ts'
+import { CODE_TTL, createGrantRecord, UNREDEEMED_GRANT_TTL } from '../../lib/oauth/token/grant.ts'
+import type { AuditSource } from '../../lib/telemetry/audit.ts'
 
 const schema = { querystring: CallbackQuerySchema }
 

@@ -7,10 +7,14 @@ import {
   checkSameOrigin,
   expectTransaction,
   readSkills,
-} from '../../lib/oauth/consent-form.ts'
-import { AccessDeniedError, AuthorizationError } from '../../lib/oauth/oauth-error.ts'
-import { rememberChoice } from '../../lib/oauth/skill-choice.ts'
-import { getProvenRedirect, openAuthorization, sealTransaction } from '../../lib/oauth/transaction.ts'
+} from '../../lib/oauth/authorize/consent.ts'
+import { rememberChoice } from '../../lib/oauth/authorize/skill-choice.ts'
+import {
+  getProvenRedirect,
+  openAuthorization,
+  sealTransaction,
+} from '../../lib/oauth/authorize/transaction.ts'
+import { AccessDeniedError, AuthorizationError } from '../../lib/oauth/errors.ts'
 
 const schema = { body: ConsentFormSchema }
 

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { ClientRegistration } from '../../lib/model/client.ts'
 import { toOAuthError } from '../../lib/oauth/answer-error.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
-import type { ClientRegistration } from '../../lib/oauth/client.ts'
-import { createClientId } from '../../lib/oauth/client-id.ts'
+import { createClientId } from '../../lib/oauth/clients/client-id.ts'
 import {
   type Credentials,
   checkRegistrant,
@@ -10,10 +10,10 @@ import {
   parseClientMetadata,
   RegistrationAnswerSchema,
   RegistrationSchema,
-} from '../../lib/oauth/client-registration.ts'
+} from '../../lib/oauth/clients/registration.ts'
+import { storeClient } from '../../lib/oauth/clients/stored.ts'
 import { ErrorAnswerSchemas } from '../../lib/oauth/error-answer.ts'
-import { InvalidClientMetadataError } from '../../lib/oauth/oauth-error.ts'
-import { storeClient } from '../../lib/oauth/stored-client.ts'
+import { InvalidClientMetadataError } from '../../lib/oauth/errors.ts'
 
 const schema = {
   body: RegistrationSchema,

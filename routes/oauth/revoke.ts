@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { InvalidTokenError, verifyAccessToken } from '../../lib/oauth/access-token.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
-import { authenticateClient } from '../../lib/oauth/client-authentication.ts'
-import { CREDENTIAL_PARAMETERS } from '../../lib/oauth/client-credentials.ts'
-import { endGrant } from '../../lib/oauth/end-grant.ts'
+import { authenticateClient } from '../../lib/oauth/clients/authentication.ts'
+import { CREDENTIAL_PARAMETERS } from '../../lib/oauth/clients/credentials.ts'
 import { ErrorAnswerSchemas } from '../../lib/oauth/error-answer.ts'
 import { ParameterSchema, requireParameter } from '../../lib/oauth/parameters.ts'
-import { readRefreshToken } from '../../lib/oauth/refresh-token.ts'
+import { InvalidTokenError, verifyAccessToken } from '../../lib/oauth/token/access-token.ts'
+import { endGrant } from '../../lib/oauth/token/end-grant.ts'
+import { readRefreshToken } from '../../lib/oauth/token/refresh-token.ts'
 
 const schema = {
   body: Type.Object({

@@ -1,24 +1,23 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Static } from 'typebox'
-import type { AuditSource } from '../../lib/audit.ts'
 import { hashToken } from '../../lib/crypto/hash.ts'
-import { issueAccessToken } from '../../lib/oauth/access-token.ts'
+import type { Client } from '../../lib/model/client.ts'
+import { formatScope } from '../../lib/model/scope.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
-import type { Client } from '../../lib/oauth/client.ts'
-import { authenticateClient } from '../../lib/oauth/client-authentication.ts'
-import { endGrant, followEnd } from '../../lib/oauth/end-grant.ts'
+import { authenticateClient } from '../../lib/oauth/clients/authentication.ts'
+import { keepStoredClient } from '../../lib/oauth/clients/stored.ts'
 import { ErrorAnswerSchemas } from '../../lib/oauth/error-answer.ts'
-import { CODE_TOMBSTONE_TTL, GRANTS_PER_CLIENT } from '../../lib/oauth/grant.ts'
-import { InvalidGrantError, UnsupportedGrantTypeError } from '../../lib/oauth/oauth-error.ts'
+import { InvalidGrantError, UnsupportedGrantTypeError } from '../../lib/oauth/errors.ts'
 import { readParameter, requireParameter } from '../../lib/oauth/parameters.ts'
+import { issueAccessToken } from '../../lib/oauth/token/access-token.ts'
+import { endGrant, followEnd } from '../../lib/oauth/token/end-grant.ts'
+import { CODE_TOMBSTONE_TTL, GRANTS_PER_CLIENT } from '../../lib/oauth/token/grant.ts'
 import {
   issueRefreshToken,
   openSuccessor,
   readRefreshToken,
   sealSuccessor,
-} from '../../lib/oauth/refresh-token.ts'
-import { formatScope } from '../../lib/oauth/scope.ts'
-import { keepStoredClient } from '../../lib/oauth/stored-client.ts'
+} from '../../lib/oauth/token/refresh-token.ts'
 import {
   checkGrant,
   checkGrantedResource,
@@ -31,8 +30,9 @@ import {
   TokenAnswerSchema,
   type TokenForm,
   TokenFormSchema,
-} from '../../lib/oauth/token-request.ts'
+} from '../../lib/oauth/token/request.ts'
 import type { GrantRecord, RotationOutcome } from '../../lib/store/store.ts'
+import type { AuditSource } from '../../lib/telemetry/audit.ts'
 
 const schema = { body: TokenFormSchema, response: { 200: TokenAnswerSchema, ...ErrorAnswerSchemas } }
 

@@ -2,8 +2,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import { type Test, test } from 'tap'
-import { registerClient } from '../client.ts'
-import { startService } from '../service.ts'
+import { registerClient } from '../support/client.ts'
+import { startService } from '../support/service.ts'
 import { startChromium } from './chromium.ts'
 
 /** A client's callback on loopback, and the query it was called with. */

@@ -1,7 +1,7 @@
 import { test } from 'tap'
-import { findFreePort } from '../free-port.ts'
-import { findProgram } from '../program.ts'
-import { startService, useEmbeddedStore } from '../service.ts'
+import { findFreePort } from '../support/free-port.ts'
+import { findProgram } from '../support/program.ts'
+import { startService, useEmbeddedStore } from '../support/service.ts'
 import { createDesktop } from './desktop.ts'
 
 for (const era of ['legacy', 'modern']) {

@@ -1,8 +1,8 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { test } from 'tap'
-import { findProgram } from '../program.ts'
-import { startService, useEmbeddedStore } from '../service.ts'
+import { findProgram } from '../support/program.ts'
+import { startService, useEmbeddedStore } from '../support/service.ts'
 import { AS_IT_IS, createDesktop, PATIENCE } from './desktop.ts'
 
 test('mcp-remote signs in, works for a client that speaks stdio, and stays signed in', async (t) => {

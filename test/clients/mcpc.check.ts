@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import { findProgram } from '../program.ts'
-import { startService, useEmbeddedStore } from '../service.ts'
+import { findProgram } from '../support/program.ts'
+import { startService, useEmbeddedStore } from '../support/service.ts'
 import { createDesktop } from './desktop.ts'
 
 test('@apify/mcpc signs in without a state, and works in a session of its own', async (t) => {

@@ -2,9 +2,9 @@ import * as v2 from '@modelcontextprotocol/client'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { type Test, test } from 'tap'
-import { answerJson, startDocumentHost } from '../document-host.ts'
-import { createBrowser, signIn } from '../sandbox/browser.ts'
-import { startService, useEmbeddedStore, useRedisStore } from '../service.ts'
+import { createBrowser, signIn } from '../sandbox/browser/browser.ts'
+import { answerJson, startDocumentHost } from '../support/document-host.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../support/service.ts'
 
 const REDIRECT_URI = 'http://127.0.0.1:41998/callback'
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { inputRequired } from '@modelcontextprotocol/server'
-import type { SentryTool, ToolRegistry } from '../../lib/mcp/mcp-core-types.ts'
-import { makePng } from '../sandbox/png.ts'
+import type { SentryTool, ToolRegistry } from '../../lib/mcp/core/types.ts'
+import { makePng } from '../sandbox/sentry/png.ts'
 
 /** A header of 44 bytes, and no samples. */
 const WAV = 'UklGRiQAAABXQVZFZm10IBAAAAABAAEARKwAAIhYAQACABAAZGF0YQAAAAA='

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Outcome } from './judge.ts'
+import type { Outcome } from './assess.ts'
 import { AUTHORIZATION_REVISIONS, EXEMPTIONS, type Revision, SERVER_REVISIONS } from './scenarios.ts'
 import { SUITE_VERSION } from './suite.ts'
 

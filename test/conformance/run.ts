@@ -3,15 +3,15 @@
  * docs/conformance.md, and ends with 1 when anything is not as it is expected to be.
  */
 import { writeFile } from 'node:fs/promises'
-import type { ToolRegistry } from '../../lib/mcp/mcp-core-types.ts'
-import { registerClient } from '../client.ts'
-import { findFreePort } from '../free-port.ts'
-import { createLifetime } from '../lifetime.ts'
-import { createBrowser, signIn } from '../sandbox/browser.ts'
-import { type Lifetime, type Service, startService, useEmbeddedStore } from '../service.ts'
+import type { ToolRegistry } from '../../lib/mcp/core/types.ts'
+import { createBrowser, signIn } from '../sandbox/browser/browser.ts'
+import { registerClient } from '../support/client.ts'
+import { findFreePort } from '../support/free-port.ts'
+import { createLifetime } from '../support/lifetime.ts'
+import { type Lifetime, type Service, startService, useEmbeddedStore } from '../support/service.ts'
+import { findUnforeseen, type Judgement, judge, type Outcome } from './assess.ts'
 import { startBearerProxy } from './bearer-proxy.ts'
 import { DIAGNOSTIC_TOOLS } from './diagnostic-tools.ts'
-import { findUnforeseen, type Judgement, judge, type Outcome } from './judge.ts'
 import { writeReport } from './report.ts'
 import {
   AUTHORIZATION_REVISIONS,

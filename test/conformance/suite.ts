@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { findProgram } from '../program.ts'
+import { findProgram } from '../support/program.ts'
 
 /** One thing that a scenario looked at. */
 export interface Check {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { parse } from 'yaml'
-import { SETTINGS } from '../../lib/settings.ts'
+import { SETTINGS } from '../../lib/config/settings.ts'
 
 interface Service {
   image: string

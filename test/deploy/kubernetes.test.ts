@@ -6,8 +6,8 @@ import type { Ingress, NetworkPolicy } from 'kubernetes-types/networking/v1.d.ts
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.d.ts'
 import { test } from 'tap'
 import { parse } from 'yaml'
-import { SETTINGS } from '../../lib/settings.ts'
-import { VERSION } from '../../lib/version.ts'
+import { SETTINGS } from '../../lib/config/settings.ts'
+import { VERSION } from '../../lib/config/version.ts'
 import { findTypeErrors, readKubernetesFolder } from './manifests.ts'
 
 const manifests = readKubernetesFolder()

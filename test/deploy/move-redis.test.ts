@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { type Test, test } from 'tap'
-import { registerClient, type Tokens } from '../client.ts'
-import { postMcp } from '../mcp.ts'
-import { startRedis } from '../redis.ts'
-import { startService } from '../service.ts'
+import { registerClient, type Tokens } from '../support/client.ts'
+import { postMcp } from '../support/mcp.ts'
+import { startRedis } from '../support/redis.ts'
+import { startService } from '../support/service.ts'
 
 const ENCRYPTION_KEY = 'e'.repeat(32)
 const JWT_SIGNING_KEY = 'j'.repeat(32)

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { connect } from 'node:http2'
 import { request } from 'node:https'
 import { test } from 'tap'
-import { findFreePort } from '../free-port.ts'
-import { breakOff, type Instance, startInstance, stream } from './instance.ts'
-import { type Nginx, startNginx } from './nginx.ts'
+import { breakOff, type Instance, startInstance, stream } from '../support/fake-backend.ts'
+import { findFreePort } from '../support/free-port.ts'
+import { type Nginx, startNginx } from '../support/nginx.ts'
 
 const MEGABYTE = 1024 * 1024
 

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { type Test, test } from 'tap'
-import { registerClient } from '../client.ts'
-import { findFreePort } from '../free-port.ts'
-import { postMcp } from '../mcp.ts'
-import { startSentry } from '../sandbox/sentry.ts'
-import { walk } from '../sandbox/walk.ts'
-import { type Service, startService, useRedisStore } from '../service.ts'
-import { type Nginx, startNginx } from './nginx.ts'
+import { startSentry } from '../sandbox/sentry/server.ts'
+import { walk } from '../sandbox/walk/walk.ts'
+import { registerClient } from '../support/client.ts'
+import { findFreePort } from '../support/free-port.ts'
+import { postMcp } from '../support/mcp.ts'
+import { type Nginx, startNginx } from '../support/nginx.ts'
+import { type Service, startService, useRedisStore } from '../support/service.ts'
 
 /** Two instances on one Redis, in front of them nginx with the configuration that is shipped. */
 async function startCluster(t: Test): Promise<{ nginx: Nginx; instances: [Service, Service] }> {

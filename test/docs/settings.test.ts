@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'tap'
-import type { Setting } from '../../lib/setting.ts'
-import { SETTINGS } from '../../lib/settings.ts'
+import type { Setting } from '../../lib/config/setting.ts'
+import { SETTINGS } from '../../lib/config/settings.ts'
 
 const names = Object.keys(SETTINGS)
 
@@ -10,7 +10,7 @@ const ofCompose = existsSync(locate('compose.yaml'))
   ? [...read('compose.yaml').matchAll(/\$\{([A-Z][A-Z0-9_]*)/g)].map(([, name = '']) => name)
   : []
 
-test('docs/settings.md has a row for every setting, in the words of lib/settings.ts, and for nothing else', async (t) => {
+test('docs/settings.md has a row for every setting, in the words of lib/config/settings.ts, and for nothing else', async (t) => {
   const rows = read('docs/settings.md').match(/^\| `[A-Z].*$/gm) ?? []
   const expected = Object.entries(SETTINGS).map(([name, setting]) => renderRow(name, setting))
   t.same([...rows].sort(), [...expected].sort())

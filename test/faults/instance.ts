@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { findFreePort } from '../free-port.ts'
-import type { Lifetime } from '../service.ts'
+import { findFreePort } from '../support/free-port.ts'
+import type { Lifetime } from '../support/service.ts'
 
 /** The service as a process of its own, which faults can happen to. */
 export interface Instance {

@@ -1,4 +1,4 @@
-import { postMcp } from '../mcp.ts'
+import { postMcp } from '../support/mcp.ts'
 
 /** One request that did not end as it should. */
 export interface LostRequest {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createTestClient, type Tokens } from '../client.ts'
-import { postMcp } from '../mcp.ts'
+import { createTestClient, type Tokens } from '../support/client.ts'
+import { postMcp } from '../support/mcp.ts'
 
 /** What was answered, when, and after how long. */
 export interface Answer {

@@ -1,16 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Cluster, Redis } from 'ioredis'
 import { type Test, test } from 'tap'
-import { connectRedis } from '../../lib/store/connect-redis.ts'
 import { createKeys } from '../../lib/store/keys.ts'
-import { createRedisStore } from '../../lib/store/redis-store.ts'
+import { connectRedis } from '../../lib/store/redis/connect.ts'
+import { createRedisStore } from '../../lib/store/redis/store.ts'
 import { type Store, StoreUnavailableError } from '../../lib/store/store.ts'
-import { registerClient } from '../client.ts'
 import { makeActiveGrant, makeRotation } from '../lib/store/store-samples.ts'
-import { postMcp } from '../mcp.ts'
-import { createRedisSettings } from '../redis.ts'
-import { type RedisCluster, type RedisNode, startCluster, until, untilCopied } from '../redis-shapes.ts'
-import { startService } from '../service.ts'
+import { registerClient } from '../support/client.ts'
+import { postMcp } from '../support/mcp.ts'
+import { createRedisSettings } from '../support/redis.ts'
+import {
+  type RedisCluster,
+  type RedisNode,
+  startCluster,
+  until,
+  untilCopied,
+} from '../support/redis-shapes.ts'
+import { startService } from '../support/service.ts'
 
 const MINUTE = 60_000
 /** What a client may have to wait for its 503, in ms. */

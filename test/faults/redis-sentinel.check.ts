@@ -1,10 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { test } from 'tap'
-import { registerClient, type Tokens } from '../client.ts'
-import { postMcp } from '../mcp.ts'
-import { type RedisNode, startWatchedRedis, until, untilCopied, type WatchedRedis } from '../redis-shapes.ts'
-import { type Service, startService } from '../service.ts'
+import { registerClient, type Tokens } from '../support/client.ts'
+import { postMcp } from '../support/mcp.ts'
+import {
+  type RedisNode,
+  startWatchedRedis,
+  until,
+  untilCopied,
+  type WatchedRedis,
+} from '../support/redis-shapes.ts'
+import { type Service, startService } from '../support/service.ts'
 
 /** What a client may have to wait for its answer, in ms. */
 const ANSWER = 2_500

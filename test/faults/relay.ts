@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Lifetime } from '../service.ts'
+import type { Lifetime } from '../support/service.ts'
 
 /** A stretch of network between the service and a server on loopback. */
 export interface Relay {

@@ -4,8 +4,8 @@
  * parts only.
  */
 import { writeFile } from 'node:fs/promises'
-import { createLifetime } from '../lifetime.ts'
-import type { Lifetime } from '../service.ts'
+import { createLifetime } from '../support/lifetime.ts'
+import type { Lifetime } from '../support/service.ts'
 import { testEmbeddedStore } from './embedded.ts'
 import { createJournal, type Journal } from './journal.ts'
 import { testRedisFaults } from './redis-faults.ts'

@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Test, test } from 'tap'
-import { loadConfig } from '../../lib/config.ts'
-import { listEvents, readAuditLines } from '../audit-lines.ts'
-import { registerClient, type Tokens } from '../client.ts'
-import { findFreePort } from '../free-port.ts'
-import { postMcp } from '../mcp.ts'
-import { startService, useEmbeddedStore, useRedisStore } from '../service.ts'
+import { loadConfig } from '../../lib/config/load.ts'
+import { listEvents, readAuditLines } from '../support/audit-lines.ts'
+import { registerClient, type Tokens } from '../support/client.ts'
+import { findFreePort } from '../support/free-port.ts'
+import { postMcp } from '../support/mcp.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../support/service.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 

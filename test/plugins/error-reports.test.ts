@@ -1,11 +1,11 @@
 import { type Test, test } from 'tap'
-import { loadMcpCore } from '../../lib/mcp/mcp-core.ts'
-import type { SentryTool } from '../../lib/mcp/mcp-core-types.ts'
-import { registerClient } from '../client.ts'
-import { type DsnReceiver, startDsnReceiver } from '../dsn-receiver.ts'
-import { postMcp } from '../mcp.ts'
-import { startRedis } from '../redis.ts'
-import { type Service, type ServiceOptions, startService, useEmbeddedStore } from '../service.ts'
+import { loadMcpCore } from '../../lib/mcp/core/load.ts'
+import type { SentryTool } from '../../lib/mcp/core/types.ts'
+import { registerClient } from '../support/client.ts'
+import { type DsnReceiver, startDsnReceiver } from '../support/dsn-receiver.ts'
+import { postMcp } from '../support/mcp.ts'
+import { startRedis } from '../support/redis.ts'
+import { type Service, type ServiceOptions, startService, useEmbeddedStore } from '../support/service.ts'
 
 const SECRET = `sntryu_${'a1'.repeat(32)}`
 
@@ -37,7 +37,7 @@ test('an error that nobody foresaw is reported with its stack and its causes, an
     ],
   )
   const frames = values[1]?.stacktrace.frames ?? []
-  t.ok(frames.some(({ filename }) => filename.endsWith('lib/mcp/tool-catalogue.ts')))
+  t.ok(frames.some(({ filename }) => filename.endsWith('lib/mcp/tools/catalogue.ts')))
   t.notMatch(
     receiver.envelopes.join(),
     /sntryu_|eyJ|server_name|"user"|"request"|"contexts"|"breadcrumbs"|localhost/,

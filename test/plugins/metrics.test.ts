@@ -1,11 +1,11 @@
 import { createServer } from 'node:net'
 import { type Test, test } from 'tap'
-import { loadConfig } from '../../lib/config.ts'
-import { registerClient, type Tokens } from '../client.ts'
-import { findFreePort } from '../free-port.ts'
-import { postMcp } from '../mcp.ts'
-import { startRedis } from '../redis.ts'
-import { startService, useEmbeddedStore } from '../service.ts'
+import { loadConfig } from '../../lib/config/load.ts'
+import { registerClient, type Tokens } from '../support/client.ts'
+import { findFreePort } from '../support/free-port.ts'
+import { postMcp } from '../support/mcp.ts'
+import { startRedis } from '../support/redis.ts'
+import { startService, useEmbeddedStore } from '../support/service.ts'
 
 test('without METRICS_PORT there is no /metrics anywhere', async (t) => {
   const { url } = await startService(t)

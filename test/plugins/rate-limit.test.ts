@@ -1,8 +1,8 @@
 import { test } from 'tap'
-import { registerClient } from '../client.ts'
-import { postMcp } from '../mcp.ts'
-import { startRedis } from '../redis.ts'
-import { startService, useEmbeddedStore, useRedisStore } from '../service.ts'
+import { registerClient } from '../support/client.ts'
+import { postMcp } from '../support/mcp.ts'
+import { startRedis } from '../support/redis.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../support/service.ts'
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
   test(`each OAuth endpoint has its own limit, in its own shape (${useStore.name})`, async (t) => {

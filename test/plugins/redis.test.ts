@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
-import { loadConfig } from '../../lib/config.ts'
-import { EmbeddedStoreError } from '../../lib/store/embedded-database.ts'
+import { loadConfig } from '../../lib/config/load.ts'
+import { EmbeddedStoreError } from '../../lib/store/sqlite/database.ts'
 import { StoreUnavailableError } from '../../lib/store/store.ts'
 import configPlugin from '../../plugins/config.ts'
 import metricsPlugin from '../../plugins/metrics.ts'
 import redisPlugin from '../../plugins/redis.ts'
 import tracingPlugin from '../../plugins/tracing.ts'
-import { startRedis } from '../redis.ts'
+import { startRedis } from '../support/redis.ts'
 
 test('with STORE=redis the store and fastify.redis share one connection, closed with the app', async (t) => {
   const { url } = await startRedis(t)

@@ -1,8 +1,8 @@
 import { request } from 'node:http'
 import tap, { test } from 'tap'
-import { registerClient } from '../client.ts'
-import { postMcp } from '../mcp.ts'
-import { startService } from '../service.ts'
+import { registerClient } from '../support/client.ts'
+import { postMcp } from '../support/mcp.ts'
+import { startService } from '../support/service.ts'
 
 const { url } = await startService(tap)
 const OWN = new URL(url)

@@ -1,8 +1,8 @@
 import { type Test, test } from 'tap'
-import { registerClient } from '../client.ts'
-import { postMcp } from '../mcp.ts'
-import { type OtlpCollector, startCollector } from '../otlp-collector.ts'
-import { type Service, startService, useEmbeddedStore } from '../service.ts'
+import { registerClient } from '../support/client.ts'
+import { postMcp } from '../support/mcp.ts'
+import { type OtlpCollector, startCollector } from '../support/otlp-collector.ts'
+import { type Service, startService, useEmbeddedStore } from '../support/service.ts'
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const PARENT = '00f067aa0ba902b7'

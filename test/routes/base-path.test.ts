@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import { walk } from '../sandbox/walk.ts'
-import { startService, useEmbeddedStore } from '../service.ts'
+import { walk } from '../sandbox/walk/walk.ts'
+import { startService, useEmbeddedStore } from '../support/service.ts'
 
 test('the whole service works below a path (RFC 8414 §3.1, RFC 9728 §3.1)', async (t) => {
   const { url } = await startService(t, {

@@ -1,7 +1,7 @@
 import { type Test, test } from 'tap'
-import { registerClient } from '../client.ts'
-import { postMcp } from '../mcp.ts'
-import { startService } from '../service.ts'
+import { registerClient } from '../support/client.ts'
+import { postMcp } from '../support/mcp.ts'
+import { startService } from '../support/service.ts'
 
 const ORGANIZATION = 'tidewater-books'
 const PROJECT = 'storefront'

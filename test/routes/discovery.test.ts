@@ -1,6 +1,6 @@
 import tap, { test } from 'tap'
-import { registerClient } from '../client.ts'
-import { startService } from '../service.ts'
+import { registerClient } from '../support/client.ts'
+import { startService } from '../support/service.ts'
 
 const { url } = await startService(tap)
 const client = await registerClient(url)

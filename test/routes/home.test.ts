@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import { createBrowser } from '../sandbox/browser.ts'
-import { startService } from '../service.ts'
+import { createBrowser } from '../sandbox/browser/browser.ts'
+import { startService } from '../support/service.ts'
 
 test('the set-up page says how each client is connected, with this server’s own address', async (t) => {
   const { url, sentry } = await startService(t)

@@ -2,8 +2,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
-import type { SentryTool } from '../../lib/mcp/mcp-core-types.ts'
-import { callOf, type McpService, postIn, startMcp } from '../lib/mcp/mcp-service.ts'
+import type { SentryTool } from '../../lib/mcp/core/types.ts'
+import { callOf, type McpService, postIn, startMcp } from '../support/mcp-service.ts'
 
 const ERAS = ['legacy', 'modern'] as const
 const TIMING = { patience: 60, heartbeat: 30 }

@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http'
 import tap, { test } from 'tap'
-import { callOf, createEnvelope, postIn, startMcp } from '../lib/mcp/mcp-service.ts'
+import { callOf, createEnvelope, postIn, startMcp } from '../support/mcp-service.ts'
 
 const LEGACY = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']
 const MODERN = '2026-07-28'

@@ -6,7 +6,7 @@ import { type Test, test } from 'tap'
 import { fetchDocument } from '../../../lib/net/fetch-document.ts'
 import type { Network } from '../../../lib/net/network.ts'
 import { isPublicAddress } from '../../../lib/net/public-address.ts'
-import { answerJson, startDocumentHost } from '../../document-host.ts'
+import { answerJson, startDocumentHost } from '../../support/document-host.ts'
 import { FORBIDDEN_ADDRESSES } from './forbidden-addresses.ts'
 
 const MAX = 5 * 1024

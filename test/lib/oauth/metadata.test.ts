@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { createResource, type Resource } from '../../../lib/model/resource.ts'
 import { createEndpoints } from '../../../lib/oauth/endpoints.ts'
 import {
   createAuthorizationServerMetadata,
@@ -6,7 +7,6 @@ import {
   getProtectedResourceMetadataUrl,
   type ServerOffers,
 } from '../../../lib/oauth/metadata.ts'
-import { createResource, type Resource } from '../../../lib/oauth/resource.ts'
 
 const BASE = 'https://mcp.example.com'
 const SCOPES = ['org:read', 'event:write']

@@ -1,8 +1,8 @@
 import { type Test, test } from 'tap'
 import { type GrantRecord, StoreUnavailableError } from '../../../lib/store/store.ts'
-import type { UpstreamTokens } from '../../../lib/upstream/sentry-oauth.ts'
+import type { UpstreamTokens } from '../../../lib/upstream/oauth.ts'
 import { createUncommittedTokens } from '../../../lib/upstream/uncommitted-tokens.ts'
-import { commit, type Scene, sealer, setUp } from './upstream-scene.ts'
+import { commit, type Scene, sealer, setUp } from './fixture.ts'
 
 const TOKENS: UpstreamTokens = {
   accessToken: 'kept-access-token',

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
 import { createKeyPrefix, createKeys } from '../../../lib/store/keys.ts'
-import { listEvents } from '../../audit-lines.ts'
-import { registerClient } from '../../client.ts'
-import { postMcp } from '../../mcp.ts'
-import { type Browser, createBrowser, type Page } from '../../sandbox/browser.ts'
-import { type Service, startService, useEmbeddedStore, useRedisStore } from '../../service.ts'
-import { startServiceWithStore } from '../../shared-store.ts'
+import { type Browser, createBrowser, type Page } from '../../sandbox/browser/browser.ts'
+import { listEvents } from '../../support/audit-lines.ts'
+import { registerClient } from '../../support/client.ts'
+import { postMcp } from '../../support/mcp.ts'
+import { type Service, startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
+import { startServiceWithStore } from '../../support/shared-store.ts'
 
 const OLE = { id: '2002', name: 'Ole Brandt', email: 'ole@lantern.example' }
 

@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import { registerClient } from '../../client.ts'
-import { startService } from '../../service.ts'
+import { registerClient } from '../../support/client.ts'
+import { startService } from '../../support/service.ts'
 
 test('what is wrong with client or redirect URI is shown, never redirected (RFC 6749 §4.1.2.1, CVE-2025-4143)', async (t) => {
   const { url } = await startService(t)

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis'
 import { type Test, test } from 'tap'
 import { hashToken } from '../../../lib/crypto/hash.ts'
-import { createTestClient, registerClient, type Tokens } from '../../client.ts'
-import { postMcp } from '../../mcp.ts'
-import { startService, useEmbeddedStore, useRedisStore } from '../../service.ts'
+import { createTestClient, registerClient, type Tokens } from '../../support/client.ts'
+import { postMcp } from '../../support/mcp.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
 
 const REDIRECT_URI = 'http://127.0.0.1:41998/callback'
 

@@ -1,8 +1,8 @@
 import { test } from 'tap'
-import { registerClient, type TestClient } from '../../client.ts'
-import type { Browser, Page } from '../../sandbox/browser.ts'
-import { createBrowser } from '../../sandbox/browser.ts'
-import { startService, useEmbeddedStore } from '../../service.ts'
+import type { Browser, Page } from '../../sandbox/browser/browser.ts'
+import { createBrowser } from '../../sandbox/browser/browser.ts'
+import { registerClient, type TestClient } from '../../support/client.ts'
+import { startService, useEmbeddedStore } from '../../support/service.ts'
 
 async function openConsent(client: TestClient): Promise<Page> {
   const arrival = await client.open()

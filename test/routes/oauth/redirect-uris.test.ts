@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
-import { isSafeRedirectUri } from '../../../lib/oauth/redirect-uri.ts'
-import { createRedirectUriPolicy } from '../../../lib/oauth/redirect-uri-pattern.ts'
-import { BYPASSES, CLIENTS } from '../../lib/oauth/redirect-uri-corpus.ts'
-import { startService, useEmbeddedStore } from '../../service.ts'
+import { isSafeRedirectUri } from '../../../lib/model/redirect-uri.ts'
+import { createRedirectUriPolicy } from '../../../lib/model/redirect-uri-pattern.ts'
+import { BYPASSES, CLIENTS } from '../../lib/model/redirect-uri-corpus.ts'
+import { startService, useEmbeddedStore } from '../../support/service.ts'
 
 /** What an operator may well allow. */
 const PATTERNS = [

@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import { createTestClient, registerClient } from '../../client.ts'
-import { startService, useEmbeddedStore } from '../../service.ts'
+import { createTestClient, registerClient } from '../../support/client.ts'
+import { startService, useEmbeddedStore } from '../../support/service.ts'
 
 const REDIRECT_URI = 'http://127.0.0.1:41998/callback'
 const DCR_TOKEN = 'initial-access-token-of-32-characters='

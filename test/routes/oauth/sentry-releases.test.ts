@@ -1,8 +1,8 @@
 import { test } from 'tap'
-import { registerClient, type Tokens } from '../../client.ts'
-import { postMcp } from '../../mcp.ts'
-import { type ServiceOptions, startService } from '../../service.ts'
-import { startServiceWithStore } from '../../shared-store.ts'
+import { registerClient, type Tokens } from '../../support/client.ts'
+import { postMcp } from '../../support/mcp.ts'
+import { type ServiceOptions, startService } from '../../support/service.ts'
+import { startServiceWithStore } from '../../support/shared-store.ts'
 
 const releases: [string, ServiceOptions['sentry']][] = [
   ['a current one', {}],

@@ -1,7 +1,7 @@
 import { test } from 'tap'
-import { registerClient, type Tokens } from '../../client.ts'
-import { postMcp } from '../../mcp.ts'
-import { startService, useEmbeddedStore, useRedisStore } from '../../service.ts'
+import { registerClient, type Tokens } from '../../support/client.ts'
+import { postMcp } from '../../support/mcp.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
   test(`a client signs in and calls a tool (RFC 6749 §4.1, ${useStore.name})`, async (t) => {

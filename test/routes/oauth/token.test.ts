@@ -1,8 +1,8 @@
 import { mock } from 'node:test'
 import { test } from 'tap'
-import { registerClient, type Tokens } from '../../client.ts'
-import { postMcp } from '../../mcp.ts'
-import { startService, useEmbeddedStore, useRedisStore } from '../../service.ts'
+import { registerClient, type Tokens } from '../../support/client.ts'
+import { postMcp } from '../../support/mcp.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
 
 const listTools = (url: string, token: string) => postMcp(`${url}/mcp`, token, 'tools/list')
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
-import { registerClient, type TestClient, type Tokens } from '../../client.ts'
-import { postMcp } from '../../mcp.ts'
-import type { SentrySandbox } from '../../sandbox/sentry.ts'
-import { startService, useEmbeddedStore, useRedisStore } from '../../service.ts'
+import type { SentrySandbox } from '../../sandbox/sentry/server.ts'
+import { registerClient, type TestClient, type Tokens } from '../../support/client.ts'
+import { postMcp } from '../../support/mcp.ts'
+import { startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
   test(`whatever ends a grant ends Sentry's tokens of it, and no others (RFC 7009 §1, ${useStore.name})`, async (t) => {

@@ -1,0 +1,48 @@
+import type { McpCore, ToolContext } from '../lib/mcp/core/types.ts'
+import { DEFAULT_TIMEOUTS, type UpstreamCall } from '../lib/upstream/tool-call.ts'
+
+/** What this service lists by default, without an AI provider. */
+export const PEER_TOOLS = [
+  ...['whoami', 'find_organizations', 'find_teams', 'find_projects', 'find_releases', 'find_dsns'],
+  ...['get_issue_details', 'get_trace_details', 'get_event_attachment', 'update_issue', 'create_team'],
+  ...['create_project', 'update_project', 'create_dsn', 'search_docs', 'get_doc', 'analyze_issue_with_seer'],
+  ...['get_sentry_resource', 'search_sentry_tools', 'execute_sentry_tool'],
+]
+
+const host = process.env.SENTRY_HOST ?? ''
+
+export function createPeerContext(core: McpCore, accessToken: string): ToolContext {
+  const names = new Set(Object.keys(core.tools))
+  return {
+    accessToken,
+    userId: '1001',
+    clientName: 'bench',
+    sentryHost: host,
+    sentryProtocol: 'http',
+    mcpUrl: 'https://mcp.sentry.dev',
+    constraints: {},
+    grantedSkills: new Set(Object.keys(core.SKILLS)),
+    availableToolNames: names,
+    directToolNames: names,
+    transport: 'http',
+    experimentalMode: false,
+    reportProgress: () => undefined,
+    watchCall: (_names, work) => work(),
+  }
+}
+
+/** mcp-core's requests leave only within a call. */
+export function createPeerCall(): UpstreamCall {
+  return {
+    signal: new AbortController().signal,
+    sentry: { origin: `http://${host}`, isCloud: false },
+    timeouts: DEFAULT_TIMEOUTS,
+    organizationSlug: undefined,
+    accessToken: process.env.SENTRY_TOKEN ?? '',
+    renewAccessToken: async () => undefined,
+    renewal: undefined,
+    signInEnded: false,
+    demand: undefined,
+    retryAfter: undefined,
+  }
+}

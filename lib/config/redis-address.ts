@@ -1,0 +1,124 @@
+import { SettingError } from './setting-error.ts'
+
+/** Where Redis is, in one of its three shapes: one server, a primary that sentinels watch, or a cluster. */
+export type RedisAddress = Single | Sentinel | Cluster
+
+interface Common {
+  /** The servers that the URL names. */
+  hosts: readonly RedisHost[]
+  username: string | undefined
+  password: string | undefined
+  /** The number of the database; a cluster has only 0. */
+  database: number
+  /** Whether the URL says TLS. */
+  isSecure: boolean
+}
+
+interface Single extends Common {
+  shape: 'single'
+}
+
+interface Sentinel extends Common {
+  shape: 'sentinel'
+  /** The name under which the sentinels know the primary. `hosts` are the sentinels. */
+  primary: string
+}
+
+interface Cluster extends Common {
+  shape: 'cluster'
+}
+
+export interface RedisHost {
+  /** A name, or an address without brackets. */
+  host: string
+  port: number
+}
+
+const FORM = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:(.*)@)?([^/?#@]+)(?:\/([^?#]*))?$/i
+const HOST = /^(?:\[([\da-f:.]+)\]|([^\s:[\]]+))(?::(\d{1,5}))?$/i
+const [PORT, SENTINEL_PORT] = [6379, 26_379]
+
+/**
+ * Takes a REDIS_URL apart:
+ *
+ *     redis[s]://[user:password@]host[:port][/database]
+ *     redis[s]+sentinel://[user:password@]host[:port][,host[:port]…]/primary[/database]
+ *     redis[s]+cluster://[user:password@]host[:port][,host[:port]…]
+ *
+ * User and password are those of Redis, and percent-encoded. Throws when the text has none of these forms;
+ * `SettingError` says what it lacks.
+ */
+export function parseRedisAddress(text: string): RedisAddress {
+  const [, scheme = '', form = '', credentials = '', hosts = '', path = ''] = FORM.exec(text) ?? []
+  const shape = form.toLowerCase()
+  const common = {
+    ...parseCredentials(credentials),
+    hosts: hosts.split(',').map((host) => parseHost(host, shape === 'sentinel' ? SENTINEL_PORT : PORT)),
+    isSecure: scheme.toLowerCase() === 'rediss',
+  }
+  const [first = '', second = '', ...more] = path.split('/')
+  switch (shape) {
+    case 'sentinel':
+      if (first === '' || more.length > 0) {
+        throw new SettingError([
+          'as one for Sentinel, should end with the name of the primary: redis+sentinel://host:26379,host:26379/name or …/name/database.',
+        ])
+      }
+      return {
+        ...common,
+        shape: 'sentinel',
+        primary: decodeURIComponent(first),
+        database: parseDatabase(second),
+      }
+    case 'cluster':
+      if (path !== '' && path !== '0') {
+        throw new SettingError([
+          'as one for a cluster, should end after the hosts: a cluster has only one database.',
+        ])
+      }
+      return { ...common, shape: 'cluster', database: 0 }
+    default:
+      if (common.hosts.length > 1) {
+        throw new SettingError([
+          'with several hosts, should begin with redis+sentinel:// or redis+cluster:// (rediss+… for TLS).',
+        ])
+      }
+      if (second !== '') throw new TypeError('more than a database')
+      return { ...common, shape: 'single', database: parseDatabase(first) }
+  }
+}
+
+/** What a person calls it, without user and password. */
+export function describeRedisAddress(address: RedisAddress): string {
+  const hosts = address.hosts.map(formatHost).join(', ')
+  switch (address.shape) {
+    case 'sentinel':
+      return `${address.primary} (sentinels ${hosts})`
+    case 'cluster':
+      return `${hosts} (cluster)`
+    case 'single':
+      return hosts
+  }
+}
+
+/** `host:port`, with brackets around an IPv6 address. */
+export function formatHost({ host, port }: RedisHost): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function parseCredentials(text: string): Pick<Common, 'username' | 'password'> {
+  const [username = '', ...rest] = text.split(':')
+  const password = decodeURIComponent(rest.join(':'))
+  return { username: decodeURIComponent(username) || undefined, password: password || undefined }
+}
+
+function parseHost(text: string, defaultPort: number): RedisHost {
+  const [found, address, name, port = String(defaultPort)] = HOST.exec(text) ?? []
+  if (found === undefined || Number(port) > 65_535) throw new TypeError('not a host')
+  return { host: address ?? name ?? '', port: Number(port) }
+}
+
+function parseDatabase(text: string): number {
+  if (!/^\d{0,5}$/.test(text)) throw new TypeError('not a database')
+  return Number(text)
+}

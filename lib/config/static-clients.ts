@@ -1,0 +1,96 @@
+import Type, { type Static } from 'typebox'
+import Value from 'typebox/value'
+import { hashToken } from '../crypto/hash.ts'
+import type { Client } from '../model/client.ts'
+import {
+  ClientMetadataSchema,
+  checkApplicationType,
+  checkFlow,
+  checkRedirectUris,
+  readName,
+} from '../model/client-metadata.ts'
+import { SettingError } from './setting-error.ts'
+
+const StaticClientSchema = Type.Object({
+  ...ClientMetadataSchema.properties,
+  client_id: Type.String(),
+  client_secret: Type.Optional(Type.String()),
+})
+
+type StaticClient = Static<typeof StaticClientSchema>
+
+/**
+ * The clients that the operator has set: a JSON array of client metadata (RFC 7591 §2), each with its `client_id`
+ * and, unless it is public, its `client_secret`. Throws `SettingError`, which names all that is wrong.
+ */
+export function parseStaticClients(text: string): Client[] {
+  const list = parseJson(text)
+  const problems = list.flatMap((item, index) =>
+    findProblems(item).map((problem) => `client ${index + 1}: ${problem}`),
+  )
+  const clients = list.filter((item) => Value.Check(StaticClientSchema, item))
+  const ids = clients.map(({ client_id }) => client_id)
+  if (new Set(ids).size < ids.length) problems.push('client_id is the same more than once.')
+  if (problems.length > 0) throw new SettingError(problems)
+  return clients.map(createClient)
+}
+
+function parseJson(text: string): unknown[] {
+  const list: unknown = JSON.parse(text)
+  if (!Array.isArray(list)) throw new TypeError('not an array')
+  return list
+}
+
+function findProblems(item: unknown): string[] {
+  if (!Value.Check(StaticClientSchema, item)) {
+    const [problem] = Value.Errors(StaticClientSchema, item)
+    return [`${problem?.instancePath.split('/')[1] ?? 'client_id'} is missing or not of its form.`]
+  }
+  const checks = [checkId, checkSecret, checkAuthMethod, checkRedirectUris, checkApplicationType, checkFlow]
+  return checks.flatMap((check) => describeFailure(() => check(item)))
+}
+
+function describeFailure(check: () => unknown): string[] {
+  try {
+    check()
+    return []
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)]
+  }
+}
+
+/** RFC 6749 Appendix A.1; the ids that this server finds in other ways are not the operator's to give. */
+function checkId({ client_id }: StaticClient): void {
+  if (!/^[\x20-\x7e]{1,200}$/.test(client_id))
+    throw new TypeError('client_id must be 1 to 200 ASCII characters.')
+  if (/^(c\d+\.|https:)/.test(client_id))
+    throw new TypeError('client_id must not begin like those of this server.')
+}
+
+function checkSecret({ client_secret }: StaticClient): void {
+  if (client_secret !== undefined && !/^[\x21-\x7e]{32,500}$/.test(client_secret)) {
+    throw new TypeError(
+      'client_secret must be 32 characters or more; generate one with: openssl rand -hex 32.',
+    )
+  }
+}
+
+function checkAuthMethod({ client_secret, token_endpoint_auth_method: method }: StaticClient): void {
+  const methods = client_secret === undefined ? ['none'] : ['client_secret_basic', 'client_secret_post']
+  if (method !== undefined && !methods.includes(method)) {
+    const what = client_secret === undefined ? 'without a client_secret' : 'with a client_secret'
+    throw new TypeError(`token_endpoint_auth_method must be ${methods.join(' or ')} ${what}.`)
+  }
+}
+
+function createClient(client: StaticClient): Client {
+  const known = { id: client.client_id, name: readName(client), redirectUris: client.redirect_uris ?? [] }
+  const { client_secret: secret, token_endpoint_auth_method: method } = client
+  if (secret === undefined) return { ...known, tokenEndpointAuthMethod: 'none' }
+  const isPost = method === 'client_secret_post'
+  return {
+    ...known,
+    tokenEndpointAuthMethod: isPost ? 'client_secret_post' : 'client_secret_basic',
+    secretHash: hashToken(secret),
+  }
+}

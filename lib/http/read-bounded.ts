@@ -1,0 +1,28 @@
+/** A body has more bytes than its reader accepts. */
+export class BodyTooLargeError extends Error {
+  override readonly name = 'BodyTooLargeError'
+  readonly maxBytes: number
+
+  constructor(maxBytes: number) {
+    super(`The body is longer than ${maxBytes} bytes.`)
+    this.maxBytes = maxBytes
+  }
+}
+
+/**
+ * Reads a body to its end. The limit counts bytes as they arrive, after decompression, so no header has to be
+ * trusted. Throws `BodyTooLargeError`, and what the stream throws.
+ */
+export async function readBounded(
+  body: AsyncIterable<Uint8Array> | null | undefined,
+  maxBytes: number,
+): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of body ?? []) {
+    length += chunk.byteLength
+    if (length > maxBytes) throw new BodyTooLargeError(maxBytes)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, length)
+}

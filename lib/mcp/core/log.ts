@@ -1,0 +1,47 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { redactValue } from '../../telemetry/redact.ts'
+import type { LogEntry, McpCore } from './types.ts'
+
+const LEVELS = {
+  trace: 'trace',
+  debug: 'debug',
+  info: 'info',
+  warning: 'warn',
+  error: 'error',
+  fatal: 'error',
+} as const satisfies Record<LogEntry['level'], keyof FastifyBaseLogger>
+
+let target: FastifyBaseLogger | undefined
+
+/**
+ * Sends what mcp-core logs to `log` instead of the console, without credentials. What Sentry answered is only
+ * written at level debug. There is one mcp-core in a process, so that the last call counts; LogTape leaves a
+ * listener behind whenever it is configured, so that this is done once.
+ */
+export function routeMcpCoreLogs(core: McpCore, log: FastifyBaseLogger): void {
+  if (target === undefined) configureLogging(core)
+  target = log
+}
+
+function configureLogging(core: McpCore): void {
+  core.configureSync({
+    reset: true,
+    sinks: { service: writeEntry },
+    loggers: [
+      { category: ['sentry', 'mcp'], sinks: ['service'], lowestLevel: 'debug' },
+      { category: ['logtape', 'meta'], sinks: ['service'], lowestLevel: 'warning' },
+    ],
+  })
+}
+
+function writeEntry({ level, category, message, properties }: LogEntry): void {
+  const { severity: _, bodyPreview, ...rest } = properties
+  const fields = redactValue({ ...rest, category: category.join('.') }) as Record<string, unknown>
+  target?.[LEVELS[level]](fields, String(redactValue(message.join(''))))
+  if (bodyPreview !== undefined) {
+    target?.debug(
+      { category: fields.category, bodyPreview: redactValue(bodyPreview) },
+      'what Sentry answered',
+    )
+  }
+}

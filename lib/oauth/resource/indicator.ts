@@ -1,0 +1,17 @@
+import { parseResource, type Resource } from '../../model/resource.ts'
+import { InvalidTargetError } from '../errors.ts'
+import { type Parameter, readParameter } from '../parameters.ts'
+
+/**
+ * The resource that a request names (RFC 8707 §2), which has to be one of this server's. A client may name several,
+ * but a token is for one, so that only the same one again is let pass. Throws `InvalidTargetError`.
+ */
+export function readResourceIndicator(parameter: Parameter, baseUrl: string): Resource | undefined {
+  const [first, ...others] = new Set([parameter ?? []].flat())
+  if (others.length > 0) throw new InvalidTargetError('A token is for one resource only.')
+  const indicator = readParameter('resource', first)
+  if (indicator === undefined) return undefined
+  const resource = parseResource(baseUrl, indicator)
+  if (resource === undefined) throw new InvalidTargetError('The resource is not one of this server.')
+  return resource
+}

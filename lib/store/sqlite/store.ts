@@ -1,0 +1,337 @@
+import { guardOperations } from '../guard.ts'
+import {
+  type ActivationOutcome,
+  CLIENT_TOUCH_INTERVAL,
+  type ClientRecord,
+  type CodeOutcome,
+  type CodeRecord,
+  type GrantRecord,
+  type RefreshRotation,
+  type RevocationReason,
+  type RotationOutcome,
+  type Store,
+  TOMBSTONE_TTL,
+  TOUCH_INTERVAL,
+  type TransactionOutcome,
+  type TransactionRecord,
+} from '../store.ts'
+import { type EndingRecord, openRecordTable } from './database.ts'
+
+interface StoredClient extends EndingRecord {
+  client: ClientRecord
+}
+
+interface StoredTransaction extends TransactionRecord, EndingRecord {
+  stage: 'pending' | 'approved'
+}
+
+interface StoredCode extends CodeRecord, EndingRecord {
+  spent: boolean
+}
+
+interface StoredGrant extends EndingRecord {
+  subject: string
+  grant: GrantRecord
+  /** Missing until the grant is activated, and again when it is revoked. */
+  refresh?: { current: string; previous?: { hash: string; rotatedAt: number; capsule: string } }
+}
+
+interface StoredLock extends EndingRecord {
+  owner: string
+}
+
+interface Records {
+  client: StoredClient
+  assertion: EndingRecord
+  transaction: StoredTransaction
+  code: StoredCode
+  grant: StoredGrant
+  upstreamLock: StoredLock
+}
+
+/** How often what has ended is removed, in ms. */
+const SWEEP_INTERVAL = 60_000
+
+/**
+ * A store in one SQLite file under `directory`, for one process. What an operation has acknowledged survives
+ * the end of the process and of the machine. Throws `EmbeddedStoreError` when the file cannot be used, also when
+ * another process uses it; a disk that fails later makes operations throw `StoreUnavailableError`.
+ */
+export function createEmbeddedStore({ directory }: { directory: string }): Store {
+  const records = openRecordTable<Records>(directory)
+  const { read, write, remove, transact } = records
+  const sweeper = setInterval(sweep, SWEEP_INTERVAL).unref()
+  sweep()
+
+  function sweep(): void {
+    try {
+      records.sweep()
+    } catch {
+      // What has ended is invisible anyway, and the next sweep may have a better disk.
+    }
+  }
+
+  function withTransaction(
+    idHash: string,
+    browserHash: string,
+    act: (transaction: StoredTransaction) => TransactionOutcome,
+  ): TransactionOutcome {
+    return transact(() => {
+      const transaction = read('transaction', idHash)
+      if (transaction === undefined) return { outcome: 'missing' }
+      return transaction.browserHash === browserHash ? act(transaction) : { outcome: 'other_browser' }
+    })
+  }
+
+  function updateGrant(stored: StoredGrant, changes: Partial<GrantRecord>): void {
+    write('grant', stored.grant.id, { ...stored, grant: { ...stored.grant, ...changes } })
+  }
+
+  function revoke(stored: StoredGrant, reason: RevocationReason): void {
+    const { subject, grant } = stored
+    const upstream = { ...grant.upstream, sealed: '', expiresAt: undefined, renewalStartedAt: undefined }
+    write('grant', grant.id, {
+      subject,
+      grant: { ...grant, status: 'revoked', reason, upstream },
+      endsAt: Date.now() + TOMBSTONE_TTL,
+    })
+  }
+
+  /** Grants that have been redeemed and not been revoked. */
+  function readLiving(subject: string): StoredGrant[] {
+    return records.readSubject('grant', subject).filter(({ refresh }) => refresh !== undefined)
+  }
+
+  function spendCode(codeHash: string, code: StoredCode, endsAt: number): void {
+    write('code', codeHash, { ...code, redirectUriHash: '', codeChallenge: '', spent: true, endsAt })
+  }
+
+  function rotate(stored: StoredGrant, rotation: RefreshRotation): RotationOutcome {
+    const { grant, refresh } = stored
+    const { presentedHash, nextHash, capsule, grace, ttl } = rotation
+    if (grant.clientId !== rotation.clientId) return { outcome: 'other_client' }
+    if (grant.status !== 'active') return { outcome: grant.status }
+    if (refresh === undefined) return { outcome: 'missing' }
+    const now = Date.now()
+    if (refresh.current === presentedHash) {
+      const previous = { hash: presentedHash, rotatedAt: now, capsule }
+      write('grant', grant.id, {
+        ...stored,
+        grant: { ...grant, lastUsedAt: now },
+        refresh: { current: nextHash, previous },
+        endsAt: Math.min(now + ttl, grant.expiresAt),
+      })
+      return { outcome: 'rotated' }
+    }
+    // The previous token is good for as long as its successor is the current one.
+    const { previous } = refresh
+    if (previous?.hash === presentedHash && now - previous.rotatedAt < grace) {
+      return { outcome: 'repeated', capsule: previous.capsule }
+    }
+    revoke(stored, 'refresh_token_reused')
+    return { outcome: 'reused' }
+  }
+
+  const operations: Omit<Store, 'kind' | 'close'> = {
+    async ping() {
+      read('grant', '')
+    },
+
+    async saveClient(id, client, ttl) {
+      write('client', id, { client, endsAt: Date.now() + ttl })
+    },
+
+    async readClient(id, ttl) {
+      return transact(() => {
+        const stored = read('client', id)
+        if (stored === undefined) return undefined
+        const endsAt = Date.now() + ttl
+        if (endsAt - stored.endsAt >= CLIENT_TOUCH_INTERVAL) write('client', id, { ...stored, endsAt })
+        return stored.client
+      })
+    },
+
+    async spendAssertion(assertionHash, ttl) {
+      return transact(() => {
+        if (read('assertion', assertionHash) !== undefined) return false
+        write('assertion', assertionHash, { endsAt: Date.now() + ttl })
+        return true
+      })
+    },
+
+    async saveTransaction(idHash, transaction, ttl) {
+      write('transaction', idHash, { ...transaction, stage: 'pending', endsAt: Date.now() + ttl })
+    },
+
+    async readTransaction(idHash, browserHash) {
+      return withTransaction(idHash, browserHash, ({ sealed }) => ({ outcome: 'ok', sealed }))
+    },
+
+    async approveTransaction(idHash, browserHash, sealed) {
+      return withTransaction(idHash, browserHash, (transaction) => {
+        write('transaction', idHash, { ...transaction, stage: 'approved', sealed })
+        return { outcome: 'ok', sealed }
+      })
+    },
+
+    async takeTransaction(idHash, browserHash) {
+      return withTransaction(idHash, browserHash, ({ stage, sealed }) => {
+        if (stage !== 'approved') return { outcome: 'not_approved' }
+        remove('transaction', idHash)
+        return { outcome: 'ok', sealed }
+      })
+    },
+
+    async denyTransaction(idHash, browserHash) {
+      return withTransaction(idHash, browserHash, ({ sealed }) => {
+        remove('transaction', idHash)
+        return { outcome: 'ok', sealed }
+      })
+    },
+
+    async saveCode(codeHash, code, ttl) {
+      write('code', codeHash, { ...code, spent: false, endsAt: Date.now() + ttl })
+    },
+
+    async redeemCode(codeHash, proof, tombstoneTtl) {
+      return transact((): CodeOutcome => {
+        const code = read('code', codeHash)
+        if (code === undefined) return { outcome: 'missing' }
+        if (code.clientId !== proof.clientId) return { outcome: 'other_client' }
+        const { grantId } = code
+        if (code.spent) return { outcome: 'replayed', grantId }
+        if (![undefined, code.resource].includes(proof.resource)) return { outcome: 'other_resource' }
+        spendCode(codeHash, code, Date.now() + tombstoneTtl)
+        if (code.codeChallenge !== proof.codeChallenge) return { outcome: 'wrong_verifier', grantId }
+        const isRightRedirect = [undefined, code.redirectUriHash].includes(proof.redirectUriHash)
+        return { outcome: isRightRedirect ? 'redeemed' : 'wrong_redirect_uri', grantId }
+      })
+    },
+
+    async createGrant(grant, ttl) {
+      const endsAt = Math.min(Date.now() + ttl, grant.expiresAt)
+      write('grant', grant.id, { subject: grant.subject, grant, endsAt })
+    },
+
+    async readGrant(grantId) {
+      return read('grant', grantId)?.grant
+    },
+
+    async activateGrant(grantId, refreshHash, ttl, limit) {
+      return transact((): ActivationOutcome => {
+        const stored = read('grant', grantId)
+        if (stored?.grant.status !== 'active' || stored.refresh !== undefined) return { outcome: 'refused' }
+        const now = Date.now()
+        const { subject, grant } = stored
+        write('grant', grantId, {
+          subject,
+          grant: { ...grant, lastUsedAt: now },
+          refresh: { current: refreshHash },
+          endsAt: Math.min(now + ttl, grant.expiresAt),
+        })
+        const surplus = readLiving(subject)
+          .filter((other) => other.grant.clientId === grant.clientId)
+          .sort((one, other) => other.grant.lastUsedAt - one.grant.lastUsedAt)
+          .slice(limit)
+        for (const other of surplus) revoke(other, 'superseded')
+        return { outcome: 'activated', superseded: surplus.map((other) => other.grant) }
+      })
+    },
+
+    async rotateRefreshToken(grantId, rotation) {
+      return transact(() => {
+        const stored = read('grant', grantId)
+        return stored === undefined ? { outcome: 'missing' } : rotate(stored, rotation)
+      })
+    },
+
+    async touchGrant(grantId) {
+      transact(() => {
+        const stored = read('grant', grantId)
+        const now = Date.now()
+        if (stored?.grant.status !== 'active' || now - stored.grant.lastUsedAt < TOUCH_INTERVAL) return
+        updateGrant(stored, { lastUsedAt: now })
+      })
+    },
+
+    async lockUpstream(grantId, owner, ttl) {
+      return transact(() => {
+        if (read('upstreamLock', grantId) !== undefined) return false
+        write('upstreamLock', grantId, { owner, endsAt: Date.now() + ttl })
+        return true
+      })
+    },
+
+    async unlockUpstream(grantId, owner) {
+      transact(() => {
+        if (read('upstreamLock', grantId)?.owner === owner) remove('upstreamLock', grantId)
+      })
+    },
+
+    async markUpstreamRenewal(grantId, generation) {
+      transact(() => {
+        const stored = read('grant', grantId)
+        if (stored?.grant.status !== 'active' || stored.grant.upstream.generation !== generation) return
+        updateGrant(stored, { upstream: { ...stored.grant.upstream, renewalStartedAt: Date.now() } })
+      })
+    },
+
+    async commitUpstream(grantId, generation, { sealed, expiresAt }) {
+      return transact(() => {
+        const stored = read('grant', grantId)
+        if (stored === undefined || stored.grant.status === 'revoked') return 'gone'
+        if (stored.grant.upstream.generation !== generation) return 'stale'
+        const upstream = { sealed, expiresAt, generation: generation + 1, renewalStartedAt: undefined }
+        updateGrant(stored, { status: 'active', upstream })
+        return 'committed'
+      })
+    },
+
+    async requireSignIn(grantId, generation) {
+      return transact(() => {
+        const stored = read('grant', grantId)
+        if (stored === undefined || stored.grant.status === 'revoked') return false
+        if (stored.grant.upstream.generation !== generation) return false
+        updateGrant(stored, { status: 'sign_in_required' })
+        return true
+      })
+    },
+
+    async revokeGrant(grantId, reason) {
+      return transact(() => {
+        const stored = read('grant', grantId)
+        if (stored !== undefined && stored.grant.status !== 'revoked') revoke(stored, reason)
+        return stored?.grant
+      })
+    },
+
+    async listGrants(subject) {
+      return readLiving(subject)
+        .map(({ grant }) => grant)
+        .sort((one, other) => other.createdAt - one.createdAt)
+    },
+
+    async scanGrants(cursor) {
+      const { found, next } = records.scan('grant', cursor)
+      return { grants: found.map(({ grant }) => grant).filter(({ status }) => status !== 'revoked'), next }
+    },
+
+    async resealUpstream(grantId, sealed, resealed) {
+      return transact(() => {
+        const stored = read('grant', grantId)
+        if (stored === undefined || stored.grant.upstream.sealed !== sealed) return false
+        updateGrant(stored, { upstream: { ...stored.grant.upstream, sealed: resealed } })
+        return true
+      })
+    },
+  }
+
+  return {
+    kind: 'embedded',
+    ...guardOperations(operations),
+    async close() {
+      clearInterval(sweeper)
+      records.close()
+    },
+  }
+}

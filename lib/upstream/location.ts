@@ -1,0 +1,36 @@
+export interface SentrySettings {
+  /** Host and, where it is not the protocol's own, port. */
+  SENTRY_HOST: string
+  SENTRY_PROTOCOL: 'https' | 'http'
+}
+
+/** Where Sentry is: the one place that knows which URLs are Sentry's. */
+export interface SentryLocation {
+  /** Scheme, host and port. */
+  readonly origin: string
+  /** Host and port, as SENTRY_HOST has them. */
+  readonly host: string
+  readonly protocol: 'https' | 'http'
+  /** Whether it is sentry.io, whose organizations live in regions on hosts of their own below sentry.io. */
+  readonly isCloud: boolean
+  /** Whether a URL is one of Sentry's: only those may be sent a user's token. */
+  owns(url: URL): boolean
+}
+
+/** The location of the Sentry that the settings name. An organization's own host (`acme.sentry.io`) is sentry.io too. */
+export function createSentryLocation({ SENTRY_HOST, SENTRY_PROTOCOL }: SentrySettings): SentryLocation {
+  const { origin, hostname } = new URL(`${SENTRY_PROTOCOL}://${SENTRY_HOST}`)
+  const isCloud = isCloudHost(hostname)
+  return {
+    origin,
+    host: SENTRY_HOST,
+    protocol: SENTRY_PROTOCOL,
+    isCloud,
+    owns: (url) => url.origin === origin || (isCloud && url.protocol === 'https:' && isCloudHost(url.host)),
+  }
+}
+
+/** With a port, a host is not sentry.io's. */
+function isCloudHost(host: string): boolean {
+  return host === 'sentry.io' || host.endsWith('.sentry.io')
+}

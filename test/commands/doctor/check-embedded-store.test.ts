@@ -1,0 +1,63 @@
+import { chmodSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { checkEmbeddedStore } from '../../../commands/doctor/check-embedded-store.ts'
+import { loadConfig } from '../../../lib/config/load.ts'
+import { openRecordTable } from '../../../lib/store/sqlite/database.ts'
+import { createSettings, list } from '../../support/doctor.ts'
+import { findFreePort } from '../../support/free-port.ts'
+import { startService } from '../../support/service.ts'
+
+const FILE = 'sentry-mcp.sqlite'
+
+test('a folder that is not there yet is made by nobody but the server', async (t) => {
+  const parent = t.testdir()
+  const directory = join(parent, 'not', 'there')
+  t.match(list(await check(directory), 'ok'), [new RegExp(`The first start will make .*/not/there/${FILE}`)])
+  t.same(readdirSync(parent), [])
+})
+
+test('a file that can be used is left as it was', async (t) => {
+  const directory = t.testdir()
+  openRecordTable(directory).close()
+  const { size } = statSync(join(directory, FILE))
+  t.match(list(await check(directory), 'ok'), [/sentry-mcp\.sqlite can be read and written/])
+  t.same(readdirSync(directory), [FILE])
+  t.equal(statSync(join(directory, FILE)).size, size)
+})
+
+test('the file of a server that is running is in order, that of another process is not', async (t) => {
+  const directory = t.testdir()
+  const { url } = await startService(t, { settings: { STORE: 'embedded', DATA_DIR: directory } })
+  const { port } = new URL(url)
+  t.match(list(await check(directory, { PORT: port, HOST: 'localhost' }), 'ok'), [
+    /in use by the server that is running/,
+  ])
+  const elsewhere = await check(directory, { PORT: String(await findFreePort()) })
+  t.match(list(elsewhere, 'error'), [/is in use by another process.* → End the other process/])
+})
+
+test('what is no folder, no database or not writable is an error', async (t) => {
+  const directory = t.testdir({
+    file: 'text',
+    broken: { [FILE]: 'this is not a database, but long enough to be read' },
+  })
+  t.match(list(await check(join(directory, 'file', 'below')), 'error'), [/\/file is not a folder/])
+  t.match(list(await check(join(directory, 'broken')), 'error'), [/cannot be used: file is not a database/])
+  await t.test(
+    'without the right to write',
+    { skip: process.getuid?.() === 0 && 'root may write anywhere' },
+    async (t) => {
+      chmodSync(directory, 0o500)
+      t.match(list(await check(join(directory, 'new')), 'error'), [/cannot be written to/])
+      chmodSync(directory, 0o700)
+    },
+  )
+})
+
+function check(DATA_DIR: string, settings: Record<string, string> = {}) {
+  const sentry = { host: 'sentry.invalid', clientId: 'id', clientSecret: 'secret' }
+  return checkEmbeddedStore(
+    loadConfig({ ...createSettings(sentry), STORE: 'embedded', DATA_DIR, ...settings }),
+  )
+}

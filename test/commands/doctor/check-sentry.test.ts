@@ -1,0 +1,160 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { type Test, test } from 'tap'
+import { checkSentry } from '../../../commands/doctor/check-sentry.ts'
+import { loadConfig } from '../../../lib/config/load.ts'
+import { type SandboxOptions, type SentrySandbox, startSentry } from '../../sandbox/sentry/server.ts'
+import { createSettings, list } from '../../support/doctor.ts'
+import { findFreePort } from '../../support/free-port.ts'
+import { startReverseProxy } from '../../support/reverse-proxy.ts'
+
+const CALLBACK = 'http://localhost:3000/oauth/callback'
+
+test('a Sentry that accepts this application is well, and nothing happened there', async (t) => {
+  const sentry = await setUp(t)
+  const findings = await check(sentry)
+  t.same(
+    findings.filter(({ status }) => status !== 'ok'),
+    [],
+  )
+  const text = list(findings, 'ok').join('\n')
+  t.match(text, `Sentry 25.10.0 answers at ${sentry.url}`)
+  t.match(text, `${sentry.url}/settings/account/api/applications/ is ${CALLBACK}`)
+  t.match(text, 'PKCE: not told; a revocation endpoint: yes; regions: yes')
+  t.match(text, /clock: The clocks .* are \d s apart/)
+  t.same(sentry.counters, { codes: 0, refreshes: 0, refusedRefreshes: 0 })
+  t.notMatch(JSON.stringify(findings), sentry.clientSecret)
+})
+
+test('wrong credentials are told from a dead code (RFC 6749 §5.2: invalid_client before invalid_grant)', async (t) => {
+  const sentry = await setUp(t)
+  for (const [changes, errors] of [
+    [{ SENTRY_CLIENT_SECRET: 'wrong' }, [/SENTRY_CLIENT_ID with SENTRY_CLIENT_SECRET \(invalid_client\)/]],
+    [{ SENTRY_CLIENT_ID: 'wrong' }, [/\(invalid_client\)/, /no active application with SENTRY_CLIENT_ID/]],
+  ] as const) {
+    const findings = await check(sentry, changes)
+    t.match(list(findings, 'error'), errors)
+    t.equal(list(findings, 'error').length, errors.length)
+    t.notMatch(JSON.stringify(findings), sentry.clientSecret)
+  }
+})
+
+test('a callback URL that is not registered, and a scope that is not known, are found before anybody signs in', async (t) => {
+  const sentry = await setUp(t)
+  const elsewhere = await check(sentry, { BASE_URL: 'https://mcp.example.com/sentry' })
+  t.match(list(elsewhere, 'error'), [
+    /https:\/\/mcp\.example\.com\/sentry\/oauth\/callback is not registered at Sentry\. → Add exactly this one/,
+  ])
+  const scopes = await check(sentry, { SENTRY_SCOPES: 'org:read,replay:admin' })
+  t.match(list(scopes, 'error'), [/does not know all of SENTRY_SCOPES \(org:read, replay:admin\)/])
+
+  // Releases before 2025 show the same page with status 200.
+  const page = 'Missing or invalid <em>redirect_uri</em> parameter.'
+  const old = await startReverseProxy(t, {
+    answers: { '/oauth/authorize/': (_request, response) => response.end(page) },
+  })
+  old.target = sentry.url
+  t.match(list(await check({ ...sentry, host: new URL(old.url).host }), 'error'), [/is not registered/])
+})
+
+test('what a release does not have is not missed', async (t) => {
+  const sentry = await setUp(t, { revokeEndpoint: false, version: '22.6.0' })
+  sentry.fail('/api/0/users/me/regions/', { kind: 'status', status: 404, body: { detail: 'Not found.' } })
+  sentry.fail('/api/client-config/', { kind: 'status', status: 404 })
+  const findings = await check(sentry)
+  t.same(list(findings, 'error'), [])
+  t.match(list(findings, 'ok').join('\n'), 'a revocation endpoint: no; regions: no')
+  t.match(list(findings, 'ok').join('\n'), 'A server that does not tell its version answers')
+
+  const { url } = sentry
+  const metadata = JSON.stringify({ issuer: url, code_challenge_methods_supported: ['S256'] })
+  const newer = await startReverseProxy(t, {
+    answers: { '/.well-known/': (_request, response) => response.end(metadata) },
+  })
+  newer.target = url
+  t.match(list(await check({ ...sentry, host: new URL(newer.url).host }), 'ok').join('\n'), 'PKCE: yes')
+})
+
+test('a clock that is off by more than 30 s is warned of', async (t) => {
+  const sentry = await setUp(t)
+  for (const [seconds, warning] of [
+    [-95, /clock of this machine is 9[456] s ahead of Sentry's\. → Let NTP/],
+    [3600, /clock of this machine is 3\d\d\d s behind Sentry's/],
+    [-20, undefined],
+  ] as const) {
+    const date = new Date(Date.now() + seconds * 1000).toUTCString()
+    const proxy = await startReverseProxy(t, {
+      answers: {
+        '/api/client-config/': (_request, response) => response.writeHead(200, { date }).end('{}'),
+      },
+    })
+    proxy.target = sentry.url
+    const warnings = list(await check({ ...sentry, host: new URL(proxy.url).host }), 'warning')
+    t.match(warnings, warning === undefined ? [] : [warning])
+  }
+})
+
+test('a Sentry that is away, hangs, is ill or is somewhere else is an error, and the rest is skipped', async (t) => {
+  const sentry = await setUp(t)
+  const silent = createServer().listen(0, '127.0.0.1')
+  t.teardown(() => silent.close())
+  await once(silent, 'listening')
+  const away = { ...sentry, host: `127.0.0.1:${await findFreePort()}` }
+  const hanging = { ...sentry, host: `127.0.0.1:${(silent.address() as AddressInfo).port}` }
+  const unknown = { ...sentry, host: 'sentry.invalid' }
+  for (const [place, changes, error] of [
+    [away, {}, /cannot be reached: connect ECONNREFUSED 127\.0\.0\.1:\d+\. → Nothing listens there/],
+    [hanging, {}, /cannot be reached: no answer in time.* → .*HTTPS_PROXY/],
+    [unknown, {}, /cannot be reached: getaddrinfo ENOTFOUND sentry\.invalid\. → The name has no address/],
+    [sentry, { SENTRY_PROTOCOL: 'https' }, /cannot be reached: .* → What listens there does not speak TLS/],
+  ] as const) {
+    const findings = await check(place, changes)
+    t.match(list(findings, 'error'), [error])
+    t.same(list(findings, 'skipped').length, 2)
+  }
+
+  sentry.fail('/', { kind: 'status', status: 503 })
+  t.match(list(await check(sentry), 'error'), [/answers 503\. → See whether Sentry itself is well/])
+  sentry.heal()
+
+  const moved = await startReverseProxy(t, {
+    answers: {
+      '/': (_request, response) => response.writeHead(301, { location: 'https://sentry.example.com/' }).end(),
+    },
+  })
+  t.match(list(await check({ ...sentry, host: new URL(moved.url).host }), 'error'), [
+    /redirects to https:\/\/sentry\.example\.com\. → .*SENTRY_HOST=sentry\.example\.com and SENTRY_PROTOCOL=https/,
+  ])
+})
+
+test('a token endpoint that is a web page, or does not answer, is not taken for a refusal', async (t) => {
+  const sentry = await setUp(t)
+  for (const [fault, error] of [
+    [{ kind: 'html' }, /The token endpoint cannot be used: .* answered 200 in a form that is not OAuth\./],
+    [{ kind: 'status', status: 429 }, /answered 429/],
+    [{ kind: 'reset' }, /The token endpoint cannot be used: /],
+    [{ kind: 'redirect-loop' }, /The token endpoint cannot be used: /],
+  ] as const) {
+    const lift = sentry.fail('/oauth/token/', fault)
+    const findings = await check(sentry)
+    t.match(list(findings, 'error'), [error])
+    t.notMatch(JSON.stringify(findings), sentry.clientSecret)
+    lift()
+  }
+  sentry.fail('/oauth/authorize/', { kind: 'status', status: 404 })
+  t.match(list(await check(sentry), 'error'), [/The authorization endpoint answers 404/])
+})
+
+async function setUp(t: Test, options: SandboxOptions = {}): Promise<SentrySandbox> {
+  const sentry = await startSentry({ redirectUris: [CALLBACK], ...options })
+  t.teardown(() => sentry.close())
+  return sentry
+}
+
+function check(
+  sentry: Pick<SentrySandbox, 'host' | 'clientId' | 'clientSecret'>,
+  settings: Record<string, string> = {},
+) {
+  return checkSentry(loadConfig({ ...createSettings(sentry), ...settings }))
+}

@@ -1,0 +1,150 @@
+import { type Test, test } from 'tap'
+import { runResealCommand } from '../../commands/reseal.ts'
+import { createSealer } from '../../lib/crypto/sealer.ts'
+import { createEmbeddedStore } from '../../lib/store/sqlite/store.ts'
+import type { GrantRecord, Store } from '../../lib/store/store.ts'
+import { openUpstream, sealUpstream } from '../../lib/upstream/sealed-tokens.ts'
+import { makeGrant } from '../lib/store/store-samples.ts'
+import { registerClient, type Tokens } from '../support/client.ts'
+import { createParts, KEYS, SETTINGS, spawnCommand } from '../support/command-parts.ts'
+import { postMcp } from '../support/mcp.ts'
+import { startService } from '../support/service.ts'
+import { startServiceWithStore } from '../support/shared-store.ts'
+
+const [OLD, NEW, LOST] = ['o'.repeat(32), 'n'.repeat(32), 'l'.repeat(32)]
+const NO_SENTRY = { host: '127.0.0.1:1', clientId: 'id', clientSecret: 'secret' }
+
+test('from one key to the next, without anybody signing in again', async (t) => {
+  const before = await startServiceWithStore(t, { settings: { ...KEYS, ENCRYPTION_KEY: OLD } })
+  const { sentry, store } = before
+  const client = await registerClient(before.url)
+  const tokens = await client.signIn()
+  const unredeemed = (await client.authorize()).searchParams.get('code') ?? ''
+  const start = (ENCRYPTION_KEY: string) =>
+    startService(t, { settings: { ...before.settings, ENCRYPTION_KEY }, sharedSentry: sentry })
+
+  await start(`${NEW},${OLD}`)
+  const parts = createParts(store, sentry, [NEW, OLD])
+  t.equal(await runResealCommand(parts), true)
+  t.match(parts.output, [
+    'sealed anew under the first key: 2',
+    'already under the first key: 0',
+    /remove them from ENCRYPTION_KEY/,
+  ])
+  parts.output.length = 0
+  t.equal(await runResealCommand(parts), true)
+  t.match(parts.output, ['sealed anew under the first key: 0', 'already under the first key: 2'], 'again')
+
+  const after = await start(NEW)
+  t.equal((await postMcp(`${after.url}/mcp`, tokens.access_token, 'tools/list')).status, 200)
+  const post = (body: Record<string, string>) =>
+    fetch(`${after.url}/oauth/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ client_id: client.id, ...body }),
+    })
+  const refreshed = await post({ grant_type: 'refresh_token', refresh_token: tokens.refresh_token })
+  t.equal(refreshed.status, 200)
+  const redeemed = await post({
+    grant_type: 'authorization_code',
+    code: unredeemed,
+    code_verifier: client.verifier,
+  })
+  const { access_token } = (await redeemed.json()) as Tokens
+  t.equal((await postMcp(`${after.url}/mcp`, access_token, 'tools/list')).status, 200)
+})
+
+test('what no key opens is left alone, and the old keys must stay', async (t) => {
+  const { store, write, read } = openStore(t)
+  const [lost, old] = [await write(LOST), await write(OLD)]
+  const parts = createParts(store, NO_SENTRY, [NEW, OLD])
+  t.equal(await runResealCommand(parts), false)
+  t.match(parts.output, [
+    'sealed anew under the first key: 1',
+    'already under the first key: 0',
+    'opened by no key of ENCRYPTION_KEY: 1',
+    /Add the key that is missing/,
+  ])
+  t.equal(await read(lost, LOST), 'access')
+  t.equal(await read(old, NEW), 'access')
+})
+
+test('a renewal that comes in between is neither lost nor left under the old key', async (t) => {
+  const { store, write, read } = openStore(t)
+  const grant = await write(OLD)
+  const renewed = seal('renewed', grant.id, OLD)
+  const parts = createParts(
+    {
+      ...store,
+      async resealUpstream(...args) {
+        await store.commitUpstream(grant.id, 0, renewed)
+        return store.resealUpstream(...args)
+      },
+    },
+    NO_SENTRY,
+    [NEW, OLD],
+  )
+  t.equal(await runResealCommand(parts), true)
+  t.equal(await read(grant, NEW), 'renewed')
+})
+
+test('an instance that still seals with the old key is noticed', async (t) => {
+  const { store, write } = openStore(t)
+  const grant = await write(OLD)
+  let generation = 0
+  const parts = createParts(
+    {
+      ...store,
+      async scanGrants(cursor) {
+        await store.commitUpstream(grant.id, generation, seal('renewed', grant.id, OLD))
+        generation += 1
+        return store.scanGrants(cursor)
+      },
+    },
+    NO_SENTRY,
+    [NEW, OLD],
+  )
+  t.equal(await runResealCommand(parts), false)
+  t.match(parts.output.slice(2), [/sealed under an older key in the meantime: 1/, /Restart it/])
+})
+
+test('as a process: exit code 0 when the old keys can go, 1 when they cannot, 2 for arguments', async (t) => {
+  const { store, write, directory } = openStore(t)
+  await write(OLD)
+  await store.close()
+  const run = (ENCRYPTION_KEY: string, ...args: string[]) =>
+    spawnCommand('reseal', args, { ...SETTINGS, STORE: 'embedded', DATA_DIR: directory, ENCRYPTION_KEY })
+  t.match(await run(NEW), { code: 1, stdout: /opened by no key/ })
+  t.match(await run(`${NEW},${OLD}`), { code: 0, stdout: /sealed anew under the first key: 1/, stderr: '' })
+  t.match(await run(NEW, '--now'), { code: 2, stdout: '', stderr: /Usage/ })
+})
+
+function openStore(t: Test) {
+  const directory = t.testdir({})
+  const store = createEmbeddedStore({ directory })
+  t.teardown(() => store.close().catch(() => undefined))
+  return {
+    directory,
+    store: store as Store,
+    async write(key: string): Promise<GrantRecord> {
+      const grant = makeGrant()
+      const written = { ...grant, upstream: { ...grant.upstream, ...seal('access', grant.id, key) } }
+      await store.createGrant(written, 60_000)
+      return written
+    },
+    async read({ id }: GrantRecord, key: string): Promise<string> {
+      const sealed = (await store.readGrant(id))?.upstream.sealed ?? ''
+      return openUpstream(sealed, id, createSealer([key])).accessToken
+    },
+  }
+}
+
+function seal(accessToken: string, grantId: string, key: string) {
+  const tokens = {
+    accessToken,
+    refreshToken: 'refresh',
+    expiresAt: undefined,
+    scope: undefined,
+    userId: '1001',
+  }
+  return sealUpstream(tokens, grantId, createSealer([key]))
+}

@@ -1,0 +1,84 @@
+import { createCodeChallenge } from '../../lib/crypto/pkce.ts'
+import { type Endpoint, write } from './endpoint.ts'
+import { REDIRECT_URI, type Scene, STATE, VERIFIER } from './fixture.ts'
+import { type JsonInput, jsonInput, writeJson } from './json-input.ts'
+import { CLIENT_NAME } from './odd-values.ts'
+import { checkPage, checkRedirect, expect } from './response-rules.ts'
+
+/** In bytes. */
+const MAX_DOCUMENT = 5 * 1024
+
+/** What reads documents of clients. */
+export function createDocumentEndpoints(scene: Scene): Endpoint[] {
+  return [createAuthorizeByDocument(scene) as Endpoint]
+}
+
+/** A client whose id is the URL of a document that says anything. */
+function createAuthorizeByDocument(scene: Scene): Endpoint<JsonInput> {
+  const { documents } = scene
+  let count = 0
+  let body: Buffer = Buffer.alloc(0)
+  return {
+    name: 'metadata documents',
+    inputs: jsonInput,
+    async prepare(input) {
+      count += 1
+      const path = `/clients/${count}`
+      const id = documents.locate(path)
+      const document = {
+        client_id: id,
+        client_name: CLIENT_NAME,
+        redirect_uris: [REDIRECT_URI],
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        token_endpoint_auth_method: 'none',
+        jwks: { keys: [] },
+        logo_uri: 'https://client.example/logo.png',
+      }
+      body = writeJson(document, input)
+      documents.pages.clear()
+      documents.requests.length = 0
+      documents.pages.set(path, (_request, response) => {
+        response.writeHead(200, { 'content-type': findType(input) })
+        response.end(body)
+      })
+      const query = new URLSearchParams({
+        client_id: id,
+        redirect_uri: REDIRECT_URI,
+        response_type: 'code',
+        code_challenge: createCodeChallenge(VERIFIER),
+        code_challenge_method: 'S256',
+        state: STATE,
+      })
+      return write(scene, { method: 'GET', url: `/oauth/authorize?${query}` }, { headers: [] })
+    },
+    // A publisher that answers with anything but a small JSON document is as good as one that does not answer.
+    mayBeAway: (input) => !isDocument(body, findType(input)),
+    check(answer) {
+      if (answer.statusCode === 302) {
+        checkRedirect(answer, { registered: REDIRECT_URI, issuer: scene.url, state: STATE })
+        return
+      }
+      expect(
+        [200, 400, 503].includes(answer.statusCode),
+        'a page is a good one or says what is wrong',
+        answer,
+      )
+      checkPage(answer)
+    },
+  }
+}
+
+function findType({ headers }: JsonInput): string {
+  return new Map(headers).get('content-type') ?? 'application/json'
+}
+
+function isDocument(body: Buffer, type: string): boolean {
+  if (body.length > MAX_DOCUMENT || !/^application\/json\b/.test(type)) return false
+  try {
+    JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,173 @@
+import fc from 'fast-check'
+import { createResource } from '../../lib/model/resource.ts'
+import { type Endpoint, write } from './endpoint.ts'
+import type { Scene } from './fixture.ts'
+import { type Json, type JsonInput, jsonInput, writeJson } from './json-input.ts'
+import { type HeaderChange, oddText } from './odd-values.ts'
+import { checkJsonRpc, expect, readJson } from './response-rules.ts'
+
+const HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+
+/** What speaks MCP. */
+export async function createMcpEndpoints(scene: Scene): Promise<Endpoint[]> {
+  const endpoints = [await createMcp(scene), createConstraints(scene)]
+  return endpoints.map((endpoint) => endpoint as Endpoint)
+}
+
+interface MessageInput extends JsonInput {
+  message: number
+}
+
+async function createMcp(scene: Scene): Promise<Endpoint<MessageInput>> {
+  const { accessToken } = await scene.createGrant()
+  return {
+    name: 'mcp',
+    inputs: fc
+      .tuple(jsonInput, fc.nat(MESSAGES.length - 1))
+      .map(([input, message]) => ({ ...input, message })),
+    async prepare(input) {
+      const { body, version, headers } = MESSAGES[input.message] ?? { body: null, version: '2025-06-18' }
+      const own = {
+        ...HEADERS,
+        'mcp-protocol-version': version,
+        authorization: `Bearer ${accessToken}`,
+        ...headers,
+      }
+      return write(scene, { method: 'POST', url: '/mcp', payload: writeJson(body, input) }, input, own)
+    },
+    check: checkJsonRpc,
+  }
+}
+
+interface Message {
+  body: Json
+  version: string
+  headers?: Record<string, string>
+}
+
+const MODERN = '2026-07-28'
+const META = {
+  'io.modelcontextprotocol/protocolVersion': MODERN,
+  'io.modelcontextprotocol/clientInfo': { name: 'client', version: '1' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+}
+
+const MESSAGES: Message[] = [
+  ...[
+    [
+      'initialize',
+      { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'client', version: '1' } },
+    ],
+    ['ping', {}],
+    ['tools/list', {}],
+    ['tools/call', { name: 'whoami', arguments: {} }],
+    [
+      'tools/call',
+      { name: 'find_projects', arguments: { organizationSlug: 'tidewater-books', query: 'web' } },
+    ],
+    ['tools/call', { name: 'search_sentry_tools', arguments: { query: 'issue' } }],
+    [
+      'tools/call',
+      {
+        name: 'execute_sentry_tool',
+        arguments: { name: 'find_teams', arguments: { organizationSlug: 'tidewater-books' } },
+      },
+    ],
+    [
+      'tools/call',
+      {
+        name: 'get_issue_details',
+        arguments: { issueUrl: 'https://tidewater-books.sentry.io/issues/1' },
+        _meta: { progressToken: 'p' },
+      },
+    ],
+  ].map(([method, params]) => ({
+    body: { jsonrpc: '2.0', id: 1, method, params } as Json,
+    version: '2025-06-18',
+  })),
+  { body: { jsonrpc: '2.0', method: 'notifications/initialized' }, version: '2025-06-18' },
+  {
+    body: [
+      { jsonrpc: '2.0', id: 'a', method: 'ping' },
+      { jsonrpc: '2.0', id: 2, method: 'tools/list' },
+    ],
+    version: '2025-03-26',
+  },
+  ...[
+    ['tools/list', { _meta: META }],
+    ['server/discover', { _meta: META }],
+    ['tools/call', { name: 'whoami', arguments: {}, _meta: META }],
+  ].map(([method, params]) => ({
+    body: { jsonrpc: '2.0', id: 1, method, params } as Json,
+    version: MODERN,
+    headers: { 'mcp-method': String(method), ...(method === 'tools/call' && { 'mcp-name': 'whoami' }) },
+  })),
+]
+
+interface PathInput {
+  parts: string[]
+  /** The path as it stands, without being encoded. */
+  isRaw: boolean
+  /** Whether the token is for exactly this resource, where it can be one. */
+  isOwn: boolean
+  headers: HeaderChange[]
+}
+
+/** Paths of parts of Sentry. */
+function createConstraints(scene: Scene): Endpoint<PathInput> {
+  const base = scene.createGrant('/mcp/tidewater-books')
+  const part = fc.oneof(
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(
+        'tidewater-books',
+        'checkout',
+        'storefront',
+        'nobody',
+        '41001',
+        'a'.repeat(100),
+      ),
+    },
+    { weight: 3, arbitrary: oddText },
+  )
+  return {
+    name: 'constraint paths',
+    inputs: fc.record({
+      parts: fc.array(part, { minLength: 1, maxLength: 3 }),
+      isRaw: fc.nat(3).map((chance) => chance === 0),
+      isOwn: fc.boolean(),
+      headers: fc.constant([]),
+    }),
+    async prepare({ parts, isRaw, isOwn, headers }) {
+      const [organization, project] = parts
+      const resource = parts.length > 2 ? undefined : createResource(scene.url, organization, project)
+      const { accessToken } = await (isOwn && resource !== undefined
+        ? scene.createGrant(resource.path)
+        : base)
+      const path = parts
+        .map((text) => (isRaw ? writeRaw(text) : encodeURIComponent(text.toWellFormed())))
+        .join('/')
+      const own = { ...HEADERS, 'mcp-protocol-version': '2025-06-18', authorization: `Bearer ${accessToken}` }
+      const payload = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
+      return write(scene, { method: 'POST', url: `/mcp/${path}`, payload }, { headers }, own)
+    },
+    check(answer) {
+      expect([200, 400, 401, 403, 404].includes(answer.statusCode), 'a path is a resource or none', answer)
+      if (answer.payload.includes('"jsonrpc"')) {
+        checkJsonRpc(answer)
+        return
+      }
+      const { error, request_id: id, ...rest } = readJson(answer)
+      expect(error === 'not_found' || error === 'invalid_request', 'nobody has the path', answer)
+      expect(typeof id === 'string' && Object.keys(rest).length === 0, 'which is all that is said', answer)
+      expect(answer.headers['x-content-type-options'] === 'nosniff', 'nobody takes it for a page', answer)
+    },
+  }
+}
+
+/** A path that only its encoder would object to. Node's parser refuses everything that is not printable. */
+function writeRaw(text: string): string {
+  return Buffer.from(text)
+    .toString('latin1')
+    .replace(/[^\x21-\x7e]/g, '')
+}

@@ -1,0 +1,101 @@
+import { test } from 'tap'
+import { startAiProvider } from '../../../support/ai-provider.ts'
+import { readText, startMcp } from '../../../support/mcp-service.ts'
+
+const ANSWER = { says: JSON.stringify({ result: 'You are Mara Lind.' }) }
+const WHOAMI = { calls: [{ name: 'whoami', args: {} }] }
+
+test('use_sentry carries out a request with the tools of the session, and shows its calls with trace', async (t) => {
+  const provider = await startAiProvider(t, [WHOAMI, ANSWER])
+  const service = await startMcp(t, { settings: provider.settings })
+  t.ok((await service.list()).includes('use_sentry'))
+
+  const plain = await service.call('use_sentry', { request: 'who am I?' })
+  t.equal(readText(plain), 'You are Mara Lind.')
+  t.match(provider.requests[1]?.body, /mara@tidewater\.example/, "Sentry's answer reached the model")
+  t.notMatch(JSON.stringify(provider.requests), /sntry|access-token-of/, 'no token did')
+
+  const traced = await startAiProvider(t, [WHOAMI, ANSWER])
+  const again = await startMcp(t, { settings: traced.settings })
+  t.match(readText(await again.call('use_sentry', { request: 'who am I?', trace: true })), '- `whoami({})`')
+})
+
+test('without an AI provider there is no use_sentry, with DIRECT_SEARCH neither', async (t) => {
+  const choices: Record<string, string>[] = [{}, { DIRECT_SEARCH: 'true' }]
+  for (const settings of choices) {
+    const service = await startMcp(t, { settings })
+    t.notOk((await service.list()).includes('use_sentry'))
+    const found = await service.call('search_sentry_tools', { query: 'use sentry plain words' })
+    t.notMatch(readText(found), '"use_sentry"')
+  }
+})
+
+test('use_sentry reaches nothing that its caller could not call', async (t) => {
+  const calls = [
+    {
+      name: 'update_issue',
+      args: { organizationSlug: 'tidewater-books', issueId: 'STOREFRONT-1', status: 'resolved' },
+    },
+    {
+      name: 'execute_sentry_tool',
+      args: {
+        name: 'update_issue',
+        arguments: { organizationSlug: 'tidewater-books', issueId: 'STOREFRONT-1', status: 'resolved' },
+      },
+    },
+    { name: 'execute_sentry_tool', args: { name: 'use_sentry', arguments: { request: 'again' } } },
+  ]
+  const choices: Record<string, string>[] = [
+    { READ_ONLY: 'true' },
+    { DISABLED_TOOLS: 'update_issue' },
+    { DISABLED_SKILLS: 'triage' },
+  ]
+  for (const settings of choices) {
+    const provider = await startAiProvider(t, [{ calls }, ANSWER])
+    const service = await startMcp(t, { settings: { ...provider.settings, ...settings } })
+    await service.call('use_sentry', { request: 'resolve it' })
+    const { tools } = JSON.parse(provider.requests[0]?.body ?? '{}') as { tools: { name: string }[] }
+    const names = tools.map(({ name }) => name)
+    t.notOk(names.includes('update_issue'), JSON.stringify(settings))
+    t.notOk(names.includes('use_sentry'), 'it is not given itself')
+    t.notOk(
+      service.sentry.requests.some(({ method }) => method === 'PUT'),
+      'nothing was changed',
+    )
+  }
+})
+
+test('in read-only mode use_sentry stays, and says that it changes nothing', async (t) => {
+  const provider = await startAiProvider(t, [ANSWER])
+  const service = await startMcp(t, { settings: { ...provider.settings, READ_ONLY: 'true' } })
+  const response = await service.post({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
+  const { result } = (await response.json()) as { result: { tools: { name: string; annotations: object }[] } }
+  const tool = result.tools.find(({ name }) => name === 'use_sentry')
+  t.match(tool?.annotations, { readOnlyHint: true, destructiveHint: false })
+})
+
+test('an AI provider that fails is a plain tool error without its details', async (t) => {
+  const broken = [
+    { fails: 401, body: '{"error":{"message":"Incorrect API key provided: key-of-the-provider"}}' },
+    { fails: 400, body: 'not json' },
+    { says: 'no JSON at all' },
+  ]
+  for (const turn of broken) {
+    const provider = await startAiProvider(t, [turn])
+    const service = await startMcp(t, { settings: provider.settings })
+    const result = await service.call('use_sentry', { request: 'who am I?' })
+    t.equal(result.isError, true, JSON.stringify(turn))
+    t.match(readText(result), /AI provider|rephras/i)
+    t.notMatch(readText(result), /key-of-the-provider/)
+    t.notMatch(service.log.join(''), /key-of-the-provider/)
+  }
+})
+
+test('what is no request is refused before the provider is asked', async (t) => {
+  const provider = await startAiProvider(t, [ANSWER])
+  const service = await startMcp(t, { settings: provider.settings })
+  for (const args of [{}, { request: '  ' }, { request: 5 }]) {
+    t.equal((await service.call('use_sentry', args)).isError, true)
+  }
+  t.equal(provider.requests.length, 0)
+})

@@ -1,0 +1,108 @@
+import { test } from 'tap'
+import { createSigner } from '../../../../lib/crypto/signer.ts'
+import { createClientId, readClientId } from '../../../../lib/oauth/clients/client-id.ts'
+
+const OLD = 'an old secret of thirty-two characters or more'
+const NEW = 'a new secret of thirty-two characters or more'
+const signer = createSigner([OLD])
+
+const REGISTRATION = {
+  name: 'Claude Code “🤖”',
+  redirectUris: ['http://localhost:54545/callback', 'https://claude.ai/api/mcp/auth_callback'],
+  tokenEndpointAuthMethod: 'none',
+} as const
+
+function create(registration: Parameters<typeof createClientId>[0] = REGISTRATION): string {
+  return createClientId(registration, signer) ?? ''
+}
+
+test('a client_id holds its registration (RFC 7591 Appendix A.5.2)', async (t) => {
+  const id = create()
+  t.strictSame(readClientId(id, signer), { id, ...REGISTRATION })
+  t.match(id, /^c1\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{28}$/, 'unreserved characters only (RFC 6749 Appendix A.1)')
+  t.equal(create(), id, 'the same registration is the same client, in every process')
+  t.not(create({ ...REGISTRATION, name: 'Other' }), id)
+})
+
+test('a client_id that this server did not issue is no client (RFC 6749 §2.2)', async (t) => {
+  const [version, body = '', mac] = create().split('.')
+  const forged = Buffer.from(JSON.stringify({ n: 'x', r: ['https://evil.example/cb'] })).toString('base64url')
+  const wrong = [
+    ...[
+      '',
+      'c1',
+      'c1.',
+      'c1..',
+      '../..',
+      `c1.${body}`,
+      `c1.${body}.`,
+      `c2.${body}.${mac}`,
+      `.${body}.${mac}`,
+    ],
+    ...[`${version}.${forged}.${mac}`, `${version}.${body}.${mac}.x`, `${version}.${body}.${mac} `],
+    ...[
+      `${version}.${body}.${'A'.repeat(28)}`,
+      `${version}.${body}=.${mac}`,
+      `${version}.${body}.${mac?.slice(0, 27)}`,
+    ],
+    ...['https://client.example/metadata.json', 'client-1', '__proto__', 'c1.__proto__.constructor'],
+  ]
+  for (const id of wrong) t.equal(readClientId(id, signer), undefined, JSON.stringify(id.slice(-50)))
+  t.equal(readClientId(create(), createSigner([NEW])), undefined, 'nor one of another server')
+})
+
+test('every letter of a client_id counts', async (t) => {
+  const id = create()
+  for (let place = 0; place < id.length; place += 1) {
+    const altered = id.slice(0, place) + (id[place] === 'A' ? 'B' : 'A') + id.slice(place + 1)
+    if (readClientId(altered, signer) !== undefined) t.fail(`position ${place} does not count`)
+  }
+})
+
+test('what another purpose signed is no client_id', async (t) => {
+  const body = Buffer.from(JSON.stringify({ n: 'x', r: ['https://evil.example/cb'] })).toString('base64url')
+  for (const purpose of ['refresh-token', 'csrf'] as const) {
+    t.equal(readClientId(`c1.${body}.${signer.createMac(purpose, body)}`, signer), undefined)
+  }
+})
+
+test('what was signed but is no registration is no client', async (t) => {
+  for (const content of [
+    {},
+    { n: 'x', r: [] },
+    { n: 1, r: ['https://a.example/'] },
+    { n: 'x', r: 'https://a.example/' },
+    [],
+    null,
+  ]) {
+    const body = Buffer.from(JSON.stringify(content)).toString('base64url')
+    const id = `c1.${body}.${signer.createMac('client-id', body)}`
+    t.equal(readClientId(id, signer), undefined, JSON.stringify(content))
+  }
+})
+
+test('keys roll without a client having to register again', async (t) => {
+  const rolled = createSigner([NEW, OLD])
+  t.match(readClientId(create(), rolled), { name: REGISTRATION.name })
+  const id = createClientId(REGISTRATION, rolled) ?? ''
+  t.match(readClientId(id, createSigner([NEW])), { name: REGISTRATION.name })
+  t.equal(readClientId(create(), createSigner([NEW])), undefined)
+})
+
+test('a registration that would not fit into a URL has no client_id', async (t) => {
+  const uris = (length: number) => ({
+    ...REGISTRATION,
+    redirectUris: [`https://a.example/${'a'.repeat(length)}`],
+  })
+  const lengths = Array.from(
+    { length: 2000 },
+    (_, length) => createClientId(uris(length), signer)?.length ?? 0,
+  )
+  t.equal(Math.max(...lengths), 2000)
+  t.equal(createClientId(uris(2000), signer), undefined)
+  const ten = {
+    ...REGISTRATION,
+    redirectUris: Array.from({ length: 10 }, (_, port) => `http://localhost:4000${port}/oauth/callback`),
+  }
+  t.ok(createClientId(ten, signer), 'ten ordinary redirect URIs fit')
+})

@@ -1,0 +1,202 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Test, test } from 'tap'
+import { DEFAULT_TIMEOUTS, runUpstreamCall, type UpstreamCall } from '../../../lib/upstream/tool-call.ts'
+import { fetchUpstream, TOKEN_PLACEHOLDER, UpstreamError } from '../../../lib/upstream/tool-fetch.ts'
+import { startMcp } from '../../support/mcp-service.ts'
+
+const AUTHORIZED = { headers: { Authorization: `Bearer ${TOKEN_PLACEHOLDER}` } }
+
+test('the token goes to Sentry, and there alone', async (t) => {
+  const sentry = await startHost(t)
+  const other = await startHost(t)
+  const call = createCall(sentry.origin)
+  await fetchIn(call, `${sentry.origin}/api/0/auth/`, AUTHORIZED)
+  t.equal(sentry.requests[0]?.headers.authorization, 'Bearer the token')
+  await t.rejects(fetchIn(call, `${other.origin}/api/0/auth/`, AUTHORIZED), {
+    name: 'UpstreamError',
+    message: /cannot be used at 127\.0\.0\.1:\d+\.$/,
+  })
+  t.equal(other.requests.length, 0)
+  await fetchIn(call, `${other.origin}/image.png`)
+  t.notOk(other.requests[0]?.headers.authorization, 'a request of another kind goes without')
+})
+
+test('credentials of others are left alone', async (t) => {
+  const provider = await startHost(t)
+  const headers = { authorization: 'Bearer sk-of-the-provider' }
+  await fetchIn(createCall('https://sentry.example.com'), `${provider.origin}/v1`, { headers })
+  t.equal(provider.requests[0]?.headers.authorization, headers.authorization)
+})
+
+test('on sentry.io the regions are Sentry too, by https and below sentry.io', async (t) => {
+  const call = createCall('', { sentry: { origin: 'https://acme.sentry.io', isCloud: true } })
+  for (const url of ['http://us.sentry.io/', 'https://sentry.io.evil.example/', 'https://evilsentry.io/']) {
+    await t.rejects(fetchIn(call, url, AUTHORIZED), { message: /cannot be used at/ }, url)
+  }
+  const ended = { ...call, signal: AbortSignal.abort(new Error('it would have been sent')) }
+  for (const url of ['https://sentry.io/', 'https://us.sentry.io/']) {
+    await t.rejects(fetchIn(ended, url, AUTHORIZED), { message: 'it would have been sent' }, url)
+  }
+  const selfHosted = createCall('https://sentry.example.com')
+  await t.rejects(fetchIn(selfHosted, 'https://us.sentry.io/', AUTHORIZED), { message: /cannot be used at/ })
+})
+
+test('a call that is limited to an organization reaches no path of another', async (t) => {
+  const sentry = await startHost(t)
+  const call = createCall(sentry.origin, { organizationSlug: 'acme' })
+  const allowed = ['auth/', 'organizations/acme/issues/', 'projects/acme/shop/', 'teams/acme/web/projects/']
+  for (const path of allowed) {
+    t.ok((await fetchIn(call, `${sentry.origin}/api/0/${path}`, AUTHORIZED)).ok, path)
+  }
+  const forbidden = [
+    'organizations/',
+    'organizations/other/issues/',
+    'organizations/acme2/',
+    'organizations/acme/../other/',
+    'organizations/acme%2f..%2fother/',
+    'projects/other/shop/',
+    'issues/1/',
+    'users/me/',
+    '',
+  ]
+  for (const path of forbidden) {
+    const request = fetchIn(call, `${sentry.origin}/api/0/${path}`, AUTHORIZED)
+    await t.rejects(request, { message: /limited to the organization acme/ }, path)
+  }
+  t.equal(sentry.requests.length, allowed.length)
+})
+
+test('redirects are followed at the same origin and for reading only', async (t) => {
+  const other = await startHost(t)
+  const sentry = await startHost(t, (request, response) => {
+    if (request.url === '/moved') response.writeHead(301, { location: '/there/' }).end()
+    else if (request.url === '/away') response.writeHead(302, { location: `${other.origin}/` }).end()
+    else if (request.url === '/nowhere') response.writeHead(302, { location: 'http://[' }).end()
+    else response.end(`at ${request.url} with ${request.headers.authorization}`)
+  })
+  const call = createCall(sentry.origin)
+  const moved = await fetchIn(call, `${sentry.origin}/moved`, AUTHORIZED)
+  t.equal(await moved.text(), 'at /there/ with Bearer the token')
+  for (const path of ['/away', '/nowhere']) {
+    await t.rejects(fetchIn(call, `${sentry.origin}${path}`, AUTHORIZED), { message: /is not followed\.$/ })
+  }
+  await t.rejects(fetchIn(call, `${sentry.origin}/moved`, { ...AUTHORIZED, method: 'POST', body: '{}' }), {
+    message: /is not followed\.$/,
+  })
+  t.equal(other.requests.length, 0)
+})
+
+test('parallel requests of a call that are refused share one renewal', async (t) => {
+  const sentry = await startHost(t, (request, response) => {
+    const isNew = request.headers.authorization === 'Bearer the next'
+    setTimeout(() => response.writeHead(isNew ? 200 : 401).end('{}'), 20)
+  })
+  let renewals = 0
+  const call = createCall(sentry.origin, {
+    async renewAccessToken() {
+      renewals += 1
+      await sleep(60)
+      return 'the next'
+    },
+  })
+  const answers = await Promise.all(
+    [1, 2, 3].map((id) => fetchIn(call, `${sentry.origin}/${id}`, AUTHORIZED)),
+  )
+  t.same(
+    answers.map(({ status }) => status),
+    [200, 200, 200],
+  )
+  t.equal(renewals, 1)
+  t.equal((await fetchIn(call, sentry.origin, AUTHORIZED)).status, 200)
+  t.equal(sentry.requests.length, 7, 'what follows uses the new token at once')
+})
+
+test('a request is not repeated with the token that was refused', async (t) => {
+  const sentry = await startHost(t, (_request, response) => response.writeHead(401).end('{}'))
+  const call = createCall(sentry.origin, { renewAccessToken: async () => 'the token' })
+  t.equal((await fetchIn(call, sentry.origin, AUTHORIZED)).status, 401)
+  t.equal(sentry.requests.length, 1)
+  t.equal(call.signInEnded, false)
+})
+
+test('nothing but http is requested, and nothing outside of a call', async (t) => {
+  const call = createCall('https://sentry.example.com')
+  for (const url of ['file:///etc/passwd', 'data:text/plain,x', 'ftp://sentry.example.com/']) {
+    await t.rejects(fetchIn(call, url), new UpstreamError('Only http and https addresses can be requested.'))
+  }
+  await t.rejects(fetchUpstream('https://sentry.example.com/'), { message: /only be made by a tool call/ })
+})
+
+test('a caller’s own deadline and the end of the call are told apart', async (t) => {
+  const silent = await startHost(t, () => undefined)
+  const call = createCall('https://sentry.example.com')
+  const own = fetchIn(call, silent.origin, { signal: AbortSignal.timeout(30) })
+  await t.rejects(own, { name: 'UpstreamTimeoutError', message: /did not answer in time/ })
+  const controller = new AbortController()
+  const ended = fetchIn({ ...call, signal: controller.signal }, silent.origin)
+  controller.abort(new Error('the client has gone'))
+  await t.rejects(ended, { message: 'the client has gone' })
+})
+
+test('an answer that was compressed is handed on as what it unpacks to', async (t) => {
+  const sentry = await startHost(t, async (_request, response) => {
+    const { gzipSync } = await import('node:zlib')
+    response.writeHead(201, { 'content-encoding': 'gzip', link: '<next>' }).end(gzipSync('{"a":1}'))
+  })
+  const response = await fetchIn(createCall(sentry.origin), sentry.origin, AUTHORIZED)
+  t.equal(response.status, 201)
+  t.equal(response.headers.get('link'), '<next>')
+  t.notOk(response.headers.has('content-encoding'))
+  t.same(await response.json(), { a: 1 })
+})
+
+function fetchIn(call: UpstreamCall, url: string, init?: RequestInit): Promise<Response> {
+  return runUpstreamCall(call, () => fetchUpstream(url, init))
+}
+
+function createCall(origin: string, changes: Partial<UpstreamCall> = {}): UpstreamCall {
+  return {
+    signal: new AbortController().signal,
+    sentry: { origin, isCloud: false },
+    timeouts: DEFAULT_TIMEOUTS,
+    organizationSlug: undefined,
+    accessToken: 'the token',
+    renewAccessToken: async () => undefined,
+    renewal: undefined,
+    signInEnded: false,
+    demand: undefined,
+    retryAfter: undefined,
+    ...changes,
+  }
+}
+
+async function startHost(
+  t: Test,
+  answer = (_request: IncomingMessage, response: ServerResponse): unknown => response.end('{}'),
+): Promise<{ origin: string; requests: IncomingMessage[] }> {
+  const requests: IncomingMessage[] = []
+  const server = createServer((request, response) => {
+    requests.push(request)
+    answer(request, response)
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests }
+}
+
+for (const status of [400, 401]) {
+  test(`a dead token is renewed, whether /api/0/auth/ answers it with 400 or 401 (${status})`, async (t) => {
+    const service = await startMcp(t)
+    const successor = service.sentry.issueTokens().accessToken
+    service.addCaller('expired', { renewAccessToken: async () => successor })
+    service.sentry.fail('GET /api/0/auth/', { kind: 'status', status, body: '' }, 1)
+    const result = await service.call('whoami', {}, { caller: 'expired' })
+    t.notOk(result.isError)
+    t.equal(service.sentry.requests.at(-1)?.token, successor)
+  })
+}

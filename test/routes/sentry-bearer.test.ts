@@ -1,0 +1,161 @@
+import { mock } from 'node:test'
+import { test } from 'tap'
+import { listEvents, readAuditLines } from '../support/audit-lines.ts'
+import { startService, useEmbeddedStore } from '../support/service.ts'
+
+type Settings = Record<string, string>
+
+const ON = { SENTRY_TOKEN_PASSTHROUGH: 'true' }
+
+/** Posts one JSON-RPC request with an Authorization header of the test's choice. */
+async function post(url: string, authorization: string, method = 'tools/list', params: object = {}) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      authorization,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2025-06-18',
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+  })
+  return { status: response.status, headers: response.headers, text: await response.text() }
+}
+
+const whoami = { name: 'whoami', arguments: {} }
+
+test('by default a Sentry token is nothing: 401 with the ordinary challenge (RFC 6750 §3)', async (t) => {
+  const { url, sentry } = await startService(t)
+  const { accessToken } = sentry.issueTokens()
+  const answer = await post(`${url}/mcp`, `Sentry-Bearer ${accessToken}`)
+  t.equal(answer.status, 401)
+  const anonymous = await post(`${url}/mcp`, '')
+  t.equal(answer.headers.get('www-authenticate'), anonymous.headers.get('www-authenticate'))
+  t.equal(sentry.requests.length, 0, 'and Sentry does not see it')
+})
+
+test('where it is allowed, tools work with it, and nothing is stored or logged', async (t) => {
+  const settings: Settings = { ...useEmbeddedStore(t), ...ON, LOG_LEVEL: 'trace' }
+  const { url, sentry, log } = await startService(t, { settings })
+  const { accessToken } = sentry.issueTokens()
+  const authorization = `Sentry-Bearer ${accessToken}`
+  t.equal((await post(`${url}/mcp`, authorization)).status, 200)
+  t.match((await post(`${url}/mcp`, authorization, 'tools/call', whoami)).text, /mara@tidewater\.example/)
+  t.ok(sentry.requests.every(({ token }) => token === accessToken))
+  t.notOk(log.join('').includes(accessToken))
+  t.same(listEvents(log), ['token_passed_through'], 'the audit log has it once')
+  t.match(readAuditLines(log)[0], { subject_hash: String, resource: `${url}/mcp`, skills: ['inspect'] })
+})
+
+test('neither scheme takes the token of the other', async (t) => {
+  const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
+  const { accessToken } = sentry.issueTokens()
+  t.equal((await post(`${url}/mcp`, `Bearer ${accessToken}`)).status, 401)
+  t.equal(sentry.requests.length, 0, 'a Bearer token never goes to Sentry')
+  t.equal(
+    (await post(`${url}/mcp`, `sentry-bearer ${accessToken}`)).status,
+    200,
+    'in any case (RFC 9110 §11.1)',
+  )
+  for (const wrong of ['Sentry-Bearer', 'Sentry-Bearer a b', 'Sentry-Bearer "x"'])
+    t.equal((await post(`${url}/mcp`, wrong)).status, 401, wrong)
+})
+
+test('whose token it is, is asked once for a while, however many ask at once', async (t) => {
+  const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
+  const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
+  const answers = await Promise.all(Array.from({ length: 20 }, () => post(`${url}/mcp`, authorization)))
+  t.ok(answers.every(({ status }) => status === 200))
+  t.equal(sentry.requests.filter(({ path }) => path === '/api/0/auth/').length, 1)
+})
+
+test('a dead token is 401, at once and after it was good (RFC 6750 §3.1)', async (t) => {
+  const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
+  const unknown = await post(`${url}/mcp`, 'Sentry-Bearer sntryu_unknown')
+  t.equal(unknown.status, 401)
+  t.match(unknown.headers.get('www-authenticate'), /^Bearer error="invalid_token"/)
+
+  const { accessToken } = sentry.issueTokens()
+  const authorization = `Sentry-Bearer ${accessToken}`
+  t.equal((await post(`${url}/mcp`, authorization, 'tools/call', whoami)).status, 200)
+  sentry.revokeToken(accessToken)
+  await post(`${url}/mcp`, authorization, 'tools/call', whoami)
+  t.equal((await post(`${url}/mcp`, authorization, 'tools/call', whoami)).status, 401)
+})
+
+test('a token that Sentry refused is refused for a while without asking it again', async (t) => {
+  const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
+  for (const token of ['sntryu_unknown', 'sntryu_other'])
+    for (let count = 0; count < 5; count += 1)
+      t.equal((await post(`${url}/mcp`, `Sentry-Bearer ${token}`)).status, 401)
+  t.equal(sentry.requests.length, 2, 'once for each token')
+
+  mock.timers.enable({ apis: ['Date'], now: Date.now() + 31_000 })
+  t.teardown(() => mock.timers.reset())
+  await post(`${url}/mcp`, 'Sentry-Bearer sntryu_unknown')
+  t.equal(sentry.requests.length, 3, 'and again after that')
+})
+
+test('how many tokens an address has looked up is limited, what is known is not', async (t) => {
+  const settings = { ...useEmbeddedStore(t), ...ON, RATE_LIMIT_OAUTH: '3' }
+  const { url, sentry } = await startService(t, { settings })
+  const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
+  t.equal((await post(`${url}/mcp`, authorization)).status, 200)
+  const guesses = []
+  for (const guess of ['one', 'two', 'three', 'four'])
+    guesses.push(await post(`${url}/mcp`, `Sentry-Bearer sntryu_${guess}`))
+  t.same(
+    guesses.map(({ status }) => status),
+    [401, 401, 429, 429],
+  )
+  t.ok(Number(guesses[3]?.headers.get('retry-after')) > 0)
+  t.equal(sentry.requests.length, 3)
+  for (let count = 0; count < 5; count += 1) t.equal((await post(`${url}/mcp`, authorization)).status, 200)
+})
+
+test('a Sentry that is away says nothing about a token: 503, and it works again afterwards', async (t) => {
+  const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
+  const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
+  for (const fault of [{ kind: 'status', status: 500 }, { kind: 'html' }, { kind: 'reset' }] as const) {
+    const heal = sentry.fail('GET /api/0/auth/', fault)
+    const answer = await post(`${url}/mcp`, authorization)
+    t.equal(answer.status, 503, fault.kind)
+    t.ok(answer.headers.get('retry-after'))
+    heal()
+  }
+  t.equal((await post(`${url}/mcp`, authorization)).status, 200)
+})
+
+test('?skills= narrows what it may do; DEFAULT_SKILLS hold without it', async (t) => {
+  const settings = { ...useEmbeddedStore(t), ...ON, TOOL_SURFACE: 'full', DEFAULT_SKILLS: 'inspect' }
+  const { url, sentry } = await startService(t, { settings })
+  const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
+  const list = async (query: string) => {
+    const { text } = await post(`${url}/mcp${query}`, authorization)
+    return new Set(JSON.parse(text).result.tools.map(({ name }: { name: string }) => name))
+  }
+  const inspect = await list('?skills=inspect')
+  t.ok(inspect.has('find_organizations'))
+  t.notOk(inspect.has('create_project'))
+  t.same(await list(''), inspect)
+  t.ok((await list('?skills=inspect,project-management')).has('create_project'))
+
+  for (const query of ['?skills=', '?skills=everything', '?skills=inspect,triag']) {
+    const answer = await post(`${url}/mcp${query}`, authorization)
+    t.equal(answer.status, 400, `${query}: what might have narrowed is not passed over`)
+    t.match(answer.text, /out of inspect, seer, triage, project-management/)
+  }
+})
+
+test('what the operator takes away stays away, and a resource limits it too', async (t) => {
+  const settings = { ...useEmbeddedStore(t), ...ON, TOOL_SURFACE: 'full', DISABLED_SKILLS: 'triage' }
+  const { url, sentry } = await startService(t, { settings })
+  const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
+  t.notMatch((await post(`${url}/mcp?skills=triage,inspect`, authorization)).text, /"update_issue"/)
+  const inside = await post(`${url}/mcp/tidewater-books`, authorization, 'tools/call', {
+    name: 'find_projects',
+    arguments: {},
+  })
+  t.match(inside.text, /storefront/)
+  t.equal((await post(`${url}/mcp/nowhere`, authorization)).status, 403)
+})

@@ -1,0 +1,106 @@
+import type { Application, SentryUser } from './accounts.ts'
+
+export interface AuthorizePage {
+  application: Application
+  user: SentryUser
+  scope: readonly string[]
+  /** Where the person is sent next. */
+  redirectUri: string
+  transaction: string
+  csrfToken: string
+}
+
+const MEANINGS: Record<string, string> = {
+  'org:read': 'See your organizations',
+  'project:read': 'See projects, releases and client keys',
+  'project:write': 'Create and change projects and client keys',
+  'team:read': 'See teams',
+  'team:write': 'Create and change teams',
+  'event:read': 'See issues and events',
+  'event:write': 'See, resolve and assign issues',
+}
+
+/** The page on which a person lets an application in, or does not. */
+export function renderAuthorizePage(page: AuthorizePage): string {
+  const scopes = page.scope
+    .map((name) => `<li>${escapeHtml(MEANINGS[name] ?? name)} <code>${escapeHtml(name)}</code></li>`)
+    .join('\n        ')
+  const organization = page.application.organizationId
+  const organizationInput =
+    organization === undefined
+      ? ''
+      : `<input type="hidden" name="selected_organization_id" value="${escapeHtml(organization)}">`
+  return renderPage(
+    `Let ${page.application.name} in?`,
+    `
+      <p class="who">Signed in as <strong>${escapeHtml(page.user.name ?? page.user.email)}</strong>
+        (${escapeHtml(page.user.email)})</p>
+      <p><strong>${escapeHtml(page.application.name)}</strong> asks to act for you at this Sentry:</p>
+      <ul>
+        ${scopes}
+      </ul>
+      <p>You will be sent to <code>${escapeHtml(new URL(page.redirectUri).origin)}</code>.</p>
+      <form method="post" action="/oauth/authorize/">
+        <input type="hidden" name="csrfmiddlewaretoken" value="${escapeHtml(page.csrfToken)}">
+        <input type="hidden" name="tx" value="${escapeHtml(page.transaction)}">
+        ${organizationInput}
+        <button type="submit" name="op" value="approve">Approve</button>
+        <button type="submit" name="op" value="deny" class="plain">Deny</button>
+      </form>`,
+  )
+}
+
+/** Sentry shows errors as a page for as long as nothing about the client is proven. */
+export function renderErrorPage(problem: string): string {
+  return renderPage('This request cannot go on', `<p>${escapeHtml(problem)}</p>`)
+}
+
+/** What the address itself shows: a person who opens it should know where they are. */
+export function renderHomePage(user: SentryUser): string {
+  return renderPage(
+    'Sentry, for tests and for the demo',
+    `<p>An OAuth server and an API with made-up data. Nothing here is real and nothing is kept.</p>
+      <p class="who">Signed in as ${escapeHtml(user.email)}</p>`,
+  )
+}
+
+function renderPage(title: string, content: string): string {
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>${escapeHtml(title)}</title>
+    <style>
+      :root { color-scheme: light dark; }
+      body { font: 1rem/1.5 system-ui, sans-serif; max-width: 34rem; margin: 3rem auto; padding: 0 1.25rem; }
+      header { border-bottom: 3px solid #7553ff; padding-bottom: .5rem; margin-bottom: 1.5rem; }
+      header small { display: block; opacity: .75; }
+      h1 { font-size: 1.4rem; }
+      li { margin: .25rem 0; }
+      code { font-size: .9em; }
+      .who { border-left: 3px solid #7553ff; padding-left: .75rem; }
+      button { font: inherit; font-weight: 600; padding: .6rem 1.4rem; margin-right: .5rem; cursor: pointer;
+        border: 1px solid #5b3fd6; border-radius: .4rem; background: #5b3fd6; color: #fff; }
+      button.plain { background: transparent; color: inherit; border-color: currentcolor; }
+    </style>
+  </head>
+  <body>
+    <header><strong>Sandbox Sentry</strong><small>Not sentry.io: a stand-in on this machine</small></header>
+    <main>
+      <h1>${escapeHtml(title)}</h1>
+      ${content}
+    </main>
+  </body>
+</html>
+`
+}
+
+function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;')
+}

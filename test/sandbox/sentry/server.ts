@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import formbody from '@fastify/formbody'
+import Fastify from 'fastify'
+import { type ApiToken, type Application, createAccounts, type SentryUser } from './accounts.ts'
+import { registerApi } from './api.ts'
+import { createSampleData, type SentryData } from './data.ts'
+import { type Faults, registerFaults } from './faults.ts'
+import { type OAuthBehaviour, type OAuthCounters, registerOAuth } from './oauth.ts'
+import { renderHomePage } from './pages.ts'
+import { type ReceivedRequest, registerRequestLog } from './request-log.ts'
+
+export interface SandboxOptions extends Partial<OAuthBehaviour> {
+  /** A free one by default. */
+  port?: number
+  clientId?: string
+  clientSecret?: string
+  /** Where the application may send people back to; `redirectUris` of the sandbox can be added to later. */
+  redirectUris?: string[]
+  /** Seconds; null answers `expires_in: null` and tokens that never end. 30 days by default, as at Sentry. */
+  accessTokenTtl?: number | null
+  /** Limits the application to one organisation: `41001` or `41002` in the sample data. */
+  organizationId?: string
+  user?: SentryUser
+  /** The release that its pages name; `25.10.0` by default. */
+  version?: string
+  /** How often Seer answers `processing` before its analysis is there. */
+  seerPolls?: number
+}
+
+/** A Sentry of our own on loopback: OAuth server, API and sample data, everything of it in this object. */
+export interface SentrySandbox extends Faults {
+  /** `http://127.0.0.1:port` */
+  url: string
+  /** `127.0.0.1:port`, as SENTRY_HOST has it. */
+  host: string
+  clientId: string
+  clientSecret: string
+  /** The registered redirect URIs; compared exactly. */
+  redirectUris: string[]
+  data: SentryData
+  /** What it received, oldest first. */
+  requests: ReceivedRequest[]
+  counters: Readonly<OAuthCounters>
+  /** Every code and token that it ever issued. */
+  issued: readonly string[]
+  /** Signs every browser in as that user. */
+  setUser(user: SentryUser): void
+  /** Access tokens issued from now on are good for so many seconds. */
+  setAccessTokenTtl(seconds: number): void
+  /** Makes tokens without a browser. By default those of the signed-in user, with all scopes we ask for. */
+  issueTokens(userId?: string, scope?: readonly string[]): ApiToken
+  /** Deletes an access or refresh token together with its counterpart, as when a user removes the application. */
+  revokeToken(token: string): void
+  /** Ends an access token by time; its refresh token goes on working. */
+  expireToken(accessToken: string): void
+  /** The next sign-in of every user asks again, instead of approving silently. */
+  forgetApprovals(): void
+  close(): Promise<void>
+}
+
+/** What the service asks for by default. */
+export const DEFAULT_SCOPES = [
+  'org:read',
+  'project:read',
+  'project:write',
+  'team:read',
+  'team:write',
+  'event:write',
+]
+
+const THIRTY_DAYS = 30 * 86_400
+
+const MARA: SentryUser = { id: '1001', name: 'Mara Lind', email: 'mara@tidewater.example' }
+
+/** Starts a Sentry on 127.0.0.1. Each has users, tokens and data of its own; close it at the end. */
+export async function startSentry(options: SandboxOptions = {}): Promise<SentrySandbox> {
+  const application: Application = {
+    name: 'Sentry MCP',
+    clientId: options.clientId ?? randomBytes(32).toString('hex'),
+    clientSecret: options.clientSecret ?? randomBytes(32).toString('hex'),
+    redirectUris: [...(options.redirectUris ?? ['http://localhost:3000/oauth/callback'])],
+    organizationId: options.organizationId,
+  }
+  const ttl = options.accessTokenTtl === undefined ? THIRTY_DAYS : options.accessTokenTtl
+  const accounts = createAccounts(options.user ?? MARA, ttl)
+  const data = createSampleData(Date.now())
+
+  const app = Fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: 500 } })
+  const requests = registerRequestLog(app)
+  const faults = registerFaults(app)
+  await app.register(formbody)
+  // mcp-core sends this media type with every request, also with those that have no body.
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, body === '' ? {} : JSON.parse(String(body)))
+    } catch (error) {
+      done(Object.assign(new Error(`JSON parse error - ${(error as Error).message}`), { statusCode: 400 }))
+    }
+  })
+
+  app.get('/', (_request, reply) =>
+    reply.type('text/html; charset=utf-8').send(renderHomePage(accounts.signedIn)),
+  )
+  app.get('/api/client-config/', () => ({
+    version: { current: options.version ?? '25.10.0' },
+    isSelfHosted: true,
+    isAuthenticated: false,
+  }))
+  const counters = registerOAuth(app, application, accounts, {
+    supportsPkce: options.supportsPkce ?? true,
+    acceptsBasicCredentials: options.acceptsBasicCredentials ?? true,
+    tokenType: options.tokenType ?? 'Bearer',
+    revokeEndpoint: options.revokeEndpoint ?? true,
+  })
+  registerApi(app, {
+    accounts,
+    data,
+    organizationId: options.organizationId,
+    seerPolls: options.seerPolls ?? 2,
+  })
+  await app.listen({ host: '127.0.0.1', port: options.port ?? 0 })
+
+  const host = `127.0.0.1:${(app.server.address() as AddressInfo).port}`
+  return {
+    ...faults,
+    url: `http://${host}`,
+    host,
+    clientId: application.clientId,
+    clientSecret: application.clientSecret,
+    redirectUris: application.redirectUris,
+    data,
+    requests,
+    counters,
+    issued: accounts.issued,
+    setUser(user) {
+      accounts.signedIn = user
+    },
+    setAccessTokenTtl(seconds) {
+      accounts.accessTokenTtl = seconds
+    },
+    issueTokens(userId, scope = DEFAULT_SCOPES) {
+      return accounts.issueTokens(userId === undefined ? accounts.signedIn : accounts.findUser(userId), scope)
+    },
+    revokeToken: accounts.revokeToken,
+    expireToken: accounts.expireToken,
+    forgetApprovals: accounts.forgetApprovals,
+    close: () => app.close(),
+  }
+}

@@ -1,0 +1,33 @@
+import { type Browser, createBrowser } from '../browser/browser.ts'
+import type { Report } from './check.ts'
+import { createMcpSession, type McpSession } from './mcp-session.ts'
+import { callTools, openSession } from './session.ts'
+import { type ClientTokens, signInClient } from './sign-in.ts'
+
+export interface WalkOptions {
+  onStep?: Report
+  browser?: Browser
+  clientName?: string
+  redirectUri?: string
+}
+
+/** A client that has signed in and whose session is open. */
+export interface WalkResult extends ClientTokens {
+  session: McpSession
+  tools: string[]
+}
+
+/**
+ * Goes the whole way that an MCP client goes, from the bare URL of a protected resource to the first tool calls,
+ * and checks at each step what a careful client would check. It shares no code with the service. Throws
+ * `WalkError`, which names the step and what was answered.
+ */
+export async function walk(mcpUrl: string, options: WalkOptions = {}): Promise<WalkResult> {
+  const { onStep = () => undefined, clientName: name = 'Walking client' } = options
+  const { browser = createBrowser(), redirectUri = 'http://127.0.0.1:33418/callback' } = options
+  const tokens = await signInClient(mcpUrl, { name, redirectUri, browser }, onStep)
+  const session = createMcpSession(mcpUrl, tokens.accessToken)
+  const tools = await openSession(session, name, onStep)
+  await callTools(session, tools, onStep)
+  return { ...tokens, session, tools }
+}

@@ -1,0 +1,207 @@
+import type { AddressInfo } from 'node:net'
+import { Writable } from 'node:stream'
+import Fastify from 'fastify'
+import type { Test } from 'tap'
+import { loadConfig } from '../../lib/config/load.ts'
+import { type McpOptions, openMcp } from '../../lib/mcp/open.ts'
+import type { Caller } from '../../lib/model/caller.ts'
+import { NO_METRICS } from '../../lib/telemetry/metrics.ts'
+import { createToolCallWatch } from '../../lib/telemetry/tool-calls.ts'
+import { NO_TRACING } from '../../lib/telemetry/tracing.ts'
+import mcpRoute from '../../routes/mcp.ts'
+import { DEFAULT_SCOPES, type SentrySandbox, startSentry } from '../sandbox/sentry/server.ts'
+
+/** What every test's tools may do unless it says otherwise. */
+export const EVERY_SKILL = ['inspect', 'seer', 'triage', 'project-management']
+
+/** Calls that leave a line in the log and nothing else. */
+export const UNWATCHED = createToolCallWatch({
+  metrics: NO_METRICS,
+  tracing: NO_TRACING,
+  hashSubject: (subject) => `hash of ${subject}`,
+})
+
+/** The MCP endpoint on a port of its own, with a Sentry behind it and sign-in left out. */
+export interface McpService {
+  url: string
+  sentry: SentrySandbox
+  /** What was logged so far. */
+  log: string[]
+  /** Adds a caller, whom a request names as its bearer token. */
+  addCaller(name: string, changes?: CallerChanges): TestCaller
+  /** Sends one request, by default as the caller `mara`. */
+  post(body: unknown, options?: PostOptions): Promise<Response>
+  /** Calls a tool and returns its result. */
+  call(name: string, args?: object, options?: PostOptions): Promise<ToolResult>
+  /** The names that `tools/list` shows. */
+  list(options?: PostOptions): Promise<string[]>
+}
+
+/** A caller whose token of Sentry a test can see. */
+export type TestCaller = Caller & { accessToken: string }
+
+type CallerChanges = Partial<Omit<TestCaller, 'openAccessToken'>>
+
+export interface PostOptions {
+  caller?: string
+  headers?: Record<string, string>
+  signal?: AbortSignal
+}
+
+export interface ToolResult {
+  isError?: boolean
+  content: { type: string; text: string }[]
+  structuredContent?: Record<string, unknown>
+}
+
+export interface McpServiceOptions extends Partial<Pick<McpOptions, 'timing' | 'timeouts' | 'tools'>> {
+  settings?: Record<string, string>
+  /** A Sentry that the test has started itself. */
+  sentry?: SentrySandbox
+}
+
+/** Settings for a Sentry at `host`, as the environment would give them. */
+export function createSettings(host: string, changes: Record<string, string> = {}) {
+  return loadConfig({
+    BASE_URL: 'http://localhost:3000',
+    SENTRY_HOST: host,
+    SENTRY_PROTOCOL: 'http',
+    SENTRY_CLIENT_ID: 'client',
+    SENTRY_CLIENT_SECRET: 'secret',
+    ENCRYPTION_KEY: 'e'.repeat(32),
+    JWT_SIGNING_KEY: 's'.repeat(32),
+    ...changes,
+  })
+}
+
+export async function startMcp(t: Test, options: McpServiceOptions = {}): Promise<McpService> {
+  const sentry = options.sentry ?? (await startSentry())
+  if (options.sentry === undefined) t.teardown(() => sentry.close())
+  const log: string[] = []
+  const app = Fastify({ forceCloseConnections: true, logger: { level: 'debug', stream: collectLines(log) } })
+  t.teardown(() => app.close())
+  const endpoint = await openMcp({
+    ...options,
+    settings: createSettings(sentry.host, options.settings),
+    version: '1.2.3',
+    log: app.log,
+    calls: UNWATCHED,
+    challengeScope: (scope) => `Bearer error="insufficient_scope", scope="${scope.join(' ')}"`,
+  })
+  const callers = new Map<string, Caller>()
+  app.decorateRequest('caller')
+  app.addHook('onRequest', async (request, reply) => {
+    const caller = callers.get(request.headers.authorization?.slice('Bearer '.length) ?? '')
+    if (caller === undefined) return reply.code(401).send()
+    request.caller = caller
+  })
+  await app.register(mcpRoute, { endpoint })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/mcp`
+
+  function addCaller(
+    name: string,
+    { accessToken = sentry.issueTokens().accessToken, ...changes }: CallerChanges = {},
+  ): TestCaller {
+    const caller: TestCaller = {
+      clientId: `client of ${name}`,
+      clientName: 'Test client',
+      subject: name,
+      userId: '1001',
+      scope: new Set(DEFAULT_SCOPES),
+      skills: new Set(EVERY_SKILL),
+      constraints: {},
+      accessToken,
+      openAccessToken: async () => accessToken,
+      renewAccessToken: async () => undefined,
+      ...changes,
+    }
+    callers.set(name, caller)
+    return caller
+  }
+
+  function post(body: unknown, { caller = 'mara', headers, signal }: PostOptions = {}): Promise<Response> {
+    return fetch(url, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${caller}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        ...headers,
+      },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+      signal,
+    })
+  }
+
+  async function request<Result>(method: string, params: object, options?: PostOptions): Promise<Result> {
+    const response = await post({ jsonrpc: '2.0', id: 1, method, params }, options)
+    const { result } = (await response.json()) as { result: Result }
+    return result
+  }
+
+  addCaller('mara')
+  return {
+    url,
+    sentry,
+    log,
+    addCaller,
+    post,
+    call: (name, args = {}, options) => request('tools/call', { name, arguments: args }, options),
+    async list(options) {
+      const { tools } = await request<{ tools: { name: string }[] }>('tools/list', {}, options)
+      return tools.map(({ name }) => name)
+    },
+  }
+}
+
+/** A `tools/call` request. */
+export function callOf(name: string, args: unknown, meta?: object) {
+  return {
+    jsonrpc: '2.0' as const,
+    id: 1,
+    method: 'tools/call',
+    params: { name, arguments: args, _meta: meta },
+  }
+}
+
+/** The envelope of a request of 2026-07-28, or of what might come after. */
+export function createEnvelope(revision = '2026-07-28') {
+  return {
+    'io.modelcontextprotocol/protocolVersion': revision,
+    'io.modelcontextprotocol/clientCapabilities': {},
+    'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+  }
+}
+
+/** Sends a request as a client of 2025-11-25 or of 2026-07-28 does. */
+export function postIn(
+  era: 'legacy' | 'modern',
+  service: McpService,
+  request: { jsonrpc: '2.0'; id: string | number; method: string; params?: object },
+  options: PostOptions = {},
+): Promise<Response> {
+  if (era === 'legacy') return service.post(request, options)
+  const { name, _meta, ...params }: { name?: string; _meta?: object } = request.params ?? {}
+  const body = { ...request, params: { ...params, name, _meta: { ..._meta, ...createEnvelope() } } }
+  const headers = new Headers({ 'mcp-protocol-version': '2026-07-28', 'mcp-method': request.method })
+  if (name !== undefined) headers.set('mcp-name', name)
+  return service.post(body, {
+    ...options,
+    headers: { ...Object.fromEntries(headers), ...options.headers },
+  })
+}
+
+/** The text of a tool's result. */
+export function readText({ content }: ToolResult): string {
+  return content.map(({ text }) => text).join('\n')
+}
+
+function collectLines(lines: string[]): Writable {
+  return new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk))
+      done()
+    },
+  })
+}
