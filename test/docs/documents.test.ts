@@ -45,7 +45,7 @@ test('the texts of docs/troubleshooting.md are those that the service has', asyn
   const sources = [...['lib', 'routes', 'plugins'].flatMap(list), 'server.ts']
     .filter((file) => /\.(ts|cjs)$/.test(file))
     .map((file) => unquote(read(file)))
-  const [ours = ''] = read('docs/troubleshooting.md').split(/^## What others say$/m)
+  const [ours = ''] = read('docs/troubleshooting.md').split(/^## Messages of Sentry/m)
   const texts = [...ours.matchAll(/^\| ([^|]*) \|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text),
   )

@@ -62,7 +62,7 @@ test('no document names a setting that there is not', async (t) => {
     ...others,
   ])
   for (const file of ['README.md', 'docs/settings.md', 'docs/troubleshooting.md']) {
-    const [ours = ''] = read(file).split(/^## What others say$/m)
+    const [ours = ''] = read(file).split(/^## Messages of Sentry/m)
     const mentioned = findNames(ours).filter((name) => name.includes('_'))
     t.same(
       mentioned.filter((name) => !known.has(name)),
