@@ -10,7 +10,7 @@ import { SETTINGS, type Settings } from './settings.ts'
 /** The settings under the names of their environment variables, parsed and validated. */
 export type Config = Readonly<Settings>
 
-export type Environment = Readonly<Record<string, string | undefined>>
+type Environment = Readonly<Record<string, string | undefined>>
 
 /** Invalid configuration: all problems at once, in sentences for the operator. */
 export class ConfigError extends StartUpError {
