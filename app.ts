@@ -26,9 +26,9 @@ import tracing from './plugins/tracing.ts'
 
 export type AppOptions = ConfigOptions & McpTransportOptions & ClientDocumentsPluginOptions
 
-/** The whole service as one plugin: what is shared first, then the endpoints, each in a scope of its own. */
+/** The service as one plugin: first the shared plugins, then the endpoints, each encapsulated. */
 async function app(fastify: FastifyInstance, options: AppOptions) {
-  // It stops everything for about a second, in which a connection opened before would look dead.
+  // Loading blocks the event loop for about a second: connections that were opened before would time out.
   await loadMcpCore()
   await fastify.register(config, options)
   await fastify.register(draining)
@@ -51,10 +51,10 @@ async function app(fastify: FastifyInstance, options: AppOptions) {
   await fastify.register(home)
 }
 
-/** Whoever made the server can use what the plugins decorate it with. */
+/** Not encapsulated, so that the server has the decorators of the plugins. */
 export default fp(app, { name: 'app', fastify: '5.x' })
 
-/** Fastify's options for these settings. */
+/** Fastify's options from the settings. */
 export function createOptions(config: Config) {
   const logger = createLoggerOptions({
     level: config.LOG_LEVEL,
@@ -63,9 +63,7 @@ export function createOptions(config: Config) {
   return { ...createServerOptions(config), logger, logController: new RequestLog() }
 }
 
-/** The options of `fastify start -o`. */
-export const options = {
-  ...createServerOptions({ BASE_URL: 'http://localhost:3000', TRUST_PROXY: [] }),
-  logger: createLoggerOptions({ level: 'info', reportsErrors: false }),
-  logController: new RequestLog(),
+/** How long a terminating instance reports that it is not ready before it stops listening, in ms. */
+export function findDrainNotice({ SHUTDOWN_GRACE }: Config): number {
+  return SHUTDOWN_GRACE * 200
 }

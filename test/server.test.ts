@@ -12,7 +12,7 @@ import { findFreePort } from './support/free-port.ts'
 import { startRedis } from './support/redis.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const CHECK_NODE = join(ROOT, 'lib', 'check-node.cjs')
+const CHECK_NODE = join(ROOT, 'commands', 'check-node.cjs')
 
 const REQUIRED = [
   'BASE_URL',
@@ -106,7 +106,7 @@ test('an error that nothing catches ends it with 1, and is reported before', asy
   child.kill('SIGWINCH')
   const { code, stdout } = await ended
   t.equal(code, 1)
-  t.match(stdout, 'ends after an error that nothing caught')
+  t.match(stdout, 'uncaught error, shutting down')
   t.match(receiver.readEvents(), [
     { level: 'fatal', environment: 'production', exception: { values: [{ value: 'nobody caught this' }] } },
   ])
