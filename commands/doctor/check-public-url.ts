@@ -33,7 +33,11 @@ async function reach(settings: Config, report: Report): Promise<boolean> {
   const isAway = response === undefined || GATEWAY_ERRORS.includes(response.status)
   if (!isAway) report.error(finding, advice)
   else if (isRunning) report.error(finding, `The server itself is running. ${advice}`)
-  else report.warning(finding, `If the server is not running yet, start it and run this again. ${advice}`)
+  else
+    report.warning(
+      finding,
+      `If the server is not running yet, start it and run this again. Otherwise: ${advice}`,
+    )
   return false
 }
 

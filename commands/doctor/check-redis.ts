@@ -76,10 +76,7 @@ async function reportServers(
   }
 }
 
-/**
- * The servers with the data: the single one, the one that the sentinels chose, or the primaries of the cluster. Without
- * a `server` it does not respond.
- */
+/** The servers with the data, as `host:port`: one, or the primaries of the cluster. Without `server` it is down. */
 function listServers(
   client: Redis | Cluster,
   { shape, hosts: [configured] }: RedisAddress,

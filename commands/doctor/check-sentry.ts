@@ -16,9 +16,9 @@ export async function checkSentry(settings: Config): Promise<Finding[]> {
   const { origin } = createSentryLocation(settings)
   const response = await reach(origin, report)
   if (response === undefined) {
-    const skipped = ['clock', 'sentry-oauth'].map(createReport)
-    for (const { skipped: skip } of skipped) skip('This check needs a Sentry that responds.')
-    return [report, ...skipped].flatMap(({ findings }) => findings)
+    const finding = 'This check needs a Sentry that responds.'
+    const skipped = ['clock', 'sentry-oauth'].map((check): Finding => ({ check, status: 'skipped', finding }))
+    return [...report.findings, ...skipped]
   }
   await reportCertificate(origin, report)
   return [...report.findings, ...checkClock(response), ...(await checkSentryOAuth(settings))]

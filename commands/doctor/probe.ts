@@ -40,27 +40,18 @@ export async function probe(url: string, init: RequestInit = {}): Promise<ProbeR
     const response = await fetch(url, { ...init, redirect: 'manual', signal })
     const { status, headers } = response
     const at = Date.now()
-    const text = await readText(response)
-    const redirect = parseRedirect(response, url)
+    const text = (await readBounded(response.body, MAX_BODY_BYTES).catch(ignoreTooLarge)).toString()
+    const location = status >= 300 && status < 400 ? headers.get('location') : null
+    const redirect = location === null ? undefined : (URL.parse(location, url) ?? undefined)
     return { response: { status, headers, text, json: parseObject(text), redirect, at } }
   } catch (error) {
     return { failure: explainFailure(error) }
   }
 }
 
-async function readText(response: Response): Promise<string> {
-  try {
-    return (await readBounded(response.body, MAX_BODY_BYTES)).toString('utf8')
-  } catch (error) {
-    if (error instanceof BodyTooLargeError) return ''
-    throw error
-  }
-}
-
-function parseRedirect({ status, headers }: Response, url: string): URL | undefined {
-  const location = headers.get('location')
-  if (status < 300 || status > 399 || location === null) return undefined
-  return URL.parse(location, url) ?? undefined
+function ignoreTooLarge(error: unknown): string {
+  if (error instanceof BodyTooLargeError) return ''
+  throw error
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
