@@ -24,13 +24,7 @@ declare module 'fastify' {
 /** Both sides of the service reach Sentry through this: sign-in gets tokens there, calls use and renew them. */
 async function sentryPlugin(fastify: FastifyInstance) {
   const { config, store, sealer, audit, log, metrics } = fastify
-  const application = createSentryOAuth({
-    protocol: config.SENTRY_PROTOCOL,
-    host: config.SENTRY_HOST,
-    clientId: config.SENTRY_CLIENT_ID,
-    clientSecret: config.SENTRY_CLIENT_SECRET,
-    redirectUri: createEndpoints(config.BASE_URL).callback,
-  })
+  const application = createSentryOAuth(config, createEndpoints(config.BASE_URL).callback)
   const sentry = countRenewals(application, metrics)
   fastify.decorate('sentry', sentry)
   const onSignInRequired = (grant: GrantRecord) => audit.write({ event: 'sign_in_required', about: grant })

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
 import { createCodeChallenge } from '../crypto/pkce.ts'
 import { formatScope, parseScope } from '../model/scope.ts'
+import { createSentryLocation, type SentrySettings } from './location.ts'
 import { requestSentry, UpstreamUnavailableError } from './request.ts'
 
 /** The longest answer of a token endpoint that makes sense, in bytes. */
@@ -70,21 +71,22 @@ export interface SentryOAuth {
   revoke(token: string): Promise<'revoked' | 'unsupported'>
 }
 
-export interface SentryOAuthOptions {
-  protocol: 'https' | 'http'
-  /** Host and port, as SENTRY_HOST has it. */
-  host: string
-  clientId: string
-  clientSecret: string
-  /** Our callback, the same on both legs as Sentry demands. */
-  redirectUri: string
-  /** How long Sentry may take to answer, in ms; 10 s by default. */
-  timeout?: number
+export interface SentryOAuthSettings extends SentrySettings {
+  SENTRY_CLIENT_ID: string
+  SENTRY_CLIENT_SECRET: string
 }
 
-/** Our side of the OAuth application at Sentry, which is a confidential client there. */
-export function createSentryOAuth(options: SentryOAuthOptions): SentryOAuth {
-  const origin = `${options.protocol}://${options.host}`
+/**
+ * Our side of the OAuth application at Sentry, where we are a confidential client. Sentry compares `redirectUri`, our
+ * callback, in the authorization and in the token request. Without `timeoutMs` a request may take 10 s.
+ */
+export function createSentryOAuth(
+  settings: SentryOAuthSettings,
+  redirectUri: string,
+  timeoutMs?: number,
+): SentryOAuth {
+  const { origin } = createSentryLocation(settings)
+  const { SENTRY_CLIENT_ID: clientId, SENTRY_CLIENT_SECRET: clientSecret } = settings
 
   function createAuthorizationUrl({
     state,
@@ -94,8 +96,8 @@ export function createSentryOAuth(options: SentryOAuthOptions): SentryOAuth {
     const url = new URL('/oauth/authorize/', origin)
     url.search = new URLSearchParams({
       response_type: 'code',
-      client_id: options.clientId,
-      redirect_uri: options.redirectUri,
+      client_id: clientId,
+      redirect_uri: redirectUri,
       scope: formatScope(scope),
       state,
       code_challenge: createCodeChallenge(verifier),
@@ -108,7 +110,7 @@ export function createSentryOAuth(options: SentryOAuthOptions): SentryOAuth {
     return requestTokens({
       grant_type: 'authorization_code',
       code,
-      redirect_uri: options.redirectUri,
+      redirect_uri: redirectUri,
       code_verifier: verifier,
     })
   }
@@ -123,8 +125,8 @@ export function createSentryOAuth(options: SentryOAuthOptions): SentryOAuth {
     // Releases before 2025 read the credentials from the body alone, and every later one does so too.
     const body = new URLSearchParams({
       ...parameters,
-      client_id: options.clientId,
-      client_secret: options.clientSecret,
+      client_id: clientId,
+      client_secret: clientSecret,
     })
     const { status, body: answer } = await send('/oauth/token/', { method: 'POST', body })
     if (status === 200 && Value.Check(TokenAnswerSchema, answer)) return readTokens(answer)
@@ -148,8 +150,8 @@ export function createSentryOAuth(options: SentryOAuthOptions): SentryOAuth {
   async function revoke(token: string): Promise<'revoked' | 'unsupported'> {
     const body = new URLSearchParams({
       token,
-      client_id: options.clientId,
-      client_secret: options.clientSecret,
+      client_id: clientId,
+      client_secret: clientSecret,
     })
     const { status } = await send('/oauth/revoke/', { method: 'POST', body })
     if (status === 200) return 'revoked'
@@ -158,8 +160,7 @@ export function createSentryOAuth(options: SentryOAuthOptions): SentryOAuth {
   }
 
   function send(path: string, init: RequestInit) {
-    const { timeout } = options
-    return requestSentry(new URL(path, origin), { ...init, timeout, maxAnswer: MAX_ANSWER })
+    return requestSentry(new URL(path, origin), { ...init, timeout: timeoutMs, maxAnswer: MAX_ANSWER })
   }
 
   return { createAuthorizationUrl, exchangeCode, refresh, probe, revoke }

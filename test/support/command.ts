@@ -2,21 +2,21 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import type { CommandParts } from '../../commands/command.ts'
+import type { CommandContext } from '../../commands/command.ts'
 import { createSealer } from '../../lib/crypto/sealer.ts'
 import { createSigner } from '../../lib/crypto/signer.ts'
 import type { Store } from '../../lib/store/store.ts'
 import { createAudit } from '../../lib/telemetry/audit.ts'
-import { createSentryOAuth } from '../../lib/upstream/oauth.ts'
 import { createUpstreamRevocation } from '../../lib/upstream/revocation.ts'
 import type { SentrySandbox } from '../sandbox/sentry/server.ts'
+import { createSandboxOAuth } from './sentry-oauth.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The keys of every service and command of these tests that needs no other. */
+/** Keys for services and commands. */
 export const KEYS = { ENCRYPTION_KEY: 'e'.repeat(32), JWT_SIGNING_KEY: 'j'.repeat(32) }
 
-/** Settings of a command that the test's store and Sentry do not depend on. */
+/** Settings of a command that reaches neither a store nor a Sentry. */
 export const SETTINGS = {
   ...KEYS,
   BASE_URL: 'http://localhost:3000',
@@ -26,16 +26,15 @@ export const SETTINGS = {
   SENTRY_CLIENT_SECRET: 'secret',
 }
 
-/** What a command has to work with in this process, and what it says. */
-export function createParts(
+/** The context of a command that runs in this process, with what it prints and audits. */
+export function createContext(
   store: Store,
   sentry: Pick<SentrySandbox, 'host' | 'clientId' | 'clientSecret'>,
   encryptionKeys: readonly string[] = [KEYS.ENCRYPTION_KEY],
-): CommandParts & { output: string[]; audited: object[] } {
+): CommandContext & { output: string[]; audited: object[] } {
   const [output, audited]: [string[], object[]] = [[], []]
   const sealer = createSealer(encryptionKeys)
-  const { host, clientId, clientSecret } = sentry
-  const oauth = createSentryOAuth({ protocol: 'http', host, clientId, clientSecret, redirectUri: '' })
+  const oauth = createSandboxOAuth(sentry)
   const log = { info() {}, warn() {}, error() {} }
   return {
     store,
@@ -51,13 +50,13 @@ export function createParts(
   }
 }
 
-/** Runs a command as a process, with these settings and nothing else of this process's environment. */
+/** Runs a command as a process whose environment has only these settings. */
 export async function spawnCommand(
   name: 'grants' | 'reseal',
   args: readonly string[],
   settings: Readonly<Record<string, string>>,
 ) {
-  const child = spawn(process.execPath, [`lib/commands/${name}.ts`, ...args], {
+  const child = spawn(process.execPath, [`commands/${name}.ts`, ...args], {
     cwd: ROOT,
     env: { ...settings, NODE_OPTIONS: '' },
   })

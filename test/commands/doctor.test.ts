@@ -5,15 +5,15 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
-import type { Finding } from '../../../commands/doctor/report.ts'
-import { SETTINGS } from '../../../lib/config/settings.ts'
-import { startSentry } from '../../sandbox/sentry/server.ts'
-import { createSettings, KEYS, list, runDoctor } from '../../support/doctor.ts'
-import { startForwardProxy } from '../../support/forward-proxy.ts'
-import { startRedis } from '../../support/redis.ts'
-import { startService } from '../../support/service.ts'
+import type { Finding } from '../../commands/doctor/report.ts'
+import { SETTINGS } from '../../lib/config/settings.ts'
+import { startSentry } from '../sandbox/sentry/server.ts'
+import { createSettings, KEYS, list, runDoctor } from '../support/doctor.ts'
+import { startForwardProxy } from '../support/forward-proxy.ts'
+import { startRedis } from '../support/redis.ts'
+import { startService } from '../support/service.ts'
 
-test('where all is well it says so line by line and ends with 0', async (t) => {
+test('without errors the doctor prints aligned findings and exits with 0', async (t) => {
   const { url: REDIS_URL } = await startRedis(t, '--appendonly', 'yes')
   const { url: BASE_URL, sentry } = await startService(t, {
     settings: { ...KEYS, STORE: 'redis', REDIS_URL },
@@ -28,10 +28,10 @@ test('where all is well it says so line by line and ends with 0', async (t) => {
     .slice(2, -3)
     .map((line) => line.search(/ok /))
   t.equal(new Set(columns).size, 1, 'aligned')
-  t.notMatch(stdout, '\u001b[', 'without colour where there is no terminal')
+  t.notMatch(stdout, '\u001b[', 'without colour, since stdout is not a terminal')
 })
 
-test('all that is wrong with the settings is named at once, and it ends with 1', async (t) => {
+test('all errors of the settings are printed at once, and the exit code is 1', async (t) => {
   const { code, stdout } = await runDoctor(t, { PORT: 'abc', ENCRYPTION_KEY: 'too-short-a-key' }, '--json')
   t.equal(code, 1)
   const { status, findings } = JSON.parse(stdout)
@@ -45,7 +45,7 @@ test('all that is wrong with the settings is named at once, and it ends with 1',
   t.notMatch(stdout, 'too-short-a-key')
 })
 
-test('--json is one object, and no secret is in any output, even when everything is wrong', async (t) => {
+test('--json prints one object, and no output contains a secret', async (t) => {
   const { sentry } = await startDistantSentry(t)
   const password = randomBytes(16).toString('hex')
   const env = {
@@ -72,14 +72,14 @@ test('--json is one object, and no secret is in any output, even when everything
   }
 })
 
-test('an option it does not know is answered with its usage', async (t) => {
+test('an unknown option prints the usage and exits with 2', async (t) => {
   const { code, stderr } = await runDoctor(t, {}, '--verbose')
   t.equal(code, 2)
   t.match(stderr, 'doctor [--json]')
   t.notMatch(stderr, /\n\s+at /)
 })
 
-test('the settings of .env count as well, as they do for npm run dev, and the environment comes first', async (t) => {
+test('settings come from .env too, and the environment wins', async (t) => {
   const directory = t.testdir()
   writeFileSync(join(directory, '.env'), 'PORT=from-the-file\nHOST=somewhere\nBASE_URL=nothing\n')
   const { stdout } = await runDoctor(t, { BASE_URL: 'https://mcp.example.com' }, '--json')
@@ -88,7 +88,7 @@ test('the settings of .env count as well, as they do for npm run dev, and the en
   t.notMatch(errors, 'BASE_URL')
 })
 
-test('every secret may come from a file, all the way to where it is used', async (t) => {
+test('every secret can come from a file', async (t) => {
   const directory = t.testdir()
   const { url } = await startRedis(t, '--requirepass', 'word', '--appendonly', 'yes')
   const { sentry } = await startDistantSentry(t)
@@ -119,13 +119,13 @@ test('every secret may come from a file, all the way to where it is used', async
   t.same(list(findings, 'error'), [])
   const text = list(findings, 'ok').join('\n')
   t.match(text, 'The token endpoint accepts SENTRY_CLIENT_ID and SENTRY_CLIENT_SECRET')
-  t.match(text, 'Every command the service needs is allowed')
+  t.match(text, 'allows every command that the service needs')
   t.match(text, 'keys: ENCRYPTION_KEY and JWT_SIGNING_KEY look random')
   t.ok(proxy.asked.length > 0)
   t.same(new Set(proxy.credentials), new Set([`Basic ${btoa('user:pass')}`]))
 })
 
-test('when nothing answers at all it is over within half a minute', async (t) => {
+test('the doctor takes less than 30 s when nothing responds', async (t) => {
   const silent = createServer().listen(0, '127.0.0.1')
   t.teardown(() => silent.close())
   await once(silent, 'listening')
@@ -140,11 +140,11 @@ test('when nothing answers at all it is over within half a minute', async (t) =>
   const { code, stdout } = await runDoctor(t, env)
   t.equal(code, 1)
   t.ok(Date.now() - begin < 30_000, `${Date.now() - begin} ms`)
-  t.match(stdout, /sentry +error +http:\/\/127\.0\.0\.1:\d+ cannot be reached: no answer in time/)
+  t.match(stdout, /sentry +error +http:\/\/127\.0\.0\.1:\d+ cannot be reached: no response within 5 s/)
   t.match(stdout, /clock +skipped/)
 })
 
-/** A Sentry at which the callback of the default settings is registered. */
+/** A Sentry with the callback of the default settings. */
 async function startDistantSentry(t: Test) {
   const sentry = await startSentry({ redirectUris: ['http://localhost:3000/oauth/callback'] })
   t.teardown(() => sentry.close())
