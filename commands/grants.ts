@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { endGrant } from '../lib/oauth/token/end-grant.ts'
+import { endGrant } from '../lib/oauth/token/grant.ts'
 import type { GrantRecord } from '../lib/store/store.ts'
 import { walkGrants } from '../lib/store/walk-grants.ts'
 import { type CommandParts, runCommand, UsageError } from './command.ts'

@@ -2,13 +2,7 @@ import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
 import { hashToken } from '../crypto/hash.ts'
 import type { Client } from '../model/client.ts'
-import {
-  ClientMetadataSchema,
-  checkApplicationType,
-  checkFlow,
-  checkRedirectUris,
-  readName,
-} from '../model/client-metadata.ts'
+import { ClientMetadataSchema, findMetadataProblems, readName } from '../model/client-metadata.ts'
 import { SettingError } from './setting-error.ts'
 
 const StaticClientSchema = Type.Object({
@@ -46,8 +40,10 @@ function findProblems(item: unknown): string[] {
     const [problem] = Value.Errors(StaticClientSchema, item)
     return [`${problem?.instancePath.split('/')[1] ?? 'client_id'} is missing or not of its form.`]
   }
-  const checks = [checkId, checkSecret, checkAuthMethod, checkRedirectUris, checkApplicationType, checkFlow]
-  return checks.flatMap((check) => describeFailure(() => check(item)))
+  const problems = [checkId, checkSecret, checkAuthMethod].flatMap((check) =>
+    describeFailure(() => check(item)),
+  )
+  return [...problems, ...findMetadataProblems(item).map(({ message }) => message)]
 }
 
 function describeFailure(check: () => unknown): string[] {

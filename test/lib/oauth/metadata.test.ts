@@ -2,15 +2,15 @@ import { test } from 'tap'
 import { createResource, type Resource } from '../../../lib/model/resource.ts'
 import { createEndpoints } from '../../../lib/oauth/endpoints.ts'
 import {
+  type AdvertisedFeatures,
   createAuthorizationServerMetadata,
   createProtectedResourceMetadata,
   getProtectedResourceMetadataUrl,
-  type ServerOffers,
 } from '../../../lib/oauth/metadata.ts'
 
 const BASE = 'https://mcp.example.com'
 const SCOPES = ['org:read', 'event:write']
-const OPEN = { registration: true, documents: false, iss: true }
+const OPEN = { dcr: true, cimd: false, iss: true }
 
 function makeResource(base: string, ...slugs: string[]): Resource {
   const resource = createResource(base, ...slugs)
@@ -18,8 +18,8 @@ function makeResource(base: string, ...slugs: string[]): Resource {
   return resource
 }
 
-function describe(offers: ServerOffers = { registration: true, documents: false, iss: true }) {
-  return createAuthorizationServerMetadata(createEndpoints(BASE), SCOPES, offers)
+function describe(features: AdvertisedFeatures = { dcr: true, cimd: false, iss: true }) {
+  return createAuthorizationServerMetadata(createEndpoints(BASE), SCOPES, features)
 }
 
 test('the authorization server says where everything is and what it enforces (RFC 8414 §2)', async (t) => {
@@ -43,10 +43,10 @@ test('the authorization server says where everything is and what it enforces (RF
 })
 
 test('what a client cannot do here is not advertised (RFC 8414 §2)', async (t) => {
-  t.notOk('registration_endpoint' in describe({ registration: false, documents: false, iss: true }))
+  t.notOk('registration_endpoint' in describe({ dcr: false, cimd: false, iss: true }))
   const { token_endpoint_auth_methods_supported: methods, ...rest } = describe({
-    registration: true,
-    documents: true,
+    dcr: true,
+    cimd: true,
     iss: true,
   })
   t.ok(methods.includes('private_key_jwt'))

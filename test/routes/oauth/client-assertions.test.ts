@@ -203,7 +203,7 @@ test('the client is told which claim was not right, and the log has no assertion
   for (const [claim, value] of Object.entries({ aud: 'https://evil.example', iss: 'x', exp: now - 60 })) {
     const credentials = await sign({ [claim]: value })
     const answer = await client.requestToken({ ...PROVEN, ...credentials })
-    t.match(await answer.json(), { error_description: `The ${claim} of the client assertion is not right.` })
+    t.match(await answer.json(), { error_description: `The ${claim} of the client assertion is wrong.` })
     t.notMatch(log.join(''), credentials.client_assertion)
   }
 })

@@ -2,9 +2,9 @@ import { test } from 'tap'
 import { createToken } from '../../../../lib/crypto/hash.ts'
 import { createSigner } from '../../../../lib/crypto/signer.ts'
 import {
-  checkCsrfToken,
   createBrowserCookie,
   createCsrfToken,
+  isCsrfToken,
   readBrowserSecret,
 } from '../../../../lib/oauth/authorize/browser.ts'
 
@@ -38,15 +38,15 @@ test('a browser keeps its secret, and one without gets a new one', async (t) => 
 test('a CSRF token is good for its browser and its transaction alone (PrefectHQ/fastmcp#3519)', async (t) => {
   const [browser, transaction] = [createToken(), createToken()]
   const token = createCsrfToken(browser, transaction, signer)
-  t.equal(checkCsrfToken(token, browser, transaction, signer), true)
-  t.equal(checkCsrfToken(token, createToken(), transaction, signer), false, 'another browser')
-  t.equal(checkCsrfToken(token, browser, createToken(), signer), false, 'another transaction')
-  t.equal(checkCsrfToken(token, transaction, browser, signer), false, 'the two swapped')
+  t.equal(isCsrfToken(token, browser, transaction, signer), true)
+  t.equal(isCsrfToken(token, createToken(), transaction, signer), false, 'another browser')
+  t.equal(isCsrfToken(token, browser, createToken(), signer), false, 'another transaction')
+  t.equal(isCsrfToken(token, transaction, browser, signer), false, 'the two swapped')
   for (const wrong of ['', token.slice(1), `${token}x`, 'A'.repeat(28)]) {
-    t.equal(checkCsrfToken(wrong, browser, transaction, signer), false, wrong)
+    t.equal(isCsrfToken(wrong, browser, transaction, signer), false, wrong)
   }
   const other = createSigner(['another secret of thirty-two characters or more'])
-  t.equal(checkCsrfToken(token, browser, transaction, other), false, 'another server')
+  t.equal(isCsrfToken(token, browser, transaction, other), false, 'another server')
 })
 
 test('a page that is loaded twice is good twice (PrefectHQ/fastmcp#4818), and gives the secret away to nobody', async (t) => {

@@ -1,10 +1,10 @@
 import { test } from 'tap'
 import type { Skill } from '../../../../lib/model/skills.ts'
-import { preselectSkills, readChoice, rememberChoice } from '../../../../lib/oauth/authorize/skill-choice.ts'
+import { addChoice, preselectSkills, readChoice } from '../../../../lib/oauth/authorize/skill-choice.ts'
 
 test('the cookie stays small however many clients there are (PrefectHQ/fastmcp#3784)', async (t) => {
   let cookie: string | undefined
-  for (let count = 0; count < 100; count += 1) cookie = rememberChoice(cookie, `client ${count}`, ['inspect'])
+  for (let count = 0; count < 100; count += 1) cookie = addChoice(cookie, `client ${count}`, ['inspect'])
   t.ok((cookie ?? '').length < 400)
   t.same(readChoice(cookie, 'client 99'), ['inspect'], 'the latest is remembered')
   t.equal(readChoice(cookie, 'client 0'), undefined, 'the oldest is not')

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import type { Network } from '../../../../lib/net/network.ts'
-import { createClientDocuments } from '../../../../lib/oauth/clients/cimd.ts'
+import { createCimdClients } from '../../../../lib/oauth/clients/cimd.ts'
 import { answerJson, startDocumentHost } from '../../../support/document-host.ts'
 
 const BASE_URL = 'https://mcp.example.com'
@@ -10,8 +10,8 @@ const ID = 'https://client.example/client.json'
 function open(t: Test, mode: 'auto' | 'true' | 'false', network: Network, publishers?: string[]) {
   const lines: string[] = []
   const log = { info: (...line: unknown[]) => void lines.push(String(line.at(-1))) }
-  const config = { BASE_URL, CLIENT_ID_METADATA_DOCUMENTS: mode }
-  const documents = createClientDocuments({ config, log, network, publishers })
+  const settings = { BASE_URL, CLIENT_ID_METADATA_DOCUMENTS: mode }
+  const documents = createCimdClients({ settings, log, network, publishers })
   t.teardown(() => documents.close())
   return { documents, lines }
 }
@@ -24,11 +24,11 @@ test('true offers documents at once, and false never does', async (t) => {
   const host = await startDocumentHost(t)
   const on = open(t, 'true', host.network).documents
   t.equal(on.isOffered(), true)
-  t.equal(on.isDocumentId(ID), true)
-  t.equal(on.isDocumentId(`${BASE_URL}/client.json`), false, 'our own host publishes no clients')
+  t.equal(on.isDocumentUrl(ID), true)
+  t.equal(on.isDocumentUrl(`${BASE_URL}/client.json`), false, 'our own host publishes no clients')
   const off = open(t, 'false', host.network).documents
   t.equal(off.isOffered(), false)
-  t.equal(off.isDocumentId(ID), false)
+  t.equal(off.isDocumentUrl(ID), false)
   t.equal(host.connections, 0, 'neither looks out')
 })
 
@@ -49,7 +49,7 @@ test('auto without a way out offers none, but still reads one where it can', asy
   t.equal(documents.isOffered(), false)
   t.match(lines, [/are not offered/])
   const id = host.locate('/client.json')
-  t.equal(documents.isDocumentId(id), true, 'for a client that was told otherwise a minute ago')
+  t.equal(documents.isDocumentUrl(id), true, 'for a client that was told otherwise a minute ago')
   const document = { client_id: id, client_name: 'A client', redirect_uris: ['http://localhost/callback'] }
   host.pages.set('/client.json', answerJson(document))
   t.match(await documents.readClient(id), { id, verifiedHost: `client.example:${host.port}` })

@@ -3,7 +3,7 @@ import Value from 'typebox/value'
 import type { ClientMetadata } from '../../../../lib/model/client-metadata.ts'
 import { createRedirectUriPolicy } from '../../../../lib/model/redirect-uri-pattern.ts'
 import {
-  describeRegistration,
+  createRegistrationResponse,
   parseClientMetadata,
   RegistrationSchema,
 } from '../../../../lib/oauth/clients/registration.ts'
@@ -97,7 +97,7 @@ test('a name has 100 characters at the most, and is not cut within one', async (
 
 test('the answer says what was registered, and a public client has no secret (RFC 7591 §3.2.1)', async (t) => {
   const registration = parse({ redirect_uris: URIS, client_name: 'Cursor' })
-  t.strictSame(describeRegistration({ clientId: 'c1.id' }, registration, 1_700_000_000), {
+  t.strictSame(createRegistrationResponse({ clientId: 'c1.id' }, registration, 1_700_000_000), {
     client_id: 'c1.id',
     client_id_issued_at: 1_700_000_000,
     client_name: 'Cursor',

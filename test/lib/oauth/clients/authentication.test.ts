@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { type CredentialsForm, readClientCredentials } from '../../../../lib/oauth/clients/credentials.ts'
+import { type CredentialsForm, readClientCredentials } from '../../../../lib/oauth/clients/authentication.ts'
 
 const TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
@@ -51,8 +51,8 @@ test('one proof and no more, for one client (RFC 6749 §2.3)', async (t) => {
     [{ client_secret: 'secret' }, basic('client:'), /in one way only/],
     [signed, basic('client:secret'), /in one way only/],
     [{ ...signed, client_secret: 'secret' }, undefined, /in one way only/],
-    [{ client_id: 'other' }, basic('client:secret'), /not the client that the credentials are for/],
-    [{ ...signed, client_id: 'other' }, undefined, /not the client that the credentials are for/],
+    [{ client_id: 'other' }, basic('client:secret'), /not the client of the credentials/],
+    [{ ...signed, client_id: 'other' }, undefined, /not the client of the credentials/],
     [{}, undefined, /client_id is missing/],
     [{ client_secret: 'secret' }, undefined, /client_id is missing/],
     [{ client_id: ['client', 'client'] }, undefined, /must not be repeated/],
@@ -60,14 +60,14 @@ test('one proof and no more, for one client (RFC 6749 §2.3)', async (t) => {
     [{ client_id: 'client' }, 'Bearer token', /must be Basic/],
     [{ client_id: 'client' }, 'Basic', /must be Basic/],
     [{ client_id: 'client' }, 'Basic ***', /must be Basic/],
-    [{}, basic('client'), /not of their form/],
-    [{}, basic(':secret'), /not of their form/],
+    [{}, basic('client'), /are malformed/],
+    [{}, basic(':secret'), /are malformed/],
     [{}, basic('client:%'), /not form-urlencoded/],
     [{}, basic('client:%FF'), /not form-urlencoded/],
     [{ ...signed, client_assertion_type: undefined }, undefined, /client_assertion_type must be/],
     [{ ...signed, client_assertion_type: 'other' }, undefined, /client_assertion_type must be/],
     [{ client_id: 'client', client_assertion_type: TYPE }, undefined, /client_assertion is missing/],
-    [{ ...signed, client_assertion: 'no jwt' }, undefined, /is no JWT/],
+    [{ ...signed, client_assertion: 'no jwt' }, undefined, /is not a JWT/],
     [{ ...signed, client_assertion: makeAssertion({}) }, undefined, /has no sub/],
     [{ ...signed, client_assertion: makeAssertion({ sub: 5 }) }, undefined, /has no sub/],
     [{ ...signed, client_assertion: 'x'.repeat(9000) }, undefined, /too long/],

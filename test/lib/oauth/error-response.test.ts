@@ -2,8 +2,7 @@ import { Writable } from 'node:stream'
 import Fastify, { type FastifyBaseLogger } from 'fastify'
 import { type Test, test } from 'tap'
 import { createSealer, UnsealError } from '../../../lib/crypto/sealer.ts'
-import { logOAuthError, toOAuthError } from '../../../lib/oauth/answer-error.ts'
-import { describeError } from '../../../lib/oauth/error-answer.ts'
+import { createJsonErrorResponse, logOAuthError, toOAuthError } from '../../../lib/oauth/error-response.ts'
 import * as errors from '../../../lib/oauth/errors.ts'
 import { StoreUnavailableError } from '../../../lib/store/store.ts'
 import { SignInRequiredError } from '../../../lib/upstream/access.ts'
@@ -14,7 +13,7 @@ const SECRET = 'sntryu_secret'
 
 test('every error has its registered code and status (RFC 6749 §4.1.2.1 and §5.2, RFC 7591 §3.2.2, RFC 8707 §2)', async (t) => {
   const codes = Object.values(errors)
-    .filter((value) => value.prototype instanceof errors.OAuthError)
+    .filter((value) => typeof value === 'function' && value.prototype instanceof errors.OAuthError)
     .map((value) => new (value as new (sentence: string) => errors.OAuthError)('A sentence.'))
     .map(({ code, status }) => `${code} ${status}`)
   const expected = [
@@ -28,7 +27,11 @@ test('every error has its registered code and status (RFC 6749 §4.1.2.1 and §5
 
 test('an error is answered as code and sentence, and nothing of its cause (RFC 6749 §5.2)', async (t) => {
   const error = new errors.InvalidGrantError('The code is not valid.', { cause: new Error(SECRET) })
-  t.strictSame(describeError(error), { error: 'invalid_grant', error_description: 'The code is not valid.' })
+  t.strictSame(createJsonErrorResponse(error, undefined), {
+    status: 400,
+    headers: {},
+    body: { error: 'invalid_grant', error_description: 'The code is not valid.' },
+  })
 })
 
 test('what passes is temporarily_unavailable, on which clients keep their tokens', async (t) => {
@@ -40,7 +43,11 @@ test('what passes is temporarily_unavailable, on which clients keep their tokens
   ]
   for (const cause of passing) {
     const error = toOAuthError(cause)
-    t.match(error, { code: 'temporarily_unavailable', status: 503, cause, retryAfter: Number }, cause.name)
+    t.match(
+      error,
+      { code: 'temporarily_unavailable', status: 503, cause, retryAfterSeconds: Number },
+      cause.name,
+    )
     t.notMatch(error.message, SECRET)
   }
 })
@@ -103,13 +110,13 @@ test('what Fastify refuses of a request is invalid_request, with nothing of the 
     return answer.json()
   }
   const refused = (message: string) => ({ code: 'invalid_request', message })
-  t.strictSame(await send(`{"code":{"${SECRET}":1}}`), refused('code is not of its form.'))
-  t.strictSame(await send(`{"list":["${SECRET}"]}`), refused('code is not of its form.'))
-  t.strictSame(await send(`{"code":"x","list":[{"${SECRET}":1}]}`), refused('list is not of its form.'))
-  t.strictSame(await send(`"${SECRET}"`), refused('The request cannot be read.'))
-  t.strictSame(await send(`{"${SECRET}`), refused('The request cannot be read.'))
-  t.strictSame(await send(`{"__proto__":"${SECRET}"}`), refused('The request cannot be read.'))
-  t.strictSame(await send(''), refused('The request cannot be read.'))
+  t.strictSame(await send(`{"code":{"${SECRET}":1}}`), refused('code is malformed.'))
+  t.strictSame(await send(`{"list":["${SECRET}"]}`), refused('code is malformed.'))
+  t.strictSame(await send(`{"code":"x","list":[{"${SECRET}":1}]}`), refused('list is malformed.'))
+  t.strictSame(await send(`"${SECRET}"`), refused('The request cannot be parsed.'))
+  t.strictSame(await send(`{"${SECRET}`), refused('The request cannot be parsed.'))
+  t.strictSame(await send(`{"__proto__":"${SECRET}"}`), refused('The request cannot be parsed.'))
+  t.strictSame(await send(''), refused('The request cannot be parsed.'))
   t.strictSame(await send(SECRET.repeat(20)), refused('The request is too large.'))
   t.strictSame(await send(SECRET, 'application/xml'), refused('The Content-Type is not supported here.'))
 })

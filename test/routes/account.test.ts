@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
-import { createKeyPrefix, createKeys } from '../../../lib/store/keys.ts'
-import { type Browser, createBrowser, type Page } from '../../sandbox/browser/browser.ts'
-import { listEvents } from '../../support/audit-lines.ts'
-import { registerClient } from '../../support/client.ts'
-import { postMcp } from '../../support/mcp.ts'
-import { type Service, startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
-import { startServiceWithStore } from '../../support/shared-store.ts'
+import { createKeyPrefix, createKeys } from '../../lib/store/keys.ts'
+import { type Browser, createBrowser, type Page } from '../sandbox/browser/browser.ts'
+import { listEvents } from '../support/audit-lines.ts'
+import { registerClient } from '../support/client.ts'
+import { postMcp } from '../support/mcp.ts'
+import { type Service, startService, useEmbeddedStore, useRedisStore } from '../support/service.ts'
+import { startServiceWithStore } from '../support/shared-store.ts'
 
 const OLE = { id: '2002', name: 'Ole Brandt', email: 'ole@lantern.example' }
 
@@ -232,9 +232,10 @@ test('the page cannot be framed, scripted or kept, and a name cannot write on it
   const { url, store } = await startServiceWithStore(t)
   await (await registerClient(url)).signIn()
   const [grant] = await store.listGrants('1001')
-  const id = 'x'.repeat(43)
-  await store.createGrant({ ...grant, id, clientName: `<img src=x onerror=alert(1)>"'` } as never, 60_000)
-  await store.activateGrant(id, 'refresh', 60_000, 20)
+  if (grant === undefined) throw new Error('The sign-in made no grant.')
+  const hostile = { ...grant, id: 'x'.repeat(43), clientName: `<img src=x onerror=alert(1)>"'` }
+  await store.createGrant(hostile, 60_000)
+  await store.activateGrant(hostile, 'refresh', 60_000, 20)
   const page = await signIn(createBrowser(), url)
   t.notMatch(page.html, /<img|<script/)
   t.match(page.html, '&lt;img src=x onerror=alert(1)&gt;&quot;&#39;')
