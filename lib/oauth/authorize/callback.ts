@@ -53,6 +53,6 @@ function readUpstreamError({ error }: CallbackQuery): OAuthError {
   if (error === 'temporarily_unavailable' || error === 'server_error') {
     return toOAuthError(new UpstreamUnavailableError(new Error(`Sentry redirected back with ${error}.`)))
   }
-  const cause = new Error(`Sentry answered the authorization request with ${JSON.stringify(error)}.`)
+  const cause = new Error(`Sentry refused the authorization request with ${JSON.stringify(error)}.`)
   return new ServerError('Sentry did not accept the sign-in request of this server.', { cause })
 }

@@ -84,7 +84,7 @@ function requireChallenge(form: TokenForm): string {
   return createCodeChallenge(verifier)
 }
 
-/** RFC 6749 §4.1.2: whoever presents a code again may have intercepted the tokens of the first redemption. */
+/** RFC 6749 §4.1.2: a code that comes twice was intercepted, so the tokens of its first redemption are revoked. */
 async function endReplayed(
   grantId: string,
   server: Pick<AuthorizationServer, 'store' | 'audit' | 'revocation'>,

@@ -25,7 +25,7 @@ test('every error has its registered code and status (RFC 6749 §4.1.2.1 and §5
   t.same(codes.sort(), expected.sort())
 })
 
-test('an error is answered as code and sentence, and nothing of its cause (RFC 6749 §5.2)', async (t) => {
+test('an error response has code and description, and nothing of the cause (RFC 6749 §5.2)', async (t) => {
   const error = new errors.InvalidGrantError('The code is not valid.', { cause: new Error(SECRET) })
   t.strictSame(createJsonErrorResponse(error, undefined), {
     status: 400,
@@ -34,7 +34,7 @@ test('an error is answered as code and sentence, and nothing of its cause (RFC 6
   })
 })
 
-test('what passes is temporarily_unavailable, on which clients keep their tokens', async (t) => {
+test('a transient error is temporarily_unavailable, on which clients keep their tokens', async (t) => {
   const passing = [
     new StoreUnavailableError(new Error(SECRET)),
     new UnsealError(SECRET),
@@ -52,19 +52,19 @@ test('what passes is temporarily_unavailable, on which clients keep their tokens
   }
 })
 
-test('only a grant that has really ended is invalid_grant', async (t) => {
+test('only an ended grant is invalid_grant', async (t) => {
   t.match(toOAuthError(new SignInRequiredError('The grant has ended.')), {
     code: 'invalid_grant',
     status: 400,
   })
 })
 
-test('an OAuth error stays what it is', async (t) => {
+test('an OAuth error is returned unchanged', async (t) => {
   const error = new errors.InvalidScopeError('Too much.')
   t.equal(toOAuthError(error), error)
 })
 
-test('what nobody foresaw is server_error, and its words stay inside', async (t) => {
+test('an unexpected error is server_error, without its message', async (t) => {
   const unforeseen = [
     new TypeError(SECRET),
     new UpstreamRefusedError('invalid_client'),
@@ -83,7 +83,7 @@ test('what nobody foresaw is server_error, and its words stay inside', async (t)
   }
 })
 
-test('what Fastify refuses of a request is invalid_request, with nothing of the input in it', async (t) => {
+test('a request that Fastify rejects is invalid_request, without its input', async (t) => {
   const app = Fastify({ ajv: { customOptions: { coerceTypes: false } }, bodyLimit: 100 })
   t.teardown(() => app.close())
   app.setErrorHandler((error, _request, reply) => {
@@ -99,15 +99,15 @@ test('what Fastify refuses of a request is invalid_request, with nothing of the 
   }
   app.post('/', { schema }, async () => 'ok')
   const send = async (body: string, type = 'application/json') => {
-    const answer = await app.inject({
+    const response = await app.inject({
       method: 'POST',
       url: '/',
       headers: { 'content-type': type },
       payload: body,
     })
-    t.equal(answer.statusCode, 400)
-    t.notMatch(answer.body, SECRET)
-    return answer.json()
+    t.equal(response.statusCode, 400)
+    t.notMatch(response.body, SECRET)
+    return response.json()
   }
   const refused = (message: string) => ({ code: 'invalid_request', message })
   t.strictSame(await send(`{"code":{"${SECRET}":1}}`), refused('code is malformed.'))
@@ -121,7 +121,7 @@ test('what Fastify refuses of a request is invalid_request, with nothing of the 
   t.strictSame(await send(SECRET, 'application/xml'), refused('The Content-Type is not supported here.'))
 })
 
-test('an operator’s fault is logged loud with its cause, a client’s mistake on debug', async (t) => {
+test('a server fault is logged as error with its cause, a client’s mistake on debug', async (t) => {
   const { log, lines } = createLog(t)
   logOAuthError(new errors.InvalidGrantError('The code is not valid.'), log)
   t.match(lines.splice(0), [{ level: 20, code: 'invalid_grant', description: 'The code is not valid.' }])

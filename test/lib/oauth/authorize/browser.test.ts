@@ -10,7 +10,7 @@ import {
 
 const signer = createSigner(['a secret of thirty-two characters or more'])
 
-test('the cookie can be planted by no other host and read by no script (RFC 6265bis §4.1.3.2)', async (t) => {
+test('other hosts cannot set the cookie, scripts cannot read it (RFC 6265bis §4.1.3.2)', async (t) => {
   const { name, options } = createBrowserCookie('https://mcp.example.com')
   t.match(name, /^__Host-/)
   t.match(options, { secure: true, httpOnly: true, sameSite: 'lax', path: '/' })
@@ -18,13 +18,13 @@ test('the cookie can be planted by no other host and read by no script (RFC 6265
   t.ok(options.maxAge >= 600, 'it outlives every transaction')
 })
 
-test('on plain http, which is for loopback alone, the cookie has another name', async (t) => {
+test('over plain http (loopback only) the cookie has no __Host- prefix', async (t) => {
   const { name, options } = createBrowserCookie('http://localhost:3000')
   t.notMatch(name, /^__/)
   t.match(options, { secure: false, httpOnly: true, sameSite: 'lax', path: '/' })
 })
 
-test('a browser keeps its secret, and one without gets a new one', async (t) => {
+test('a valid cookie keeps its secret, a missing or malformed one gets a new secret', async (t) => {
   const secret = createToken()
   t.equal(readBrowserSecret(secret), secret)
   for (const cookie of [undefined, '', 'short', `${secret}x`, ` ${secret}`, '%'.repeat(43), `${secret}\n`]) {
@@ -35,7 +35,7 @@ test('a browser keeps its secret, and one without gets a new one', async (t) => 
   }
 })
 
-test('a CSRF token is good for its browser and its transaction alone (PrefectHQ/fastmcp#3519)', async (t) => {
+test('a CSRF token is valid for its browser and its transaction only (PrefectHQ/fastmcp#3519)', async (t) => {
   const [browser, transaction] = [createToken(), createToken()]
   const token = createCsrfToken(browser, transaction, signer)
   t.equal(isCsrfToken(token, browser, transaction, signer), true)
@@ -49,7 +49,7 @@ test('a CSRF token is good for its browser and its transaction alone (PrefectHQ/
   t.equal(isCsrfToken(token, browser, transaction, other), false, 'another server')
 })
 
-test('a page that is loaded twice is good twice (PrefectHQ/fastmcp#4818), and gives the secret away to nobody', async (t) => {
+test('a reloaded page gets the same CSRF token, which does not contain the secret (PrefectHQ/fastmcp#4818)', async (t) => {
   const [browser, transaction] = [createToken(), createToken()]
   const token = createCsrfToken(browser, transaction, signer)
   t.equal(createCsrfToken(browser, transaction, signer), token)

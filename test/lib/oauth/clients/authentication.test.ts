@@ -10,7 +10,7 @@ function makeAssertion(claims: object): string {
   return `${Buffer.from('{"alg":"ES256"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
 }
 
-test('a client names itself in the form, the header or its assertion (RFC 6749 §2.3.1, RFC 7521 §4.2)', async (t) => {
+test('the client id comes from form, header or assertion (RFC 6749 §2.3.1, RFC 7521 §4.2)', async (t) => {
   const assertion = makeAssertion({ sub: 'client' })
   const signed = { client_assertion_type: TYPE, client_assertion: assertion }
   const cases: [CredentialsForm, string | undefined, object][] = [
@@ -28,7 +28,7 @@ test('a client names itself in the form, the header or its assertion (RFC 6749 �
   }
 })
 
-test('the scheme is Basic in any case, and what it carries is form-urlencoded (RFC 7235 §2.1, RFC 6749 Appendix B)', async (t) => {
+test('Basic is case-insensitive, its credentials are form-urlencoded (RFC 7235 §2.1, RFC 6749 Appendix B)', async (t) => {
   for (const scheme of ['Basic', 'basic', 'BASIC', 'bAsIc', 'Basic ']) {
     t.match(readClientCredentials({}, basic('client:secret', scheme)), { secret: 'secret' }, scheme)
   }
@@ -44,7 +44,7 @@ test('the scheme is Basic in any case, and what it carries is form-urlencoded (R
   }
 })
 
-test('one proof and no more, for one client (RFC 6749 §2.3)', async (t) => {
+test('a request has one credential, for one client (RFC 6749 §2.3)', async (t) => {
   const signed = { client_assertion_type: TYPE, client_assertion: makeAssertion({ sub: 'client' }) }
   const cases: [CredentialsForm, string | undefined, RegExp][] = [
     [{ client_id: 'client', client_secret: 'secret' }, basic('client:secret'), /in one way only/],

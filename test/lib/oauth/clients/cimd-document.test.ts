@@ -13,7 +13,7 @@ const DOCUMENT = {
 
 const parse = (changes: object = {}) => parseMetadataDocument({ ...DOCUMENT, ...changes }, URL_)
 
-test('a client id that is the URL of a document (draft-ietf-oauth-client-id-metadata-document §3)', async (t) => {
+test('the URL of a metadata document is a client id (draft-ietf-oauth-client-id-metadata-document §3)', async (t) => {
   for (const id of [
     URL_,
     'https://claude.ai/oauth/claude-code-client-metadata',
@@ -27,7 +27,7 @@ test('a client id that is the URL of a document (draft-ietf-oauth-client-id-meta
   }
 })
 
-test('what is no such URL is told by its text, before any parser has made it good', async (t) => {
+test('a URL that a parser would have to normalize is not a client id', async (t) => {
   for (const id of [
     'http://client.example/client',
     'HTTPS://client.example/client',
@@ -71,7 +71,7 @@ test('what is no such URL is told by its text, before any parser has made it goo
   }
 })
 
-test('a document describes a public client, whose host is known', async (t) => {
+test('a document describes a public client with a verified host', async (t) => {
   t.strictSame(parse({ logo_uri: 'https://client.example/logo.png', 'client_name#de': 'Ein Client' }), {
     id: URL_,
     name: 'A client',
@@ -85,7 +85,7 @@ test('a document describes a public client, whose host is known', async (t) => {
   })
 })
 
-test('the weakest method that a document lists is enough, and its keys are kept (draft §4.1)', async (t) => {
+test('the weakest listed method is required, and the keys are kept (draft §4.1)', async (t) => {
   const both = ['private_key_jwt', 'none']
   const keys = { jwks: { keys: [JWK] } }
   const cases: [object, object][] = [
@@ -115,7 +115,7 @@ test('the weakest method that a document lists is enough, and its keys are kept 
   for (const [changes, expected] of cases) t.match(parse(changes), expected, JSON.stringify(changes))
 })
 
-test('a document that breaks a rule is refused, and says which (draft §4.1)', async (t) => {
+test('a document that breaks a rule is refused with the rule (draft §4.1)', async (t) => {
   const jwt = { token_endpoint_auth_method: 'private_key_jwt' }
   const cases: [unknown, RegExp][] = [
     [null, /client_id or client_name is missing/],

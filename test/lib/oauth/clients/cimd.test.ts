@@ -20,7 +20,7 @@ async function waitFor(condition: () => boolean): Promise<void> {
   for (let waited = 0; !condition() && waited < 5_000; waited += 20) await sleep(20)
 }
 
-test('true offers documents at once, and false never does', async (t) => {
+test('mode true offers CIMD at once, mode false never does', async (t) => {
   const host = await startDocumentHost(t)
   const on = open(t, 'true', host.network).documents
   t.equal(on.isOffered(), true)
@@ -32,7 +32,7 @@ test('true offers documents at once, and false never does', async (t) => {
   t.equal(host.connections, 0, 'neither looks out')
 })
 
-test('auto offers documents once every publisher was reached, and says so in the log', async (t) => {
+test('mode auto offers CIMD once every publisher is reachable, and logs it', async (t) => {
   const host = await startDocumentHost(t)
   const { documents, lines } = open(t, 'auto', host.network, [`client.example:${host.port}`])
   t.equal(documents.isOffered(), false, 'starting waits for nothing')
@@ -41,7 +41,7 @@ test('auto offers documents once every publisher was reached, and says so in the
   t.match(lines, [/are offered/])
 })
 
-test('auto without a way out offers none, but still reads one where it can', async (t) => {
+test('mode auto without egress offers no CIMD, but still reads reachable documents', async (t) => {
   const host = await startDocumentHost(t)
   const places = [`client.example:${host.port}`, 'client.example:1']
   const { documents, lines } = open(t, 'auto', host.network, places)
@@ -55,7 +55,7 @@ test('auto without a way out offers none, but still reads one where it can', asy
   t.match(await documents.readClient(id), { id, verifiedHost: `client.example:${host.port}` })
 })
 
-test('a document has 5 KiB at the most, a key set may be longer', async (t) => {
+test('a document has at most 5 KiB, a key set may be longer', async (t) => {
   const host = await startDocumentHost(t)
   const { documents } = open(t, 'true', host.network)
   const id = host.locate('/client.json')
