@@ -5,7 +5,7 @@ import { createServerOptions } from './lib/http/server-options.ts'
 import { loadMcpCore } from './lib/mcp/core/load.ts'
 import { createLoggerOptions } from './lib/telemetry/logger.ts'
 import audit from './plugins/audit.ts'
-import clientDocuments, { type ClientDocumentsPluginOptions } from './plugins/client-documents.ts'
+import cimd, { type CimdPluginOptions } from './plugins/cimd.ts'
 import config, { type ConfigOptions } from './plugins/config.ts'
 import crypto from './plugins/crypto.ts'
 import draining from './plugins/draining.ts'
@@ -24,7 +24,7 @@ import security from './plugins/security.ts'
 import sentry from './plugins/sentry.ts'
 import tracing from './plugins/tracing.ts'
 
-export type AppOptions = ConfigOptions & McpTransportOptions & ClientDocumentsPluginOptions
+export type AppOptions = ConfigOptions & McpTransportOptions & CimdPluginOptions
 
 /** The service as one plugin: first the shared plugins, then the endpoints, each encapsulated. */
 async function app(fastify: FastifyInstance, options: AppOptions) {
@@ -41,7 +41,7 @@ async function app(fastify: FastifyInstance, options: AppOptions) {
   await fastify.register(crypto)
   await fastify.register(audit)
   await fastify.register(sentry)
-  await fastify.register(clientDocuments, { network: options.network })
+  await fastify.register(cimd, { network: options.network })
   await fastify.register(security)
   await fastify.register(rateLimit)
   await fastify.register(oauthDiscovery)

@@ -1,4 +1,4 @@
-import { endGrant } from '../lib/oauth/token/end-grant.ts'
+import { endGrant } from '../lib/oauth/token/grant.ts'
 import type { GrantRecord } from '../lib/store/store.ts'
 import { walkGrants } from '../lib/store/walk-grants.ts'
 import { type CommandContext, parseArguments, runCommand, UsageError, withContext } from './command.ts'

@@ -141,7 +141,7 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
     if (error instanceof TooManyRequestsError) {
       return reply
         .code(error.status)
-        .header('retry-after', error.retryAfter)
+        .header('retry-after', error.retryAfterSeconds)
         .send(createErrorAnswer(SERVER_ERROR, error.message))
     }
     return error instanceof TransientError

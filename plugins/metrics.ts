@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { MCP_CORE_VERSION, VERSION } from '../lib/config/version.ts'
-import { findOutcome } from '../lib/oauth/answer-error.ts'
+import { findOutcome } from '../lib/oauth/error-response.ts'
 import { type Metrics, NO_METRICS, type SignInStep } from '../lib/telemetry/metrics.ts'
 import { listenForScrapes } from '../lib/telemetry/metrics-listener.ts'
 import { findLeg, watchOutgoing } from '../lib/telemetry/outgoing-requests.ts'

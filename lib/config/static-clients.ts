@@ -2,13 +2,7 @@ import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
 import { hashToken } from '../crypto/hash.ts'
 import type { Client } from '../model/client.ts'
-import {
-  ClientMetadataSchema,
-  checkApplicationType,
-  checkFlow,
-  checkRedirectUris,
-  readName,
-} from '../model/client-metadata.ts'
+import { ClientMetadataSchema, findMetadataProblems, readName } from '../model/client-metadata.ts'
 import { SettingError } from './setting.ts'
 
 const StaticClientSchema = Type.Object({
@@ -41,15 +35,10 @@ function findProblems(item: unknown): string[] {
     const [problem] = Value.Errors(StaticClientSchema, item)
     return [`${problem?.instancePath.split('/')[1] ?? 'client_id'} is missing or malformed.`]
   }
-  const checks = [
-    assertId,
-    assertSecret,
-    assertAuthMethod,
-    checkRedirectUris,
-    checkApplicationType,
-    checkFlow,
-  ]
-  return checks.flatMap((check) => describeFailure(() => check(item)))
+  const problems = [assertId, assertSecret, assertAuthMethod].flatMap((assert) =>
+    describeFailure(() => assert(item)),
+  )
+  return [...problems, ...findMetadataProblems(item).map(({ message }) => message)]
 }
 
 function describeFailure(check: () => unknown): string[] {

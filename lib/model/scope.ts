@@ -7,7 +7,7 @@ export function formatScope(scopes: readonly string[]): string {
   return scopes.join(' ')
 }
 
-/** Whether every one of `scopes` is among `granted`. */
+/** Whether `granted` includes all of `scopes`. */
 export function isScopeWithin(scopes: readonly string[], granted: readonly string[]): boolean {
   return scopes.every((scope) => granted.includes(scope))
 }

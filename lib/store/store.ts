@@ -52,9 +52,14 @@ export interface Store {
   readGrant(grantId: string): Promise<GrantRecord | undefined>
   /**
    * Gives a grant its first refresh token, lists it under its subject, and revokes the least recently used
-   * grants of the same subject and client beyond `limit`.
+   * grants of the same subject and client beyond `limit`. `grant` is the record as the caller read it.
    */
-  activateGrant(grantId: string, refreshHash: string, ttl: number, limit: number): Promise<ActivationOutcome>
+  activateGrant(
+    grant: Pick<GrantRecord, 'id' | 'subject' | 'clientId' | 'expiresAt'>,
+    refreshHash: string,
+    ttl: number,
+    limit: number,
+  ): Promise<ActivationOutcome>
   /**
    * Exchanges a refresh token for its successor (RFC 9700 §4.14.2). The immediate predecessor, presented again
    * within `grace` of its rotation and before its successor was used, gets the same successor again; anything

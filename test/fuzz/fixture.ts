@@ -7,7 +7,7 @@ import { createCodeChallenge } from '../../lib/crypto/pkce.ts'
 import { createSealer } from '../../lib/crypto/sealer.ts'
 import { createSigner } from '../../lib/crypto/signer.ts'
 import { createCsrfToken } from '../../lib/oauth/authorize/browser.ts'
-import { type Authorization, sealTransaction } from '../../lib/oauth/authorize/transaction.ts'
+import { type PendingAuthorization, sealTransaction } from '../../lib/oauth/authorize/transaction.ts'
 import { issueAccessToken } from '../../lib/oauth/token/access-token.ts'
 import { createGrantRecord } from '../../lib/oauth/token/grant.ts'
 import { issueRefreshToken } from '../../lib/oauth/token/refresh-token.ts'
@@ -74,7 +74,7 @@ export async function startScene(t: Test): Promise<Scene> {
 
   const getResource = (path: string) => `${url}${path}`
 
-  function describeAuthorization(path: string): Authorization {
+  function describeAuthorization(path: string): PendingAuthorization {
     return {
       kind: 'authorization',
       clientId,
@@ -96,7 +96,7 @@ export async function startScene(t: Test): Promise<Scene> {
     const tokens = { accessToken, refreshToken, expiresAt, scope: undefined, userId: user.id }
     const subject = randomBytes(8).toString('hex')
     const grant = createGrantRecord(describeAuthorization(path), tokens, subject, {
-      config: { GRANT_TTL: 3600 },
+      settings: { GRANT_TTL: 3600 },
       sealer,
     })
     await store.createGrant(grant, TTL)
@@ -121,7 +121,7 @@ export async function startScene(t: Test): Promise<Scene> {
     async createGrant(path = '/mcp') {
       const grant = await saveGrant(path)
       const refreshToken = issueRefreshToken(grant.id, signer)
-      await store.activateGrant(grant.id, hashToken(refreshToken), TTL, 20)
+      await store.activateGrant(grant, hashToken(refreshToken), TTL, 20)
       const { id, subject, resource, scope } = grant
       const about = { grantId: id, clientId, subject, resource, scope }
       const accessToken = await issueAccessToken(about, { issuer: url, ttl: 3600, signer })

@@ -6,6 +6,8 @@ import { formatGrant, GRANT_FIELDS, parseGrant } from './grant.ts'
 import { scanKeys } from './scan-keys.ts'
 import * as scripts from './scripts.ts'
 
+type ActivatedGrant = Parameters<Store['activateGrant']>[0]
+
 /**
  * A store on Redis 7.0, Valkey 8 or newer, for any number of processes; see docs/storage.md for its keys. The
  * client is the caller's to close. `prefix` begins every key.
@@ -57,7 +59,7 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
    * Only redeemed grants count, whose last use is settled: any number of sign-ins at once then agree on which
    * grants are beyond the limit.
    */
-  async function supersede({ subject, clientId }: GrantRecord, limit: number): Promise<GrantRecord[]> {
+  async function supersede({ subject, clientId }: ActivatedGrant, limit: number): Promise<GrantRecord[]> {
     const grants = (await readSubject(subject)).filter((grant) => grant.clientId === clientId)
     const surplus = grants.sort((one, other) => other.lastUsedAt - one.lastUsedAt).slice(limit)
     const ended = await Promise.all(surplus.map(({ id }) => revokeGrant(id, 'superseded')))
@@ -72,8 +74,7 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
   // Redeeming takes this many round trips, so each step has the deadline of an operation: a Redis that is far away
   // would otherwise let a code be spent and its grant never be activated.
   const steps = guardOperations({
-    readGrant,
-    list: ({ id, subject, expiresAt }: GrantRecord) =>
+    list: ({ id, subject, expiresAt }: ActivatedGrant) =>
       run(scripts.listGrant, keys.subject(subject), id, expiresAt),
     activate: (grantId: string, refreshHash: string, ttl: number) =>
       run(scripts.activateGrant, keys.grant(grantId), refreshHash, ttl),
@@ -84,15 +85,13 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
   // leaves the name of a grant that nobody redeems, which no list shows and which leaves the index once it has
   // ended. The other way round a live grant would be missing from its user's list.
   async function activateGrant(
-    grantId: string,
+    grant: ActivatedGrant,
     refreshHash: string,
     ttl: number,
     limit: number,
   ): Promise<ActivationOutcome> {
-    const grant = await steps.readGrant(grantId)
-    if (grant?.status !== 'active') return { outcome: 'refused' }
     await steps.list(grant)
-    if (!(await steps.activate(grantId, refreshHash, ttl))) return { outcome: 'refused' }
+    if (!(await steps.activate(grant.id, refreshHash, ttl))) return { outcome: 'refused' }
     // What is left over the limit goes with the next sign-in; this one has succeeded already.
     return { outcome: 'activated', superseded: await steps.supersede(grant, limit).catch(() => []) }
   }

@@ -217,13 +217,13 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
       return read('grant', grantId)?.grant
     },
 
-    async activateGrant(grantId, refreshHash, ttl, limit) {
+    async activateGrant({ id }, refreshHash, ttl, limit) {
       return transact((): ActivationOutcome => {
-        const stored = read('grant', grantId)
+        const stored = read('grant', id)
         if (stored?.grant.status !== 'active' || stored.refresh !== undefined) return { outcome: 'refused' }
         const now = Date.now()
         const { subject, grant } = stored
-        write('grant', grantId, {
+        write('grant', id, {
           subject,
           grant: { ...grant, lastUsedAt: now },
           refresh: { current: refreshHash },

@@ -32,7 +32,7 @@ export async function testGrants(t: Test, store: Store): Promise<void> {
 
   await t.test('a grant that never was is undefined', async (t) => {
     t.equal(await store.readGrant('unknown'), undefined)
-    t.same(await store.activateGrant('unknown', 'refresh', DAY, 20), REFUSED)
+    t.same(await store.activateGrant(makeGrant({ id: 'unknown' }), 'refresh', DAY, 20), REFUSED)
     t.equal(await store.revokeGrant('unknown', 'user_request'), undefined)
     t.resolves(store.touchGrant('unknown'))
   })
@@ -41,23 +41,23 @@ export async function testGrants(t: Test, store: Store): Promise<void> {
     const [left, redeemed] = [makeGrant(), makeGrant()]
     await store.createGrant(left, BRIEF)
     await store.createGrant(redeemed, BRIEF)
-    t.same(await store.activateGrant(redeemed.id, 'refresh', MINUTE, 20), ACTIVATED)
+    t.same(await store.activateGrant(redeemed, 'refresh', MINUTE, 20), ACTIVATED)
     await sleep(AFTERWARDS)
     t.equal(await store.readGrant(left.id), undefined)
-    t.same(await store.activateGrant(left.id, 'refresh', MINUTE, 20), REFUSED)
+    t.same(await store.activateGrant(left, 'refresh', MINUTE, 20), REFUSED)
     t.match(await store.readGrant(redeemed.id), { status: 'active' })
   })
 
   await t.test('a grant is activated once', async (t) => {
     const { grant, refresh } = await makeActiveGrant(store)
-    t.same(await store.activateGrant(grant.id, 'another', DAY, 20), REFUSED)
+    t.same(await store.activateGrant(grant, 'another', DAY, 20), REFUSED)
     t.match(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'rotated' })
   })
 
   await t.test('a grant ends when it is not used for its time', async (t) => {
     const grant = makeGrant()
     await store.createGrant(grant, MINUTE)
-    await store.activateGrant(grant.id, 'refresh', BRIEF, 20)
+    await store.activateGrant(grant, 'refresh', BRIEF, 20)
     await sleep(AFTERWARDS)
     t.equal(await store.readGrant(grant.id), undefined)
   })
@@ -92,7 +92,7 @@ export async function testGrants(t: Test, store: Store): Promise<void> {
     t.match(await store.revokeGrant(grant.id, 'superseded'), { status: 'revoked', reason: 'user_request' })
     t.match(await store.readGrant(grant.id), { reason: 'user_request' })
     t.same(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'revoked' })
-    t.same(await store.activateGrant(grant.id, 'refresh', DAY, 20), REFUSED)
+    t.same(await store.activateGrant(grant, 'refresh', DAY, 20), REFUSED)
   })
 }
 
@@ -101,7 +101,7 @@ export async function testSubjects(t: Test, store: Store): Promise<void> {
   const activate = async (changes: Partial<GrantRecord>, limit = 20) => {
     const grant = makeGrant(changes)
     await store.createGrant(grant, MINUTE)
-    const activation = await store.activateGrant(grant.id, hashToken(grant.id), DAY, limit)
+    const activation = await store.activateGrant(grant, hashToken(grant.id), DAY, limit)
     if (activation.outcome === 'activated') superseded.push(...activation.superseded)
     return grant.id
   }

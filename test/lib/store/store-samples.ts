@@ -37,7 +37,7 @@ export async function makeActiveGrant(store: Store, changes: Partial<GrantRecord
   const grant = makeGrant(changes)
   const refresh = hashToken(createToken())
   await store.createGrant(grant, 10 * MINUTE)
-  await store.activateGrant(grant.id, refresh, DAY, 20)
+  await store.activateGrant(grant, refresh, DAY, 20)
   return { grant, refresh }
 }
 

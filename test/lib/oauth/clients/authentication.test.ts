@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { type CredentialsForm, readClientCredentials } from '../../../../lib/oauth/clients/credentials.ts'
+import { type CredentialsForm, readClientCredentials } from '../../../../lib/oauth/clients/authentication.ts'
 
 const TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
@@ -10,7 +10,7 @@ function makeAssertion(claims: object): string {
   return `${Buffer.from('{"alg":"ES256"}').toString('base64url')}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`
 }
 
-test('a client names itself in the form, the header or its assertion (RFC 6749 §2.3.1, RFC 7521 §4.2)', async (t) => {
+test('the client id comes from form, header or assertion (RFC 6749 §2.3.1, RFC 7521 §4.2)', async (t) => {
   const assertion = makeAssertion({ sub: 'client' })
   const signed = { client_assertion_type: TYPE, client_assertion: assertion }
   const cases: [CredentialsForm, string | undefined, object][] = [
@@ -28,7 +28,7 @@ test('a client names itself in the form, the header or its assertion (RFC 6749 �
   }
 })
 
-test('the scheme is Basic in any case, and what it carries is form-urlencoded (RFC 7235 §2.1, RFC 6749 Appendix B)', async (t) => {
+test('Basic is case-insensitive, its credentials are form-urlencoded (RFC 7235 §2.1, RFC 6749 Appendix B)', async (t) => {
   for (const scheme of ['Basic', 'basic', 'BASIC', 'bAsIc', 'Basic ']) {
     t.match(readClientCredentials({}, basic('client:secret', scheme)), { secret: 'secret' }, scheme)
   }
@@ -44,15 +44,15 @@ test('the scheme is Basic in any case, and what it carries is form-urlencoded (R
   }
 })
 
-test('one proof and no more, for one client (RFC 6749 §2.3)', async (t) => {
+test('a request has one credential, for one client (RFC 6749 §2.3)', async (t) => {
   const signed = { client_assertion_type: TYPE, client_assertion: makeAssertion({ sub: 'client' }) }
   const cases: [CredentialsForm, string | undefined, RegExp][] = [
     [{ client_id: 'client', client_secret: 'secret' }, basic('client:secret'), /in one way only/],
     [{ client_secret: 'secret' }, basic('client:'), /in one way only/],
     [signed, basic('client:secret'), /in one way only/],
     [{ ...signed, client_secret: 'secret' }, undefined, /in one way only/],
-    [{ client_id: 'other' }, basic('client:secret'), /not the client that the credentials are for/],
-    [{ ...signed, client_id: 'other' }, undefined, /not the client that the credentials are for/],
+    [{ client_id: 'other' }, basic('client:secret'), /not the client of the credentials/],
+    [{ ...signed, client_id: 'other' }, undefined, /not the client of the credentials/],
     [{}, undefined, /client_id is missing/],
     [{ client_secret: 'secret' }, undefined, /client_id is missing/],
     [{ client_id: ['client', 'client'] }, undefined, /must not be repeated/],
@@ -60,14 +60,14 @@ test('one proof and no more, for one client (RFC 6749 §2.3)', async (t) => {
     [{ client_id: 'client' }, 'Bearer token', /must be Basic/],
     [{ client_id: 'client' }, 'Basic', /must be Basic/],
     [{ client_id: 'client' }, 'Basic ***', /must be Basic/],
-    [{}, basic('client'), /not of their form/],
-    [{}, basic(':secret'), /not of their form/],
+    [{}, basic('client'), /are malformed/],
+    [{}, basic(':secret'), /are malformed/],
     [{}, basic('client:%'), /not form-urlencoded/],
     [{}, basic('client:%FF'), /not form-urlencoded/],
     [{ ...signed, client_assertion_type: undefined }, undefined, /client_assertion_type must be/],
     [{ ...signed, client_assertion_type: 'other' }, undefined, /client_assertion_type must be/],
     [{ client_id: 'client', client_assertion_type: TYPE }, undefined, /client_assertion is missing/],
-    [{ ...signed, client_assertion: 'no jwt' }, undefined, /is no JWT/],
+    [{ ...signed, client_assertion: 'no jwt' }, undefined, /is not a JWT/],
     [{ ...signed, client_assertion: makeAssertion({}) }, undefined, /has no sub/],
     [{ ...signed, client_assertion: makeAssertion({ sub: 5 }) }, undefined, /has no sub/],
     [{ ...signed, client_assertion: 'x'.repeat(9000) }, undefined, /too long/],

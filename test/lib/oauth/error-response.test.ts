@@ -2,8 +2,7 @@ import { Writable } from 'node:stream'
 import Fastify, { type FastifyBaseLogger } from 'fastify'
 import { type Test, test } from 'tap'
 import { createSealer, UnsealError } from '../../../lib/crypto/sealer.ts'
-import { logOAuthError, toOAuthError } from '../../../lib/oauth/answer-error.ts'
-import { describeError } from '../../../lib/oauth/error-answer.ts'
+import { createJsonErrorResponse, logOAuthError, toOAuthError } from '../../../lib/oauth/error-response.ts'
 import * as errors from '../../../lib/oauth/errors.ts'
 import { StoreUnavailableError } from '../../../lib/store/store.ts'
 import { SignInRequiredError } from '../../../lib/upstream/access.ts'
@@ -14,7 +13,7 @@ const SECRET = 'sntryu_secret'
 
 test('every error has its registered code and status (RFC 6749 §4.1.2.1 and §5.2, RFC 7591 §3.2.2, RFC 8707 §2)', async (t) => {
   const codes = Object.values(errors)
-    .filter((value) => value.prototype instanceof errors.OAuthError)
+    .filter((value) => typeof value === 'function' && value.prototype instanceof errors.OAuthError)
     .map((value) => new (value as new (sentence: string) => errors.OAuthError)('A sentence.'))
     .map(({ code, status }) => `${code} ${status}`)
   const expected = [
@@ -26,12 +25,16 @@ test('every error has its registered code and status (RFC 6749 §4.1.2.1 and §5
   t.same(codes.sort(), expected.sort())
 })
 
-test('an error is answered as code and sentence, and nothing of its cause (RFC 6749 §5.2)', async (t) => {
+test('an error response has code and description, and nothing of the cause (RFC 6749 §5.2)', async (t) => {
   const error = new errors.InvalidGrantError('The code is not valid.', { cause: new Error(SECRET) })
-  t.strictSame(describeError(error), { error: 'invalid_grant', error_description: 'The code is not valid.' })
+  t.strictSame(createJsonErrorResponse(error, undefined), {
+    status: 400,
+    headers: {},
+    body: { error: 'invalid_grant', error_description: 'The code is not valid.' },
+  })
 })
 
-test('what passes is temporarily_unavailable, on which clients keep their tokens', async (t) => {
+test('a transient error is temporarily_unavailable, on which clients keep their tokens', async (t) => {
   const passing = [
     new StoreUnavailableError(new Error(SECRET)),
     new UnsealError(SECRET),
@@ -40,24 +43,28 @@ test('what passes is temporarily_unavailable, on which clients keep their tokens
   ]
   for (const cause of passing) {
     const error = toOAuthError(cause)
-    t.match(error, { code: 'temporarily_unavailable', status: 503, cause, retryAfter: Number }, cause.name)
+    t.match(
+      error,
+      { code: 'temporarily_unavailable', status: 503, cause, retryAfterSeconds: Number },
+      cause.name,
+    )
     t.notMatch(error.message, SECRET)
   }
 })
 
-test('only a grant that has really ended is invalid_grant', async (t) => {
+test('only an ended grant is invalid_grant', async (t) => {
   t.match(toOAuthError(new SignInRequiredError('The grant has ended.')), {
     code: 'invalid_grant',
     status: 400,
   })
 })
 
-test('an OAuth error stays what it is', async (t) => {
+test('an OAuth error is returned unchanged', async (t) => {
   const error = new errors.InvalidScopeError('Too much.')
   t.equal(toOAuthError(error), error)
 })
 
-test('what nobody foresaw is server_error, and its words stay inside', async (t) => {
+test('an unexpected error is server_error, without its message', async (t) => {
   const unforeseen = [
     new TypeError(SECRET),
     new UpstreamRefusedError('invalid_client'),
@@ -76,7 +83,7 @@ test('what nobody foresaw is server_error, and its words stay inside', async (t)
   }
 })
 
-test('what Fastify refuses of a request is invalid_request, with nothing of the input in it', async (t) => {
+test('a request that Fastify rejects is invalid_request, without its input', async (t) => {
   const app = Fastify({ ajv: { customOptions: { coerceTypes: false } }, bodyLimit: 100 })
   t.teardown(() => app.close())
   app.setErrorHandler((error, _request, reply) => {
@@ -92,29 +99,29 @@ test('what Fastify refuses of a request is invalid_request, with nothing of the 
   }
   app.post('/', { schema }, async () => 'ok')
   const send = async (body: string, type = 'application/json') => {
-    const answer = await app.inject({
+    const response = await app.inject({
       method: 'POST',
       url: '/',
       headers: { 'content-type': type },
       payload: body,
     })
-    t.equal(answer.statusCode, 400)
-    t.notMatch(answer.body, SECRET)
-    return answer.json()
+    t.equal(response.statusCode, 400)
+    t.notMatch(response.body, SECRET)
+    return response.json()
   }
   const refused = (message: string) => ({ code: 'invalid_request', message })
-  t.strictSame(await send(`{"code":{"${SECRET}":1}}`), refused('code is not of its form.'))
-  t.strictSame(await send(`{"list":["${SECRET}"]}`), refused('code is not of its form.'))
-  t.strictSame(await send(`{"code":"x","list":[{"${SECRET}":1}]}`), refused('list is not of its form.'))
-  t.strictSame(await send(`"${SECRET}"`), refused('The request cannot be read.'))
-  t.strictSame(await send(`{"${SECRET}`), refused('The request cannot be read.'))
-  t.strictSame(await send(`{"__proto__":"${SECRET}"}`), refused('The request cannot be read.'))
-  t.strictSame(await send(''), refused('The request cannot be read.'))
+  t.strictSame(await send(`{"code":{"${SECRET}":1}}`), refused('code is malformed.'))
+  t.strictSame(await send(`{"list":["${SECRET}"]}`), refused('code is malformed.'))
+  t.strictSame(await send(`{"code":"x","list":[{"${SECRET}":1}]}`), refused('list is malformed.'))
+  t.strictSame(await send(`"${SECRET}"`), refused('The request cannot be parsed.'))
+  t.strictSame(await send(`{"${SECRET}`), refused('The request cannot be parsed.'))
+  t.strictSame(await send(`{"__proto__":"${SECRET}"}`), refused('The request cannot be parsed.'))
+  t.strictSame(await send(''), refused('The request cannot be parsed.'))
   t.strictSame(await send(SECRET.repeat(20)), refused('The request is too large.'))
   t.strictSame(await send(SECRET, 'application/xml'), refused('The Content-Type is not supported here.'))
 })
 
-test('an operator’s fault is logged loud with its cause, a client’s mistake on debug', async (t) => {
+test('a server fault is logged as error with its cause, a client’s mistake on debug', async (t) => {
   const { log, lines } = createLog(t)
   logOAuthError(new errors.InvalidGrantError('The code is not valid.'), log)
   t.match(lines.splice(0), [{ level: 20, code: 'invalid_grant', description: 'The code is not valid.' }])

@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
-import { createKeyPrefix, createKeys } from '../../../lib/store/keys.ts'
-import { type Browser, createBrowser, type Page } from '../../sandbox/browser/browser.ts'
-import { listEvents } from '../../support/audit-lines.ts'
-import { registerClient } from '../../support/client.ts'
-import { postMcp } from '../../support/mcp.ts'
-import { type Service, startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
-import { startServiceWithStore } from '../../support/shared-store.ts'
+import { createKeyPrefix, createKeys } from '../../lib/store/keys.ts'
+import { type Browser, createBrowser, type Page } from '../sandbox/browser/browser.ts'
+import { listEvents } from '../support/audit-lines.ts'
+import { registerClient } from '../support/client.ts'
+import { postMcp } from '../support/mcp.ts'
+import { type Service, startService, useEmbeddedStore, useRedisStore } from '../support/service.ts'
+import { startServiceWithStore } from '../support/shared-store.ts'
 
 const OLE = { id: '2002', name: 'Ole Brandt', email: 'ole@lantern.example' }
 
 const listTools = (url: string, token: string) => postMcp(`${url}/mcp`, token, 'tools/list')
 
-test('without a gesture of the user the page shows nothing of theirs and asks Sentry nothing', async (t) => {
+test('without a click the page shows nothing of the user and sends nothing to Sentry', async (t) => {
   const { url, sentry } = await startService(t)
   await (await registerClient(url)).signIn()
   const before = sentry.requests.length
@@ -27,7 +27,7 @@ test('without a gesture of the user the page shows nothing of theirs and asks Se
   )
 })
 
-test('a user signs in at Sentry without any permission and without any token', async (t) => {
+test('the account sign-in requests no scope and keeps no token', async (t) => {
   const { url, sentry, log } = await startService(t)
   const browser = createBrowser()
   const page = await signIn(browser, url)
@@ -45,7 +45,7 @@ test('a user signs in at Sentry without any permission and without any token', a
   for (const { headers } of browser.chain) t.notMatch(headers.authorization ?? '', /Bearer/)
 })
 
-test('the session is a sealed cookie for this browser and a quarter of an hour', async (t) => {
+test('the session is a sealed cookie, valid in one browser for 15 minutes', async (t) => {
   const { url } = await startService(t)
   const browser = createBrowser()
   await signIn(browser, url)
@@ -74,7 +74,7 @@ test('the session is a sealed cookie for this browser and a quarter of an hour',
 })
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
-  test(`a user sees their own clients, and ends one or all of them (${useStore.name})`, async (t) => {
+  test(`a user sees their own clients, and revokes one or all (${useStore.name})`, async (t) => {
     const service = await startService(t, { settings: await useStore(t) })
     const { url, sentry } = service
     const client = await registerClient(url)
@@ -106,12 +106,12 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
     const all = await press(browser, await open(browser, `${url}/account`), 'Revoke all')
     t.match(all.html, /No client is connected/)
     t.equal((await listTools(url, whole.access_token)).status, 401)
-    t.equal((await listTools(url, foreign.access_token)).status, 200, 'nobody else is concerned')
+    t.equal((await listTools(url, foreign.access_token)).status, 200, 'other users keep their grants')
     t.equal(countEvents(service, 'grant_revoked: user_request'), 3)
   })
 }
 
-test('a client that has to sign in again is shown as such', async (t) => {
+test('a client that requires a new sign-in is marked', async (t) => {
   const { url, store } = await startServiceWithStore(t)
   await (await registerClient(url)).signIn()
   const [grant] = await store.listGrants('1001')
@@ -119,7 +119,7 @@ test('a client that has to sign in again is shown as such', async (t) => {
   t.match((await signIn(createBrowser(), url)).html, /Sentry no longer accepts its sign-in/)
 })
 
-test('a call is what "last used" means, noted at most once a minute', async (t) => {
+test('"last used" is the last call, recorded at most once a minute', async (t) => {
   const { url, store, redis } = await startServiceWithStore(t)
   const { access_token } = await (await registerClient(url)).signIn()
   const [grant] = await store.listGrants('1001')
@@ -135,7 +135,7 @@ test('a call is what "last used" means, noted at most once a minute', async (t) 
   t.ok((await readUse()) >= now)
 })
 
-test("another user's grant cannot be named (OWASP API1, object level authorization)", async (t) => {
+test("a user cannot revoke another user's grant (OWASP API1, object level authorization)", async (t) => {
   const { url, sentry, store } = await startServiceWithStore(t)
   sentry.setUser(OLE)
   const { access_token } = await (await registerClient(url)).signIn()
@@ -152,7 +152,7 @@ test("another user's grant cannot be named (OWASP API1, object level authorizati
   t.equal((await store.listGrants('1001')).length, 1)
 })
 
-test('forms that were not sent from the page count for nothing (CSRF)', async (t) => {
+test('a form from another origin or browser is refused (CSRF)', async (t) => {
   const { url, store } = await startServiceWithStore(t)
   await (await registerClient(url)).signIn()
   const browser = createBrowser()
@@ -173,7 +173,7 @@ test('forms that were not sent from the page count for nothing (CSRF)', async (t
       ['an opaque origin', await post(path, { cookie, origin: 'null' })],
       ['neither Origin nor Sec-Fetch-Site', await post(path, { cookie })],
       ['another site', await post(path, { cookie, 'sec-fetch-site': 'cross-site' })],
-      ['a token that is none', await post(path, { cookie, origin: url }, 'x'.repeat(28))],
+      ['a token that is invalid', await post(path, { cookie, origin: url }, 'x'.repeat(28))],
       ['no cookie', await post(path, { origin: url })],
       ['another browser', await post(path, { cookie: `sentry-mcp=${'a'.repeat(43)}`, origin: url })],
     ]
@@ -186,7 +186,7 @@ test('forms that were not sent from the page count for nothing (CSRF)', async (t
   t.equal((await store.listGrants('1001')).length, 0)
 })
 
-test('after signing out, and after the session has ended, nothing is shown and nothing happens', async (t) => {
+test('after sign-out or expiry nothing is shown and nothing is revoked', async (t) => {
   const { url, store } = await startServiceWithStore(t)
   await (await registerClient(url)).signIn()
   const browser = createBrowser()
@@ -199,7 +199,7 @@ test('after signing out, and after the session has ended, nothing is shown and n
   t.equal((await store.listGrants('1001')).length, 1)
 })
 
-test('the sign-in of the account page is bound to its browser and good once (CVE-2026-27124)', async (t) => {
+test('the account sign-in is bound to its browser and works once (CVE-2026-27124)', async (t) => {
   const { url, sentry } = await startService(t)
   const browser = createBrowser()
   await signIn(browser, url)
@@ -215,7 +215,7 @@ test('the sign-in of the account page is bound to its browser and good once (CVE
   t.equal(lured.status, 403, 'a victim who is sent into it does not sign in')
 })
 
-test('what goes wrong at Sentry is told on a page, and no client hears of it', async (t) => {
+test('a failure at Sentry is shown on a page, and not sent to a client', async (t) => {
   const { url, sentry } = await startService(t)
   const denied = createBrowser()
   const atSentry = await press(denied, await open(denied, `${url}/account`), `Sign in at ${sentry.host}`)
@@ -228,13 +228,14 @@ test('what goes wrong at Sentry is told on a page, and no client hears of it', a
   t.match(failed.headers.get('retry-after'), /\d/)
 })
 
-test('the page cannot be framed, scripted or kept, and a name cannot write on it', async (t) => {
+test('the page cannot be framed, scripted or cached, and escapes client names', async (t) => {
   const { url, store } = await startServiceWithStore(t)
   await (await registerClient(url)).signIn()
   const [grant] = await store.listGrants('1001')
-  const id = 'x'.repeat(43)
-  await store.createGrant({ ...grant, id, clientName: `<img src=x onerror=alert(1)>"'` } as never, 60_000)
-  await store.activateGrant(id, 'refresh', 60_000, 20)
+  if (grant === undefined) throw new Error('The sign-in made no grant.')
+  const hostile = { ...grant, id: 'x'.repeat(43), clientName: `<img src=x onerror=alert(1)>"'` }
+  await store.createGrant(hostile, 60_000)
+  await store.activateGrant(hostile, 'refresh', 60_000, 20)
   const page = await signIn(createBrowser(), url)
   t.notMatch(page.html, /<img|<script/)
   t.match(page.html, '&lt;img src=x onerror=alert(1)&gt;&quot;&#39;')
