@@ -57,13 +57,7 @@ export async function runCommand<Arguments>(
 
 function createParts(config: Config, store: Store): CommandParts {
   const sealer = createSealer(config.ENCRYPTION_KEY)
-  const sentry = createSentryOAuth({
-    protocol: config.SENTRY_PROTOCOL,
-    host: config.SENTRY_HOST,
-    clientId: config.SENTRY_CLIENT_ID,
-    clientSecret: config.SENTRY_CLIENT_SECRET,
-    redirectUri: createEndpoints(config.BASE_URL).callback,
-  })
+  const sentry = createSentryOAuth(config, createEndpoints(config.BASE_URL).callback)
   const sink = config.AUDIT_FILE === undefined ? STDERR_SINK : openFileSink(config.AUDIT_FILE, LOG)
   return {
     store,

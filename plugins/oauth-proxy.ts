@@ -34,7 +34,8 @@ const RefreshFormSchema = Type.Object({
  * each kind has its own way of saying what went wrong, and no answer of either is ever cached.
  */
 async function oauthProxyPlugin(fastify: FastifyInstance) {
-  const { config, store, sealer, signer, audit, sentry, upstream, revocation, clientDocuments } = fastify
+  const { config, store, sealer, signer, audit, clientDocuments } = fastify
+  const { sentryOAuth: sentry, sentryTokens: upstream, sentryRevocation: revocation } = fastify
   const server = createAuthorizationServer({
     config,
     store,

@@ -30,14 +30,7 @@ export async function checkSentryOAuth(settings: SentryCheckSettings): Promise<F
     origin: new URL(`${protocol}://${host}`).origin,
     callback: createEndpoints(settings.BASE_URL).callback,
   }
-  const oauth = createSentryOAuth({
-    protocol,
-    host,
-    clientId: settings.SENTRY_CLIENT_ID,
-    clientSecret: settings.SENTRY_CLIENT_SECRET,
-    redirectUri: place.callback,
-    timeout: TIMEOUT,
-  })
+  const oauth = createSentryOAuth(settings, place.callback, TIMEOUT)
   await reportCredentials(oauth, place, report)
   await reportAuthorization(oauth, settings.SENTRY_SCOPES, place, report)
   await reportFeatures(place, report)

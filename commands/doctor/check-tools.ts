@@ -22,12 +22,12 @@ export async function checkTools(settings: ToolCheckSettings): Promise<Finding[]
       skills: new Set<string>(ACTIVE_SKILLS),
       constraints: {},
     }
-    const verdicts = Object.keys(core.tools).map((name) => policy.judge(name, everything).verdict)
-    const [listed, reachable] = ['listed', 'reachable'].map(
-      (wanted) => verdicts.filter((verdict) => verdict === wanted).length,
+    const decisions = Object.keys(core.tools).map((name) => policy.decide(name, everything).decision)
+    const [listed, available] = ['listed', 'available'].map(
+      (wanted) => decisions.filter((decision) => decision === wanted).length,
     )
     const access = settings.READ_ONLY ? ', none of which changes anything' : ''
-    report.ok(`They list ${listed} tools and find ${reachable} more by searching${access}.`)
+    report.ok(`They list ${listed} tools and find ${available} more by searching${access}.`)
     report.ok(describeSearch(settings, hasAgentProvider))
   } catch (error) {
     if (!(error instanceof UnknownToolError)) throw error

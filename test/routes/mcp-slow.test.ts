@@ -6,7 +6,7 @@ import type { SentryTool } from '../../lib/mcp/core/types.ts'
 import { callOf, type McpService, postIn, startMcp } from '../support/mcp-service.ts'
 
 const ERAS = ['legacy', 'modern'] as const
-const TIMING = { patience: 60, heartbeat: 30 }
+const TIMING = { streamAfterMs: 60, heartbeatMs: 30 }
 
 test('a quick answer is plain JSON, also for a client that wants to hear of progress', async (t) => {
   const { service } = await startSlow(t)
@@ -50,7 +50,7 @@ test('a client that wants to hear of progress is told that a silent tool still w
 })
 
 test('what a tool reports reaches the client ahead of the answer', async (t) => {
-  const { service } = await startSlow(t, { patience: 5_000, heartbeat: 5_000 })
+  const { service } = await startSlow(t, { streamAfterMs: 5_000, heartbeatMs: 5_000 })
   for (const era of ERAS) {
     const response = await postIn(era, service, callOf('steps', {}, { progressToken: 0 }))
     const events = readEvents(await response.text())
@@ -89,7 +89,7 @@ test('a slow batch is answered by one event for each request', async (t) => {
 
 test('a client that leaves ends its call and the request to Sentry (MCP 2026-07-28, cancellation)', async (t) => {
   for (const era of ERAS) {
-    for (const timing of [TIMING, { patience: 60_000, heartbeat: 60_000 }]) {
+    for (const timing of [TIMING, { streamAfterMs: 60_000, heartbeatMs: 60_000 }]) {
       const silent = await startSilentSentry(t)
       const service = await startMcp(t, { settings: { SENTRY_HOST: silent.host }, timing })
       const controller = new AbortController()

@@ -7,9 +7,9 @@ import { createSealer } from '../../lib/crypto/sealer.ts'
 import { createSigner } from '../../lib/crypto/signer.ts'
 import type { Store } from '../../lib/store/store.ts'
 import { createAudit } from '../../lib/telemetry/audit.ts'
-import { createSentryOAuth } from '../../lib/upstream/oauth.ts'
 import { createUpstreamRevocation } from '../../lib/upstream/revocation.ts'
 import type { SentrySandbox } from '../sandbox/sentry/server.ts'
+import { createSandboxOAuth } from './sentry-oauth.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -34,8 +34,7 @@ export function createParts(
 ): CommandParts & { output: string[]; audited: object[] } {
   const [output, audited]: [string[], object[]] = [[], []]
   const sealer = createSealer(encryptionKeys)
-  const { host, clientId, clientSecret } = sentry
-  const oauth = createSentryOAuth({ protocol: 'http', host, clientId, clientSecret, redirectUri: '' })
+  const oauth = createSandboxOAuth(sentry)
   const log = { info() {}, warn() {}, error() {} }
   return {
     store,

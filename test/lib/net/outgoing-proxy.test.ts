@@ -5,12 +5,13 @@ import { watchEgress } from '../../../lib/net/egress.ts'
 import { fetchDocument } from '../../../lib/net/fetch-document.ts'
 import type { Network } from '../../../lib/net/network.ts'
 import { openPublicNetwork, useOutgoingProxy } from '../../../lib/net/outgoing-proxy.ts'
-import { createSentryOAuth, UpstreamRefusedError } from '../../../lib/upstream/oauth.ts'
+import { UpstreamRefusedError } from '../../../lib/upstream/oauth.ts'
 import { startSentry } from '../../sandbox/sentry/server.ts'
 import { createCertificate } from '../../support/certificate.ts'
 import { startForwardProxy } from '../../support/forward-proxy.ts'
 import { startMcp } from '../../support/mcp-service.ts'
 import { startReverseProxy } from '../../support/reverse-proxy.ts'
+import { createSandboxOAuth } from '../../support/sentry-oauth.ts'
 import { startService, useEmbeddedStore } from '../../support/service.ts'
 
 /** RFC 2606 §2: no name server knows it, so whoever reaches it has gone through the proxy. */
@@ -200,12 +201,6 @@ async function setUp(t: Test) {
   const sentry = await startSentry()
   t.teardown(() => sentry.close())
   const proxy = await startForwardProxy(t, { [HOST]: Number(new URL(sentry.url).port) })
-  const oauth = createSentryOAuth({
-    protocol: 'http',
-    host: HOST,
-    clientId: sentry.clientId,
-    clientSecret: sentry.clientSecret,
-    redirectUri: 'http://localhost:3000/oauth/callback',
-  })
+  const oauth = createSandboxOAuth({ ...sentry, host: HOST })
   return { sentry, proxy, oauth }
 }

@@ -8,10 +8,11 @@ import { createRedisStore } from '../../../lib/store/redis/store.ts'
 import { createEmbeddedStore } from '../../../lib/store/sqlite/store.ts'
 import type { GrantRecord, Store } from '../../../lib/store/store.ts'
 import { createUpstreamAccess, type UpstreamAccess } from '../../../lib/upstream/access.ts'
-import { createSentryOAuth, type SentryOAuth } from '../../../lib/upstream/oauth.ts'
+import type { SentryOAuth } from '../../../lib/upstream/oauth.ts'
 import { openUpstream, sealUpstream } from '../../../lib/upstream/sealed-tokens.ts'
 import { type SandboxOptions, type SentrySandbox, startSentry } from '../../sandbox/sentry/server.ts'
 import { findRedis } from '../../support/redis.ts'
+import { createSandboxOAuth } from '../../support/sentry-oauth.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -50,17 +51,8 @@ export async function setUp(
   const sentry = await startSentry(options)
   t.teardown(() => sentry.close())
   const store = await createStore(t)
-  const { host, clientId, clientSecret } = sentry
-  const oauth = createSentryOAuth({
-    ...{
-      protocol: 'http',
-      host,
-      clientId,
-      clientSecret,
-      redirectUri: 'http://localhost:3000/oauth/callback',
-    },
-    timeout: 1_000,
-  })
+  const { clientSecret } = sentry
+  const oauth = createSandboxOAuth(sentry, { timeoutMs: 1_000 })
   const { logger, log } = createLog(t)
   logged.push({ log, clientSecret })
 

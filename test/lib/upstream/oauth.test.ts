@@ -4,33 +4,26 @@ import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { type Test, test } from 'tap'
 import { createCodeChallenge } from '../../../lib/crypto/pkce.ts'
-import {
-  createSentryOAuth,
-  type SentryOAuthOptions,
-  UpstreamRefusedError,
-} from '../../../lib/upstream/oauth.ts'
+import { createSentryOAuth, UpstreamRefusedError } from '../../../lib/upstream/oauth.ts'
 import { UpstreamUnavailableError } from '../../../lib/upstream/request.ts'
 import { createBrowser, signIn } from '../../sandbox/browser/browser.ts'
 import type { Fault } from '../../sandbox/sentry/faults.ts'
-import { type SandboxOptions, type SentrySandbox, startSentry } from '../../sandbox/sentry/server.ts'
+import { type SandboxOptions, startSentry } from '../../sandbox/sentry/server.ts'
+import { createSandboxOAuth } from '../../support/sentry-oauth.ts'
 
 const REDIRECT_URI = 'http://localhost:3999/oauth/callback'
 const VERIFIER = 'v'.repeat(43)
 const SCOPE = ['org:read', 'event:write']
 const DAY = 86_400_000
 
-async function start(t: Test, options: SandboxOptions & Partial<SentryOAuthOptions> = {}) {
+async function start(t: Test, { timeoutMs, ...options }: SandboxOptions & { timeoutMs?: number } = {}) {
   const sentry = await startSentry({ redirectUris: [REDIRECT_URI], ...options })
   t.teardown(() => sentry.close())
-  return { sentry, oauth: createClient(sentry, options) }
+  return { sentry, oauth: createClient(sentry, timeoutMs) }
 }
 
-function createClient(sentry: SentrySandbox, changes: Partial<SentryOAuthOptions> = {}) {
-  const { host, clientId, clientSecret } = sentry
-  return createSentryOAuth({
-    ...{ protocol: 'http', host, clientId, clientSecret, redirectUri: REDIRECT_URI },
-    ...changes,
-  })
+function createClient(sentry: Parameters<typeof createSandboxOAuth>[0], timeoutMs?: number) {
+  return createSandboxOAuth(sentry, { redirectUri: REDIRECT_URI, timeoutMs })
 }
 
 async function getCode(oauth: ReturnType<typeof createClient>): Promise<string> {
@@ -44,10 +37,15 @@ async function getCode(oauth: ReturnType<typeof createClient>): Promise<string> 
 }
 
 test('the user is sent to Sentry with our state and our own PKCE (RFC 6749 §4.1.1, RFC 7636 §4.3)', async (t) => {
-  const oauth = createSentryOAuth({
-    ...{ protocol: 'https', host: 'sentry.example.com', clientId: 'id', clientSecret: 'hush' },
-    redirectUri: 'https://mcp.example.com/oauth/callback',
-  })
+  const oauth = createSentryOAuth(
+    {
+      SENTRY_HOST: 'sentry.example.com',
+      SENTRY_PROTOCOL: 'https',
+      SENTRY_CLIENT_ID: 'id',
+      SENTRY_CLIENT_SECRET: 'hush',
+    },
+    'https://mcp.example.com/oauth/callback',
+  )
   const url = new URL(oauth.createAuthorizationUrl({ state: 'a b&c', verifier: VERIFIER, scope: SCOPE }))
   t.equal(
     url.origin + url.pathname,
@@ -159,7 +157,7 @@ test('a renewal that brings no new refresh token leaves the old one good (RFC 67
 
 test('an application that Sentry does not accept is told by its code (RFC 6749 §5.2)', async (t) => {
   const { sentry } = await start(t)
-  const oauth = createClient(sentry, { clientSecret: 'wrong' })
+  const oauth = createClient({ ...sentry, clientSecret: 'wrong' })
   await t.rejects(oauth.refresh(sentry.issueTokens().refreshToken), {
     name: 'UpstreamRefusedError',
     code: 'invalid_client',
@@ -197,7 +195,7 @@ const NO_ANSWER: Record<string, Fault> = {
 }
 
 test('what says neither yes nor no is unavailable, and no secret is in the error', async (t) => {
-  const { sentry, oauth } = await start(t, { timeout: 500 })
+  const { sentry, oauth } = await start(t, { timeoutMs: 500 })
   for (const [name, fault] of Object.entries(NO_ANSWER)) {
     const { refreshToken } = sentry.issueTokens()
     sentry.fail('/oauth/token/', fault, 1)
@@ -239,9 +237,7 @@ test('a redirect is not followed, so that no secret goes elsewhere', async (t) =
     const host = await listen(t, (_request, response) => {
       response.writeHead(status, { location: `http://${elsewhere}/oauth/token/` }).end()
     })
-    const oauth = createSentryOAuth({
-      ...{ protocol: 'http', host, clientId: 'id', clientSecret: 'secret', redirectUri: REDIRECT_URI },
-    })
+    const oauth = createClient({ host, clientId: 'id', clientSecret: 'secret' })
     await t.rejects(oauth.refresh('token'), UpstreamUnavailableError, `${status}`)
     await t.rejects(oauth.probe('token'), UpstreamUnavailableError, `${status}`)
   }
@@ -252,7 +248,10 @@ test('a Sentry that is not there, or has no such name, is unavailable', async (t
   const { sentry } = await start(t)
   await sentry.close()
   await t.rejects(createClient(sentry).refresh('token'), UpstreamUnavailableError)
-  await t.rejects(createClient(sentry, { host: 'sentry.invalid' }).refresh('token'), UpstreamUnavailableError)
+  await t.rejects(
+    createClient({ ...sentry, host: 'sentry.invalid' }).refresh('token'),
+    UpstreamUnavailableError,
+  )
 })
 
 test('a probe tells a living token from a dead one', async (t) => {
@@ -279,7 +278,7 @@ test('a probe asks where Sentry answers 401 to a dead token; /api/0/auth/ would 
 })
 
 test('a probe that is not answered says nothing', async (t) => {
-  const { sentry, oauth } = await start(t, { timeout: 500 })
+  const { sentry, oauth } = await start(t, { timeoutMs: 500 })
   const faults: Fault[] = [
     ...[400, 404, 429, 500, 502, 503].map((status): Fault => ({ kind: 'status', status })),
     ...([

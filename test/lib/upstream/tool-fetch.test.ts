@@ -2,8 +2,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
+import { SignInRequiredError } from '../../../lib/upstream/access.ts'
+import { createSentryLocation } from '../../../lib/upstream/location.ts'
 import { DEFAULT_TIMEOUTS, runUpstreamCall, type UpstreamCall } from '../../../lib/upstream/tool-call.ts'
-import { fetchUpstream, TOKEN_PLACEHOLDER, UpstreamError } from '../../../lib/upstream/tool-fetch.ts'
+import { fetchUpstream, TOKEN_PLACEHOLDER, ToolFetchError } from '../../../lib/upstream/tool-fetch.ts'
 import { startMcp } from '../../support/mcp-service.ts'
 
 const AUTHORIZED = { headers: { Authorization: `Bearer ${TOKEN_PLACEHOLDER}` } }
@@ -15,7 +17,7 @@ test('the token goes to Sentry, and there alone', async (t) => {
   await fetchIn(call, `${sentry.origin}/api/0/auth/`, AUTHORIZED)
   t.equal(sentry.requests[0]?.headers.authorization, 'Bearer the token')
   await t.rejects(fetchIn(call, `${other.origin}/api/0/auth/`, AUTHORIZED), {
-    name: 'UpstreamError',
+    name: 'ToolFetchError',
     message: /cannot be used at 127\.0\.0\.1:\d+\.$/,
   })
   t.equal(other.requests.length, 0)
@@ -31,7 +33,7 @@ test('credentials of others are left alone', async (t) => {
 })
 
 test('on sentry.io the regions are Sentry too, by https and below sentry.io', async (t) => {
-  const call = createCall('', { sentry: { origin: 'https://acme.sentry.io', isCloud: true } })
+  const call = createCall('https://acme.sentry.io')
   for (const url of ['http://us.sentry.io/', 'https://sentry.io.evil.example/', 'https://evilsentry.io/']) {
     await t.rejects(fetchIn(call, url, AUTHORIZED), { message: /cannot be used at/ }, url)
   }
@@ -45,7 +47,7 @@ test('on sentry.io the regions are Sentry too, by https and below sentry.io', as
 
 test('a call that is limited to an organization reaches no path of another', async (t) => {
   const sentry = await startHost(t)
-  const call = createCall(sentry.origin, { organizationSlug: 'acme' })
+  const call = createCall(sentry.origin, { constraints: { organizationSlug: 'acme' } })
   const allowed = ['auth/', 'organizations/acme/issues/', 'projects/acme/shop/', 'teams/acme/web/projects/']
   for (const path of allowed) {
     t.ok((await fetchIn(call, `${sentry.origin}/api/0/${path}`, AUTHORIZED)).ok, path)
@@ -118,13 +120,13 @@ test('a request is not repeated with the token that was refused', async (t) => {
   const call = createCall(sentry.origin, { renewAccessToken: async () => 'the token' })
   t.equal((await fetchIn(call, sentry.origin, AUTHORIZED)).status, 401)
   t.equal(sentry.requests.length, 1)
-  t.equal(call.signInEnded, false)
+  t.equal(call.signInRequired, undefined)
 })
 
 test('nothing but http is requested, and nothing outside of a call', async (t) => {
   const call = createCall('https://sentry.example.com')
   for (const url of ['file:///etc/passwd', 'data:text/plain,x', 'ftp://sentry.example.com/']) {
-    await t.rejects(fetchIn(call, url), new UpstreamError('Only http and https addresses can be requested.'))
+    await t.rejects(fetchIn(call, url), new ToolFetchError('Only http and https addresses can be requested.'))
   }
   await t.rejects(fetchUpstream('https://sentry.example.com/'), { message: /only be made by a tool call/ })
 })
@@ -133,7 +135,7 @@ test('a caller’s own deadline and the end of the call are told apart', async (
   const silent = await startHost(t, () => undefined)
   const call = createCall('https://sentry.example.com')
   const own = fetchIn(call, silent.origin, { signal: AbortSignal.timeout(30) })
-  await t.rejects(own, { name: 'UpstreamTimeoutError', message: /did not answer in time/ })
+  await t.rejects(own, { name: 'ToolFetchTimeoutError', message: /did not answer in time/ })
   const controller = new AbortController()
   const ended = fetchIn({ ...call, signal: controller.signal }, silent.origin)
   controller.abort(new Error('the client has gone'))
@@ -156,19 +158,21 @@ function fetchIn(call: UpstreamCall, url: string, init?: RequestInit): Promise<R
   return runUpstreamCall(call, () => fetchUpstream(url, init))
 }
 
-function createCall(origin: string, changes: Partial<UpstreamCall> = {}): UpstreamCall {
+function createCall(origin: string, caller: Partial<UpstreamCall['caller']> = {}): UpstreamCall {
+  const { protocol, host } = new URL(origin)
   return {
     signal: new AbortController().signal,
-    sentry: { origin, isCloud: false },
+    sentry: createSentryLocation({
+      SENTRY_HOST: host,
+      SENTRY_PROTOCOL: protocol === 'https:' ? 'https' : 'http',
+    }),
     timeouts: DEFAULT_TIMEOUTS,
-    organizationSlug: undefined,
     accessToken: 'the token',
-    renewAccessToken: async () => undefined,
-    renewal: undefined,
-    signInEnded: false,
-    demand: undefined,
-    retryAfter: undefined,
-    ...changes,
+    caller: {
+      constraints: {},
+      renewAccessToken: () => Promise.reject(new SignInRequiredError('No renewal.')),
+      ...caller,
+    },
   }
 }
 

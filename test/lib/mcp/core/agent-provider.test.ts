@@ -33,7 +33,7 @@ test('a client that leaves ends the request to the AI provider as well', async (
 
 test('an AI provider that does not answer in time is a tool’s failure like any other', async (t) => {
   const provider = await startProvider(t, () => undefined)
-  const timeouts = { sentry: 5_000, other: 50 }
+  const timeouts = { sentryMs: 5_000, otherMs: 50 }
   const service = await startMcp(t, { settings: provider.settings, timeouts })
   const text = readText(await service.call('search_issues', PLAIN_LANGUAGE))
   t.notMatch(text, /reference/, text)

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { configureAgentProvider } from '../../../../lib/mcp/core/agent-provider.ts'
-import { includeAliases, loadMcpCore, McpCoreShapeError, openSource } from '../../../../lib/mcp/core/load.ts'
+import { includeAliases, loadMcpCore, McpCoreShapeError, toLibrary } from '../../../../lib/mcp/core/load.ts'
 import { SKILLS } from '../../../../lib/model/skills.ts'
 import { createSettings } from '../../../support/mcp-service.ts'
 
@@ -43,7 +43,7 @@ test('nothing reports to Sentry’s own project: the reporting SDK is not loaded
 
 test('a package of another shape is refused in one sentence', async (t) => {
   for (const source of ['', 'export const tools = {}', '//#region src/index.ts\nmain()']) {
-    t.throws(() => openSource(source), new McpCoreShapeError())
+    t.throws(() => toLibrary(source), new McpCoreShapeError())
   }
   t.match(
     new McpCoreShapeError().message,

@@ -2,12 +2,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import tap, { type Test, test } from 'tap'
 import type { SentryTool } from '../../../../lib/mcp/core/types.ts'
+import { SignInRequiredError } from '../../../../lib/upstream/access.ts'
 import { fetchUpstream, TOKEN_PLACEHOLDER } from '../../../../lib/upstream/tool-fetch.ts'
 import type { Fault } from '../../../sandbox/sentry/faults.ts'
 import { DEFAULT_SCOPES } from '../../../sandbox/sentry/server.ts'
 import { callOf, type McpService, postIn, readText, startMcp } from '../../../support/mcp-service.ts'
 
-const service = await startMcp(tap, { timeouts: { sentry: 400, other: 400 } })
+const service = await startMcp(tap, { timeouts: { sentryMs: 400, otherMs: 400 } })
 const { sentry } = service
 const ORGANIZATION = 'tidewater-books'
 
@@ -106,7 +107,7 @@ test('a 401 by which Sentry wants something of the user renews nothing (sso-requ
   service.addCaller('sso', {
     renewAccessToken: async () => {
       renewals += 1
-      return undefined
+      throw new SignInRequiredError('No renewal.')
     },
   })
   const body = { detail: { code: 'sso-required', message: 'Must login via SSO', extra: {} } }

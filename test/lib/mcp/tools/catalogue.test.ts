@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { loadMcpCore } from '../../../../lib/mcp/core/load.ts'
 import { createToolCatalogue } from '../../../../lib/mcp/tools/catalogue.ts'
-import { createToolPolicy, type Entitlement } from '../../../../lib/mcp/tools/policy.ts'
+import { type Authority, createToolPolicy } from '../../../../lib/mcp/tools/policy.ts'
 import { DEFAULT_SCOPES } from '../../../sandbox/sentry/server.ts'
 import { createSettings, EVERY_SKILL } from '../../../support/mcp-service.ts'
 
@@ -54,7 +54,7 @@ test('a self-hosted Sentry has no regions, so that no tool takes the address of 
 
 test('constraints vanish from the schemas, and their values make no variant of their own', async (t) => {
   const catalogue = createCatalogue({}, { isCloud: true })
-  const find = (constraints: Entitlement['constraints']) =>
+  const find = (constraints: Authority['constraints']) =>
     catalogue.findVariant({ ...everything(), constraints })
   const acme = find({ organizationSlug: 'acme', regionUrl: 'https://us.sentry.io' })
   const properties = JSON.stringify(acme.list.map(({ inputSchema }) => inputSchema.properties))
@@ -75,7 +75,7 @@ test('callers that may use the same share a variant, others do not', async (t) =
   const shuffled = { ...everything(), skills: new Set(EVERY_SKILL.toReversed()) }
   t.equal(catalogue.findVariant(shuffled), variant)
   const constraints = { organizationSlug: 'acme', projectSlug: 'shop' }
-  const others: Entitlement[] = [
+  const others: Authority[] = [
     { ...everything(), skills: new Set(['inspect']) },
     { ...everything(), scope: new Set(['org:read']) },
     { ...everything(), constraints },
@@ -130,6 +130,6 @@ function createCatalogue(settings: Record<string, string> = {}, { isCloud = fals
   return createToolCatalogue({ core, tools: core.tools, policy, isCloud })
 }
 
-function everything(): Entitlement {
+function everything(): Authority {
   return { scope: new Set(DEFAULT_SCOPES), skills: new Set(EVERY_SKILL), constraints: {} }
 }
