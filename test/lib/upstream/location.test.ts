@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import { loadMcpCore } from '../../../lib/mcp/core/load.ts'
 import { createSentryLocation } from '../../../lib/upstream/location.ts'
+import { startMcp } from '../../support/mcp-service.ts'
 
 const HOSTS: [host: string, isCloud: boolean][] = [
   ['sentry.io', true],
@@ -53,4 +54,19 @@ test('a self-hosted Sentry owns its origin only', async (t) => {
     'https://us.sentry.io/',
   ])
     t.notOk(owns(new URL(url)), url)
+})
+
+test('with SENTRY_HOST=acme.sentry.io tools have regions, as with sentry.io', async (t) => {
+  for (const [SENTRY_HOST, isCloud] of [
+    ['acme.sentry.io', true],
+    ['sentry.io', true],
+    ['sentry.example.com', false],
+  ] as const) {
+    const settings = { SENTRY_HOST, SENTRY_PROTOCOL: 'https', TOOL_SURFACE: 'full' }
+    const { post } = await startMcp(t, { settings })
+    const response = await post({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
+    const { result } = (await response.json()) as { result: { tools: { inputSchema: object }[] } }
+    const schemas = JSON.stringify(result.tools.map(({ inputSchema }) => inputSchema))
+    t.equal(schemas.includes('"regionUrl"'), isCloud, SENTRY_HOST)
+  }
 })

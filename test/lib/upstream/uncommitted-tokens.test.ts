@@ -2,7 +2,7 @@ import { type Test, test } from 'tap'
 import { type GrantRecord, StoreUnavailableError } from '../../../lib/store/store.ts'
 import type { UpstreamTokens } from '../../../lib/upstream/oauth.ts'
 import { createUncommittedTokens } from '../../../lib/upstream/uncommitted-tokens.ts'
-import { commit, type Scene, sealer, setUp } from './fixture.ts'
+import { commit, sealer, setUp, type UpstreamFixture } from './fixture.ts'
 
 const TOKENS: UpstreamTokens = {
   accessToken: 'kept-access-token',
@@ -14,48 +14,52 @@ const TOKENS: UpstreamTokens = {
 
 /** Uncommitted tokens of one grant, and a store that can be unavailable. */
 async function addTokens(t: Test) {
-  const scene = await setUp(t)
+  const fixture = await setUp(t)
   const outage = { isOn: true, tries: 0 }
   const uncommitted = createUncommittedTokens({
     sealer,
-    log: scene.logger,
+    log: fixture.logger,
     store: {
       async commitUpstream(...args) {
         outage.tries += 1
-        if (outage.isOn) throw new StoreUnavailableError(new Error('No answer.'))
-        return scene.store.commitUpstream(...args)
+        if (outage.isOn) throw new StoreUnavailableError(new Error('No response.'))
+        return fixture.store.commitUpstream(...args)
       },
     },
   })
-  const grant = await scene.makeGrant()
+  const grant = await fixture.makeGrant()
   uncommitted.add(grant, TOKENS)
   t.teardown(() => uncommitted.close())
-  return { ...scene, outage, uncommitted, grant }
+  return { ...fixture, outage, uncommitted, grant }
 }
 
 async function waitFor(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
-async function hasGeneration(scene: Scene, grant: GrantRecord, generation: number): Promise<boolean> {
-  return (await scene.read(grant)).generation === generation
+async function hasGeneration(
+  fixture: UpstreamFixture,
+  grant: GrantRecord,
+  generation: number,
+): Promise<boolean> {
+  return (await fixture.read(grant)).generation === generation
 }
 
 test('uncommitted tokens are committed in the background once the store is back', async (t) => {
-  const scene = await addTokens(t)
-  const { outage, uncommitted, grant } = scene
+  const fixture = await addTokens(t)
+  const { outage, uncommitted, grant } = fixture
   await waitFor(() => outage.tries >= 1)
   t.same(uncommitted.get(grant), TOKENS, 'an outage loses nothing')
-  t.equal(await hasGeneration(scene, grant, 0), true)
+  t.equal(await hasGeneration(fixture, grant, 0), true)
   outage.isOn = false
-  await waitFor(() => hasGeneration(scene, grant, 1))
-  t.match(await scene.read(grant), { status: 'active', accessToken: TOKENS.accessToken })
+  await waitFor(() => hasGeneration(fixture, grant, 1))
+  t.match(await fixture.read(grant), { status: 'active', accessToken: TOKENS.accessToken })
   await waitFor(() => uncommitted.get(grant) === undefined)
 })
 
 test('tokens that another instance has replaced are neither returned nor committed', async (t) => {
-  const scene = await addTokens(t)
-  const { outage, uncommitted, grant, store } = scene
+  const fixture = await addTokens(t)
+  const { outage, uncommitted, grant, store } = fixture
   await commit(store, grant, 'token-of-another')
   const current = await store.readGrant(grant.id)
   t.ok(current)
@@ -63,7 +67,7 @@ test('tokens that another instance has replaced are neither returned nor committ
   uncommitted.add(grant, TOKENS)
   outage.isOn = false
   await waitFor(() => uncommitted.get(grant) === undefined)
-  t.match(await scene.read(grant), { generation: 1, accessToken: 'token-of-another' })
+  t.match(await fixture.read(grant), { generation: 1, accessToken: 'token-of-another' })
 })
 
 test('closing commits a last time, and logs tokens that are lost', async (t) => {

@@ -9,7 +9,7 @@ import { startMcp } from '../../../support/mcp-service.ts'
 const core = await loadMcpCore()
 const source = await readFile(fileURLToPath(import.meta.resolve('@sentry/mcp-core')), 'utf8')
 
-test('the installed bundle has the parts that are cut out and replaced, each as often as expected', async (t) => {
+test('the installed bundle has the parts that are removed and replaced', async (t) => {
   const [library = '', ...programs] = source.split('//#region src/index.ts')
   t.equal(programs.length, 1, 'one program, at the end')
   t.equal(source.match(/^import (\* as Sentry|\{ startStdio \}) from /gm)?.length, 2)
@@ -28,7 +28,7 @@ test('the installed bundle has the parts that are cut out and replaced, each as 
   }
 })
 
-test('a tool outside of a call cannot make a request, so its fetch is ours', async (t) => {
+test('the fetch of a tool is ours: outside of a call it refuses', async (t) => {
   const expected = { message: 'A request can only be made by a tool call.' }
   await t.rejects(fetchUpstream('http://127.0.0.1:9/'), expected)
   const context = {
@@ -75,7 +75,7 @@ test('two apps in one process keep the tokens and Sentrys of their calls apart',
     t.equal(sentry.requests.filter(({ status }) => status === 200).length, 5)
 })
 
-test('two apps in one process share the AI provider, the log of mcp-core and the secrets: the last one’s', async (t) => {
+test('two apps in one process share the AI provider, the log of mcp-core and the secrets', async (t) => {
   const first = await startMcp(t, { settings: { OPENAI_API_KEY: 'key-of-the-first-app' } })
   const second = await startMcp(t, { settings: { OPENAI_API_KEY: 'key-of-the-second-app' } })
   t.equal(core.environment.OPENAI_API_KEY, 'key-of-the-second-app')

@@ -35,18 +35,18 @@ test('the standard surface lists in the order of its documentation', async (t) =
   ])
 })
 
-test('TOOL_SURFACE=compact lists what Sentry’s own server lists, full everything', async (t) => {
+test('TOOL_SURFACE=compact lists the tools that Sentry’s own server lists, full lists all', async (t) => {
   const compact = listed({ TOOL_SURFACE: 'compact' }, { hasAgentProvider: true })
   t.same(compact.sort(), [...core.TOP_LEVEL_TOOL_NAMES].sort())
   t.same(listed({ TOOL_SURFACE: 'full' }, { hasAgentProvider: true }), names)
 })
 
-test('what is not listed can be reached all the same', async (t) => {
+test('a tool that is not listed is available', async (t) => {
   t.same(decisionOn('get_release_details', {}), { decision: 'available' })
   t.same(decisionOn('whoami', { TOOL_SURFACE: 'compact' }), { decision: 'available' })
 })
 
-test('READ_ONLY leaves only tools that change nothing, and the two that lead to others', async (t) => {
+test('READ_ONLY leaves only tools that change nothing, and the two that call others', async (t) => {
   const policy = createPolicy({ READ_ONLY: 'true', TOOL_SURFACE: 'full' }, { hasAgentProvider: true })
   const left = names.filter((name) => policy.decide(name, everything()).decision === 'listed')
   const changing = left.filter((name) => !core.tools[name]?.annotations.readOnlyHint)
@@ -56,20 +56,20 @@ test('READ_ONLY leaves only tools that change nothing, and the two that lead to 
   t.same(policy.decide('analyze_issue_with_seer', everything()), { decision: 'disabled' })
 })
 
-test('DISABLED_TOOLS takes a tool away together with its alias', async (t) => {
+test('DISABLED_TOOLS disables a tool together with its alias', async (t) => {
   const settings = { DISABLED_TOOLS: 'whoami,get_agent_conversation_details' }
   for (const name of ['whoami', 'get_agent_conversation_details', 'get_ai_conversation_details']) {
     t.same(decisionOn(name, settings), { decision: 'disabled' }, name)
   }
 })
 
-test('a name in DISABLED_TOOLS that is no tool is refused, since something would stay on', async (t) => {
+test('an unknown name in DISABLED_TOOLS is refused, since a misspelled tool would stay on', async (t) => {
   t.throws(() => createPolicy({ DISABLED_TOOLS: 'whoami,update_isue' }), UnknownToolError)
   t.throws(() => createPolicy({ DISABLED_TOOLS: 'update_isue' }), { message: /there is no update_isue\.$/ })
   t.doesNotThrow(() => createPolicy({ DISABLED_TOOLS: 'use_sentry' }))
 })
 
-test('DISABLED_SKILLS counts for every user, and takes what belongs to no other skill', async (t) => {
+test('DISABLED_SKILLS disables, for every user, the tools that have no other skill', async (t) => {
   t.same(decisionOn('analyze_issue_with_seer', { DISABLED_SKILLS: 'seer' }), { decision: 'disabled' })
   t.same(decisionOn('get_issue_details', { DISABLED_SKILLS: 'seer' }), { decision: 'listed' })
   t.same(
@@ -102,7 +102,7 @@ test('a tool needs all its Sentry scopes; a higher level covers a lower one', as
   t.same(decide('find_organizations', 'org-read', 'organization:read').decision, 'not_granted')
 })
 
-test('a scope that is lacking is named as this server may ask for it, or the tool is out of reach', async (t) => {
+test('a missing scope is reported as one of SENTRY_SCOPES, without which the tool is disabled', async (t) => {
   const nothing = { ...everything(), scope: new Set<string>() }
   t.same(createPolicy({}).decide('get_issue_details', nothing), {
     decision: 'not_granted',
@@ -114,7 +114,7 @@ test('a scope that is lacking is named as this server may ask for it, or the too
   })
 })
 
-test('constraints take away what makes no sense within them', async (t) => {
+test('constraints disable the tools that they rule out', async (t) => {
   const organization = { ...everything(), constraints: { organizationSlug: 'acme' } }
   const project = { ...everything(), constraints: { organizationSlug: 'acme', projectSlug: 'shop' } }
   const policy = createPolicy({})
@@ -127,7 +127,7 @@ test('constraints take away what makes no sense within them', async (t) => {
   t.same(policy.decide('get_replay_details', { ...project, constraints: silent }), { decision: 'available' })
 })
 
-test('a name that only objects have is no tool', async (t) => {
+test('prototype keys are not tools', async (t) => {
   for (const name of ['constructor', '__proto__', 'toString', '']) {
     t.same(decisionOn(name, {}), { decision: 'unknown' }, name)
   }

@@ -57,7 +57,7 @@ test('any other request is left to the SDK', async (t) => {
     ['a batch', [LIST], HEADERS],
     ['a cursor', { ...LIST, params: { cursor: 'x' } }, HEADERS],
     ['parameters that are an array', { ...LIST, params: [] }, HEADERS],
-    ['metadata of unknown form', { ...LIST, params: { _meta: 'x' } }, HEADERS],
+    ['malformed metadata', { ...LIST, params: { _meta: 'x' } }, HEADERS],
     ['no Accept', LIST, { ...HEADERS, accept: undefined }],
     ['another Content-Type', LIST, { ...HEADERS, contentType: 'text/plain' }],
     ['an unknown revision', LIST, { ...HEADERS, protocolVersion: '2024-01-01' }],
