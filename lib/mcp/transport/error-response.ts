@@ -19,7 +19,7 @@ import {
 /** The longest request, in bytes. */
 export const MAX_REQUEST_BYTES = 1024 * 1024
 
-/** A request that the endpoint refuses with an HTTP status, whoever the caller is. The message is for the client. */
+/** A request that is refused with an HTTP status for any caller. The message is for the client. */
 export class RefusedRequestError extends Error {
   override readonly name = 'RefusedRequestError'
   readonly statusCode: number

@@ -93,7 +93,7 @@ test('during an outage of Sentry the grant stays, and the token is used until it
     heal()
     if (fault.kind === 'truncated') continue
     await createAccess().getAccessToken(ended, MARGIN)
-    t.match(await read(ended), { status: 'active', generation: 1 }, `${name}: it goes on by itself`)
+    t.match(await read(ended), { status: 'active', generation: 1 }, `${name}: it continues`)
   }
 })
 

@@ -238,7 +238,7 @@ test('no secret was logged', async (t) => {
 })
 
 async function fail(): Promise<never> {
-  throw new TypeError('Nobody should have asked.')
+  throw new TypeError('No request was expected.')
 }
 
 async function failAsStore(): Promise<never> {

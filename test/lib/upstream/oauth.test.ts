@@ -261,7 +261,7 @@ test('a probe distinguishes a valid token from a revoked one', async (t) => {
   t.equal(
     await oauth.probe(sentry.issueTokens('1001', ['event:read']).accessToken),
     true,
-    'a 403 is no dead token',
+    'a 403 is not an invalid token',
   )
 
   sentry.expireToken(living.accessToken)

@@ -161,7 +161,7 @@ test('every failure of Sentry becomes a text for the model, without a credential
   ]
   for (const [title, fault, words] of cases) {
     // A large response takes long on a busy machine; the limit of bytes is what is tested.
-    const who = await startPatient(t, title === '50 MB' || title.startsWith('1 MB'))
+    const who = await startForSize(t, title === '50 MB' || title.startsWith('1 MB'))
     const heal = sentry.fail('/api/0/organizations/', fault)
     const result = await who.call('find_organizations')
     heal()
@@ -343,16 +343,16 @@ function createTool(name: string, handler: SentryTool['handler']): SentryTool {
   }
 }
 
-const patient = new Map<boolean, McpService>()
+let serviceForLarge: McpService | undefined
 
-async function startPatient(t: Test, isPatient: boolean): Promise<McpService> {
-  if (!isPatient) return service
-  const started = patient.get(true) ?? (await startMcp(t, { sentry }))
-  patient.set(true, started)
-  return started
+/** The shared service, or for a large response one with the usual timeouts. */
+async function startForSize(t: Test, isLarge: boolean): Promise<McpService> {
+  if (!isLarge) return service
+  serviceForLarge ??= await startMcp(t, { sentry })
+  return serviceForLarge
 }
 
-/** A Sentry whose organization says that it lives at an http address. */
+/** A Sentry whose organization reports an http address as its region. */
 async function startSentryWithRegions(t: Test): Promise<{ host: string; paths: string[] }> {
   const paths: string[] = []
   const server = createServer((request, response) => {

@@ -12,7 +12,7 @@ test('use_sentry carries out a request with the caller’s tools; with trace it 
 
   const plain = await service.call('use_sentry', { request: 'who am I?' })
   t.equal(readText(plain), 'You are Mara Lind.')
-  t.match(provider.requests[1]?.body, /mara@tidewater\.example/, "Sentry’s response reached the model")
+  t.match(provider.requests[1]?.body, /mara@tidewater\.example/, 'Sentry’s response reached the model')
   t.notMatch(JSON.stringify(provider.requests), /sntry|access-token-of/, 'no token did')
 
   const traced = await startAiProvider(t, [WHOAMI, ANSWER])
