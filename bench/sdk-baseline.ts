@@ -1,4 +1,5 @@
 import type { McpCore, ToolContext } from '../lib/mcp/core/types.ts'
+import { createSentryLocation } from '../lib/upstream/location.ts'
 import { DEFAULT_TIMEOUTS, type UpstreamCall } from '../lib/upstream/tool-call.ts'
 
 /** What this service lists by default, without an AI provider. */
@@ -27,22 +28,18 @@ export function createPeerContext(core: McpCore, accessToken: string): ToolConte
     transport: 'http',
     experimentalMode: false,
     reportProgress: () => undefined,
-    watchCall: (_names, work) => work(),
+    callTool: () => Promise.reject(new TypeError('No tool of the baseline calls another one this way.')),
   }
 }
 
 /** mcp-core's requests leave only within a call. */
 export function createPeerCall(): UpstreamCall {
+  const accessToken = process.env.SENTRY_TOKEN ?? ''
   return {
     signal: new AbortController().signal,
-    sentry: { origin: `http://${host}`, isCloud: false },
+    sentry: createSentryLocation({ SENTRY_HOST: host, SENTRY_PROTOCOL: 'http' }),
     timeouts: DEFAULT_TIMEOUTS,
-    organizationSlug: undefined,
-    accessToken: process.env.SENTRY_TOKEN ?? '',
-    renewAccessToken: async () => undefined,
-    renewal: undefined,
-    signInEnded: false,
-    demand: undefined,
-    retryAfter: undefined,
+    accessToken,
+    caller: { constraints: {}, renewAccessToken: async () => accessToken },
   }
 }

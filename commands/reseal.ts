@@ -1,7 +1,7 @@
 import { type Sealer, UnsealError } from '../lib/crypto/sealer.ts'
 import type { GrantRecord, Store } from '../lib/store/store.ts'
 import { walkGrants } from '../lib/store/walk-grants.ts'
-import { resealUpstream } from '../lib/upstream/sealed-tokens.ts'
+import { resealTokens } from '../lib/upstream/sealed-tokens.ts'
 import { type CommandContext, parseArguments, runCommand, withContext } from './command.ts'
 
 type Outcome = 'resealed' | 'current' | 'unreadable' | 'gone'
@@ -50,7 +50,7 @@ async function resealGrant(read: GrantRecord, store: Store, sealer: Sealer): Pro
   try {
     while (grant !== undefined && grant.status !== 'revoked') {
       const { sealed } = grant.upstream
-      const resealed = resealUpstream(sealed, grant.id, sealer)
+      const resealed = resealTokens(sealed, grant.id, sealer)
       if (resealed === undefined) return 'current'
       if (await store.resealUpstream(grant.id, sealed, resealed)) return 'resealed'
       grant = await store.readGrant(grant.id)

@@ -31,7 +31,7 @@ const FORM_LIMIT = 16 * 1024
  */
 async function oauthProxyPlugin(fastify: FastifyInstance) {
   const { config, store, sealer, signer, audit, cimd } = fastify
-  const { sentry: sentryOAuth, upstream: sentryTokens, revocation } = fastify
+  const { sentryOAuth, sentryTokens, sentryRevocation: revocation } = fastify
   const server = createAuthorizationServer({
     settings: config,
     store,

@@ -19,9 +19,9 @@ export async function checkTools(settings: Config): Promise<Finding[]> {
       skills: new Set<string>(ACTIVE_SKILLS),
       constraints: {},
     }
-    const verdicts = Object.keys(core.tools).map((name) => policy.judge(name, everything).verdict)
-    const [listed, searchable] = ['listed', 'reachable'].map(
-      (wanted) => verdicts.filter((verdict) => verdict === wanted).length,
+    const decisions = Object.keys(core.tools).map((name) => policy.decide(name, everything).decision)
+    const [listed, searchable] = ['listed', 'available'].map(
+      (wanted) => decisions.filter((decision) => decision === wanted).length,
     )
     const access = settings.READ_ONLY ? ', all read-only' : ''
     report.ok(`Clients list ${listed} tools and find ${searchable} more by search${access}.`)
