@@ -1,9 +1,9 @@
 const WELL_KNOWN = /^\/\.well-known\/[^/?]+/
 
 /**
- * Takes the path of BASE_URL out of a request's URL, so that the endpoints are found below `https://host/path`
- * whether or not the proxy in front takes it off. Well-known documents have it behind their own name (RFC 8414
- * §3.1, RFC 9728 §3.1) or, where clients append, before it.
+ * Removes the path of BASE_URL from a request's URL, so that the endpoints are found below `https://host/path` whether
+ * or not the proxy in front strips it. In well-known URLs it stands behind their name (RFC 8414 §3.1, RFC 9728 §3.1)
+ * or, for clients that append the name, before it.
  */
 export function createBasePathRemover(baseUrl: string): (url: string) => string {
   const basePath = new URL(baseUrl).pathname.replace(/\/$/, '')
@@ -16,12 +16,12 @@ export function createBasePathRemover(baseUrl: string): (url: string) => string 
   }
 }
 
-/** Whether a URL begins with a path, and not with a longer segment. */
+/** Whether a URL begins with whole segments of a path. */
 function hasPath(url: string, path: string): boolean {
   return url.startsWith(path) && /^([/?]|$)/.test(url.slice(path.length))
 }
 
-/** The root itself must keep its slash. */
+/** The root keeps its slash. */
 function withSlash(rest: string, before: string): string {
   return before === '' && !rest.startsWith('/') ? `/${rest}` : rest
 }

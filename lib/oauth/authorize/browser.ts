@@ -33,7 +33,7 @@ export function checkCsrfToken(
   transactionId: string,
   signer: Signer,
 ): boolean {
-  return signer.checkMac('csrf', formatCsrfText(browserSecret, transactionId), token)
+  return signer.verifyMac('csrf', formatCsrfText(browserSecret, transactionId), token)
 }
 
 function formatCsrfText(browserSecret: string, transactionId: string): string {

@@ -3,7 +3,7 @@ import type { JSONWebKeySet } from 'jose'
 import type { Config } from '../../config/load.ts'
 import type { Client } from '../../model/client.ts'
 import { createDocumentCache } from '../../net/document-cache.ts'
-import { watchEgress } from '../../net/egress.ts'
+import { monitorEgress } from '../../net/egress.ts'
 import { fetchDocument } from '../../net/fetch-document.ts'
 import { type Network, PUBLIC_NETWORK } from '../../net/network.ts'
 import { isMetadataDocumentUrl, parseMetadataDocument } from './cimd-document.ts'
@@ -50,7 +50,7 @@ export function createClientDocuments({
 }: ClientDocumentsOptions): ClientDocuments {
   const mode = config.CLIENT_ID_METADATA_DOCUMENTS
   const ownOrigin = new URL(config.BASE_URL).origin
-  const watch = mode === 'auto' ? watchEgress(publishers, { network, onChange: logChange }) : undefined
+  const watch = mode === 'auto' ? monitorEgress(publishers, { network, onChange: logChange }) : undefined
   const clients = createDocumentCache(
     (url) => fetchDocument(url, { network, maxBytes: MAX_DOCUMENT }),
     parseMetadataDocument,
@@ -72,7 +72,7 @@ export function createClientDocuments({
     isDocumentId: (id) => mode !== 'false' && isMetadataDocumentUrl(id, ownOrigin),
     readClient: clients.read,
     readKeys: keySets.read,
-    readKeysAnew: keySets.readAnew,
+    readKeysAnew: keySets.refresh,
     close: () => watch?.close(),
   }
 }

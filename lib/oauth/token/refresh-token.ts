@@ -20,7 +20,7 @@ export function readRefreshToken(token: string, signer: Signer): { grantId: stri
   const [version, grantId, random, mac, ...rest] = token.split('.')
   if (version !== 'rt1' || grantId === undefined || random === undefined) return undefined
   if (mac?.length !== MAC_LENGTH || rest.length > 0) return undefined
-  if (!signer.checkMac('refresh-token', `${grantId}.${random}`, mac)) return undefined
+  if (!signer.verifyMac('refresh-token', `${grantId}.${random}`, mac)) return undefined
   return { grantId }
 }
 
