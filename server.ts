@@ -29,7 +29,7 @@ async function start() {
       else server.log.info({ signal }, 'ends')
       // Whoever presses Ctrl-C does not want to wait, and what is broken should not go on.
       if (signal === 'SIGTERM' && server.server.listening) {
-        await server.drain.empty(config.SHUTDOWN_GRACE * DRAIN_PAUSE)
+        await server.drain.run(config.SHUTDOWN_GRACE * DRAIN_PAUSE)
       }
       await server.close()
     },
