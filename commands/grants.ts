@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util'
 import { endGrant } from '../lib/oauth/token/end-grant.ts'
-import type { GrantRecord } from '../lib/store/store.ts'
-import { walkGrants } from '../lib/store/walk-grants.ts'
+import { type GrantRecord, iterateGrants } from '../lib/store/store.ts'
 import { type CommandParts, runCommand, UsageError } from './command.ts'
 
 const USAGE = `Usage:
@@ -72,7 +71,7 @@ async function listGrants(
   { store, audit, print }: CommandParts,
 ): Promise<void> {
   const grants: GrantRecord[] = []
-  for await (const grant of walkGrants(store)) if (isChosen(grant, choice)) grants.push(grant)
+  for await (const grant of iterateGrants(store)) if (isChosen(grant, choice)) grants.push(grant)
   grants.sort((one, other) => other.createdAt - one.createdAt)
   if (json) {
     for (const grant of grants)
@@ -85,7 +84,7 @@ async function listGrants(
 
 async function revokeGrants(choice: Choice, parts: CommandParts): Promise<void> {
   let ended = 0
-  for await (const grant of walkGrants(parts.store)) {
+  for await (const grant of iterateGrants(parts.store)) {
     if (!isChosen(grant, choice) || !(await endGrant(grant.id, 'operator_request', parts))) continue
     await parts.revocation.settle(SENTRY_PATIENCE)
     ended += 1

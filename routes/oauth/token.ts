@@ -72,7 +72,7 @@ const tokenRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = a
 
     const refreshToken = issueRefreshToken(grant.id, signer)
     const activation = await store.activateGrant(
-      grant.id,
+      grant,
       hashToken(refreshToken),
       refreshTtl,
       GRANTS_PER_CLIENT,
@@ -98,13 +98,13 @@ const tokenRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = a
       clientId: client.id,
       presentedHash: hashToken(presented),
       nextHash: hashToken(next),
-      capsule: sealSuccessor(next, presented),
-      grace: config.REFRESH_GRACE * 1000,
-      ttl: refreshTtl,
+      sealedSuccessor: sealSuccessor(next, presented),
+      graceMs: config.REFRESH_GRACE * 1000,
+      ttlMs: refreshTtl,
     })
     reportRotation(outcome, grant, source)
     checkRotation(outcome)
-    const current = outcome.outcome === 'repeated' ? openSuccessor(outcome.capsule, presented) : next
+    const current = outcome.outcome === 'repeated' ? openSuccessor(outcome.sealedSuccessor, presented) : next
     return createAnswer(grant, scope, current)
   }
 

@@ -75,9 +75,9 @@ test('a renewal that comes in between is neither lost nor left under the old key
   const parts = createParts(
     {
       ...store,
-      async resealUpstream(...args) {
+      async replaceSealedUpstream(...args) {
         await store.commitUpstream(grant.id, 0, renewed)
-        return store.resealUpstream(...args)
+        return store.replaceSealedUpstream(...args)
       },
     },
     NO_SENTRY,

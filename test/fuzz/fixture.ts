@@ -121,7 +121,7 @@ export async function startScene(t: Test): Promise<Scene> {
     async createGrant(path = '/mcp') {
       const grant = await saveGrant(path)
       const refreshToken = issueRefreshToken(grant.id, signer)
-      await store.activateGrant(grant.id, hashToken(refreshToken), TTL, 20)
+      await store.activateGrant(grant, hashToken(refreshToken), TTL, 20)
       const { id, subject, resource, scope } = grant
       const about = { grantId: id, clientId, subject, resource, scope }
       const accessToken = await issueAccessToken(about, { issuer: url, ttl: 3600, signer })

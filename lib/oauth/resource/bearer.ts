@@ -3,7 +3,7 @@ import type { Signer } from '../../crypto/signer.ts'
 import type { Caller } from '../../model/caller.ts'
 import type { Resource } from '../../model/resource.ts'
 import { parseScope } from '../../model/scope.ts'
-import { type GrantRecord, type Store, TOUCH_INTERVAL } from '../../store/store.ts'
+import { GRANT_TOUCH_INTERVAL_MS, type GrantRecord, type Store } from '../../store/store.ts'
 import { SignInRequiredError, type UpstreamAccess } from '../../upstream/access.ts'
 import { type AccessTokenClaims, InvalidTokenError, verifyAccessToken } from '../token/access-token.ts'
 
@@ -75,7 +75,8 @@ function checkAudience(claims: AccessTokenClaims, resource: Resource): void {
 
 /** Behind the answer, and seldom: what a user reads as "last used" is no reason to delay or fail a call. */
 function noteUse(grant: GrantRecord, store: Store): void {
-  if (Date.now() - grant.lastUsedAt >= TOUCH_INTERVAL) store.touchGrant(grant.id).catch(() => undefined)
+  if (Date.now() - grant.lastUsedAt >= GRANT_TOUCH_INTERVAL_MS)
+    store.touchGrant(grant.id).catch(() => undefined)
 }
 
 /** Sentry's token, which is opened once a request at most, and only when something is asked of Sentry. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
 import { createKeyPrefix, createKeys } from '../../../lib/store/keys.ts'
+import type { GrantRecord } from '../../../lib/store/store.ts'
 import { type Browser, createBrowser, type Page } from '../../sandbox/browser/browser.ts'
 import { listEvents } from '../../support/audit-lines.ts'
 import { registerClient } from '../../support/client.ts'
@@ -126,10 +127,10 @@ test('a call is what "last used" means, noted at most once a minute', async (t) 
   const readUse = async () => (await store.readGrant(grant?.id ?? ''))?.lastUsedAt ?? 0
   const key = createKeys(createKeyPrefix(url)).grant(grant?.id ?? '')
   const now = Date.now()
-  await redis.hset(key, 'used_at', now - 50_000)
+  await redis.hset(key, 'last_used_at', now - 50_000)
   await listTools(url, access_token)
   t.equal(await readUse(), now - 50_000)
-  await redis.hset(key, 'used_at', now - 3_600_000)
+  await redis.hset(key, 'last_used_at', now - 3_600_000)
   await listTools(url, access_token)
   while ((await readUse()) < now) await sleep(5)
   t.ok((await readUse()) >= now)
@@ -233,8 +234,9 @@ test('the page cannot be framed, scripted or kept, and a name cannot write on it
   await (await registerClient(url)).signIn()
   const [grant] = await store.listGrants('1001')
   const id = 'x'.repeat(43)
-  await store.createGrant({ ...grant, id, clientName: `<img src=x onerror=alert(1)>"'` } as never, 60_000)
-  await store.activateGrant(id, 'refresh', 60_000, 20)
+  const hostile = { ...grant, id, clientName: `<img src=x onerror=alert(1)>"'` } as GrantRecord
+  await store.createGrant(hostile, 60_000)
+  await store.activateGrant(hostile, 'refresh', 60_000, 20)
   const page = await signIn(createBrowser(), url)
   t.notMatch(page.html, /<img|<script/)
   t.match(page.html, '&lt;img src=x onerror=alert(1)&gt;&quot;&#39;')
