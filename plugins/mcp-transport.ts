@@ -28,7 +28,7 @@ import {
   UnknownSkillError,
 } from '../lib/oauth/resource/sentry-bearer.ts'
 import { InvalidTokenError } from '../lib/oauth/token/access-token.ts'
-import { createToolCallWatch } from '../lib/telemetry/tool-calls.ts'
+import { createToolCallRecorder } from '../lib/telemetry/tool-calls.ts'
 import { createSentryDirectory, isCloudHost } from '../lib/upstream/api.ts'
 import mcpRoute from '../routes/mcp.ts'
 
@@ -49,7 +49,7 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
     settings: config,
     version: VERSION,
     log: fastify.log,
-    calls: createToolCallWatch({
+    calls: createToolCallRecorder({
       metrics,
       tracing,
       hashSubject: (subject) => audit.hashIdentifiers({ subject }).subject_hash,
@@ -195,7 +195,7 @@ function answerUnavailable(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  request.log.error({ err: error }, 'caller could not be looked up')
+  request.log.error({ err: error }, 'authentication unavailable')
   return reply
     .code(503)
     .header('retry-after', error.retryAfterSeconds)

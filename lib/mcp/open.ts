@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config/load.ts'
-import type { ToolCallWatch } from '../telemetry/tool-calls.ts'
+import type { ToolCallRecorder } from '../telemetry/tool-calls.ts'
 import { DEFAULT_TIMEOUTS, type UpstreamTimeouts } from '../upstream/tool-call.ts'
 import { type AgentProviderSettings, configureAgentProvider } from './core/agent-provider.ts'
 import { loadMcpCore } from './core/load.ts'
@@ -21,7 +21,7 @@ export interface McpOptions extends Pick<McpEndpointOptions, 'challengeScope' | 
   version: string
   log: FastifyBaseLogger
   /** Is told of every call. */
-  calls: ToolCallWatch
+  calls: ToolCallRecorder
   /** Other tools than Sentry's. */
   tools?: ToolRegistry
   timeouts?: UpstreamTimeouts

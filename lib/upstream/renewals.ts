@@ -2,14 +2,14 @@ import type { Metrics, RenewalOutcome } from '../telemetry/metrics.ts'
 import { type SentryOAuth, UpstreamRefusedError } from './oauth.ts'
 
 /** The same application at Sentry, its renewals counted by how they end. */
-export function countRenewals(sentry: SentryOAuth, metrics: Pick<Metrics, 'noteRenewal'>): SentryOAuth {
+export function countRenewals(sentry: SentryOAuth, metrics: Pick<Metrics, 'recordRenewal'>): SentryOAuth {
   const refresh: SentryOAuth['refresh'] = async (refreshToken) => {
     try {
       const tokens = await sentry.refresh(refreshToken)
-      metrics.noteRenewal('renewed')
+      metrics.recordRenewal('renewed')
       return tokens
     } catch (error) {
-      metrics.noteRenewal(findOutcome(error))
+      metrics.recordRenewal(findOutcome(error))
       throw error
     }
   }

@@ -45,7 +45,7 @@ const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> =
     const transaction = { ...openAuthorization(sealed, idHash, sealer), skills }
     const approved = sealTransaction(transaction, idHash, sealer)
     expectTransaction(await store.approveTransaction(idHash, browserHash, approved))
-    server.audit.write({ event: 'consent_given', about: transaction }, request)
+    server.audit.write({ event: 'consent_granted', about: transaction }, request)
     const { name, options } = server.choiceCookie
     reply.setCookie(name, rememberChoice(request.cookies[name], transaction.clientId, skills), options)
     const url = server.sentry.createAuthorizationUrl({

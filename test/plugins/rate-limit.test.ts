@@ -5,7 +5,7 @@ import { startRedis } from '../support/redis.ts'
 import { startService, useEmbeddedStore, useRedisStore } from '../support/service.ts'
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
-  test(`each OAuth endpoint has its own limit, in its own shape (${useStore.name})`, async (t) => {
+  test(`each OAuth endpoint has its own limit, refused in its own format (${useStore.name})`, async (t) => {
     const { url } = await startService(t, { settings: { ...(await useStore(t)), RATE_LIMIT_OAUTH: '3' } })
     const client = await registerClient(url)
     const answers = []
@@ -52,7 +52,7 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
   })
 }
 
-test('refreshes count by grant, so that users behind one address do not use up each other', async (t) => {
+test('refreshes are counted by grant, so that users behind one address do not share a limit', async (t) => {
   const { url } = await startService(t, { settings: { ...useEmbeddedStore(t), RATE_LIMIT_OAUTH: '3' } })
   const client = await registerClient(url)
   const first = await client.signIn()
@@ -76,7 +76,7 @@ test('refreshes count by grant, so that users behind one address do not use up e
   t.equal((await spend(second.refresh_token)).status, 429, 'whatever is no refresh counts by address')
 })
 
-test('two instances count together', async (t) => {
+test('two instances share their counts', async (t) => {
   const settings = {
     ...(await useRedisStore(t)),
     RATE_LIMIT_OAUTH: '2',
@@ -103,7 +103,7 @@ test('discovery and the 401 are never limited (danny-avila/LibreChat#12266)', as
   }
 })
 
-test('a Redis that hangs limits nobody, and the answer is still a 503 in time', async (t) => {
+test('with a frozen Redis there are no limits, and the 503 still arrives in time', async (t) => {
   const redis = await startRedis(t)
   const settings = { STORE: 'redis', REDIS_URL: redis.url, RATE_LIMIT_OAUTH: '1' }
   const { url } = await startService(t, { settings })
@@ -116,7 +116,7 @@ test('a Redis that hangs limits nobody, and the answer is still a 503 in time', 
   await redis.thaw()
 })
 
-test('a Redis that is gone limits nobody: who needs none of it is served', async (t) => {
+test('without Redis there are no limits, and requests that do not need it are served', async (t) => {
   const redis = await startRedis(t)
   const settings = { STORE: 'redis', REDIS_URL: redis.url, RATE_LIMIT_OAUTH: '1', RATE_LIMIT_MCP: '1' }
   const { url } = await startService(t, { settings })

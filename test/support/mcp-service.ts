@@ -6,7 +6,7 @@ import { loadConfig } from '../../lib/config/load.ts'
 import { type McpOptions, openMcp } from '../../lib/mcp/open.ts'
 import type { Caller } from '../../lib/model/caller.ts'
 import { NO_METRICS } from '../../lib/telemetry/metrics.ts'
-import { createToolCallWatch } from '../../lib/telemetry/tool-calls.ts'
+import { createToolCallRecorder } from '../../lib/telemetry/tool-calls.ts'
 import { NO_TRACING } from '../../lib/telemetry/tracing.ts'
 import mcpRoute from '../../routes/mcp.ts'
 import { DEFAULT_SCOPES, type SentrySandbox, startSentry } from '../sandbox/sentry/server.ts'
@@ -15,7 +15,7 @@ import { DEFAULT_SCOPES, type SentrySandbox, startSentry } from '../sandbox/sent
 export const EVERY_SKILL = ['inspect', 'seer', 'triage', 'project-management']
 
 /** Calls that leave a line in the log and nothing else. */
-export const UNWATCHED = createToolCallWatch({
+export const UNWATCHED = createToolCallRecorder({
   metrics: NO_METRICS,
   tracing: NO_TRACING,
   hashSubject: (subject) => `hash of ${subject}`,

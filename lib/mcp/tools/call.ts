@@ -1,7 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Caller } from '../../model/caller.ts'
-import type { ToolCallWatch } from '../../telemetry/tool-calls.ts'
+import type { ToolCallRecorder } from '../../telemetry/tool-calls.ts'
 import {
   runUpstreamCall,
   type SentryLocation,
@@ -42,7 +42,7 @@ export interface ToolEnvironment {
   /** Where documentation is searched. */
   mcpUrl: string
   timeouts: UpstreamTimeouts
-  calls: ToolCallWatch
+  calls: ToolCallRecorder
 }
 
 /**
@@ -55,7 +55,7 @@ export async function callTool(toolCall: ToolCall, environment: ToolEnvironment)
   const call = startUpstreamCall(toolCall, environment)
   const describe = (error: unknown) => describeFailure(error, { core, call, reference })
   const watch: ToolContext['watchCall'] = (names, work) =>
-    environment.calls.watch({ ...names, caller, signal, log }, work, describe)
+    environment.calls.record({ ...names, caller, signal, log }, work, (error) => describe(error).outcome)
   try {
     return await watch(readNames(toolCall), () => runTool(toolCall, call, watch, environment))
   } catch (error) {

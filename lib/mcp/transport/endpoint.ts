@@ -58,7 +58,7 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
     const route = classifyRequest(body, headers)
     const lacking = route.kind === 'reject' ? undefined : findMissingScope(body, caller, variant)
     if (lacking !== undefined) {
-      options.environment.calls.noteRefusal({ tool: lacking.tool, caller, signal, log }, 'not_granted')
+      options.environment.calls.recordRefusal({ tool: lacking.tool, caller, signal, log }, 'not_granted')
       return askForScope(lacking.scope, caller)
     }
 

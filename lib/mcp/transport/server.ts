@@ -80,12 +80,12 @@ async function serveCall(
   const verdict = missing === undefined ? undefined : catalogue.judge(missing, caller)
   if (verdict?.verdict === 'not_granted') {
     const { scope, skills } = verdict
-    environment.calls.noteRefusal({ ...exchange, tool: missing ?? 'unknown' }, 'not_granted')
+    environment.calls.recordRefusal({ ...exchange, tool: missing ?? 'unknown' }, 'not_granted')
     return { content: [{ type: 'text', text: explainRefusal(missing, scope, skills) }], isError: true }
   }
   const tool = variant.tools.get(params.name)
   if (tool === undefined) {
-    environment.calls.noteRefusal({ ...exchange, tool: 'unknown' }, 'unknown_tool')
+    environment.calls.recordRefusal({ ...exchange, tool: 'unknown' }, 'unknown_tool')
     throw new ProtocolError(
       ProtocolErrorCode.InvalidParams,
       `Unknown tool: ${redactInput(params.name).slice(0, 100)}`,

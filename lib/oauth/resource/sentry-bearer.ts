@@ -92,7 +92,7 @@ export function createTokenPassthrough({ config, audit }: TokenPassthroughOption
     try {
       const subject = await findUserId(origin, token)
       const about = { subject, resource: request.resource.url, skills }
-      audit.write({ event: 'token_passed_through', about }, request.source)
+      audit.write({ event: 'sentry_bearer_accepted', about }, request.source)
       return subject
     } catch (cause) {
       throw cause instanceof TokenRefusedError ? new InvalidTokenError('Invalid token', { cause }) : cause

@@ -37,7 +37,7 @@ test('a user signs in at Sentry without any permission and without any token', a
   t.match(page.html, /No client is connected\./)
   const [authorize] = sentry.requests.filter(({ path }) => path === '/oauth/authorize/')
   t.equal(authorize?.query.scope, '', 'no scope is asked for')
-  t.same(listEvents(log), ['account_opened'])
+  t.same(listEvents(log), ['account_signed_in'])
   t.match(
     sentry.requests.at(-1),
     { path: '/oauth/revoke/', status: 200 },
