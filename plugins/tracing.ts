@@ -23,9 +23,9 @@ async function tracingPlugin(fastify: FastifyInstance) {
     fastify.decorate('tracing', NO_TRACING)
     return
   }
-  const { openTelemetry } = await import('../lib/telemetry/opentelemetry.ts')
+  const { startTracing } = await import('../lib/telemetry/opentelemetry.ts')
   const onExportFailure = (reason: string) => log.warn({ endpoint, reason }, 'cannot deliver traces')
-  const telemetry = openTelemetry({
+  const telemetry = startTracing({
     settings: config,
     sentry: createSentryLocation(config),
     isToolCall: () => findUpstreamCall() !== undefined,

@@ -37,7 +37,7 @@ function adviseConnection(settings: RedisCheckSettings, problem: string): string
   if (/certificate|altname|issuer|self.signed/i.test(problem)) {
     return 'Name the file with its certificate authority in REDIS_CA, and the host as the certificate does in REDIS_URL.'
   }
-  if (/no sentinel answers|know no primary/.test(problem)) {
+  if (/no sentinel responds|know no primary/.test(problem)) {
     return 'See whether the sentinels run and REDIS_URL names them: redis-cli -p 26379 sentinel masters lists the primaries they know.'
   }
   if (problem.includes('not part of a cluster')) return 'Name it as one server: redis://host:6379'

@@ -23,7 +23,7 @@ interface Entry<Value> {
   fallback: Fallback<Value> | undefined
 }
 
-/** Bounds of how long a document is cached, whatever it says. */
+/** Bounds of how long a document is cached. */
 const MIN_TTL_MS = 5 * 60_000
 const MAX_TTL_MS = 24 * 3_600_000
 

@@ -69,7 +69,7 @@ export interface OpenTelemetryOptions extends TargetRules {
  * OpenTelemetry traces over OTLP/HTTP. Nothing is global or patched, so that spans of other code in this process are not
  * exported. The SDK reads the specification's other environment variables (OTEL_TRACES_SAMPLER, OTEL_BSP_*, …).
  */
-export function openTelemetry(options: OpenTelemetryOptions): OpenTelemetry {
+export function startTracing(options: OpenTelemetryOptions): OpenTelemetry {
   const { settings, onExportFailure } = options
   const provider = new BasicTracerProvider({
     resource: defaultResource()

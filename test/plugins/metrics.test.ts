@@ -7,7 +7,7 @@ import { postMcp } from '../support/mcp.ts'
 import { startRedis } from '../support/redis.ts'
 import { startService, useEmbeddedStore } from '../support/service.ts'
 
-test('without METRICS_PORT there is no /metrics anywhere', async (t) => {
+test('without METRICS_PORT there is no /metrics', async (t) => {
   const { url } = await startService(t)
   t.equal((await fetch(`${url}/metrics`)).status, 404)
 })
@@ -70,7 +70,7 @@ test('sign-ins are counted by step, refreshes by outcome', async (t) => {
   await client.authorize({}, { consent: 'deny' })
   sentry.forgetApprovals()
   await client.authorize({}, { sentry: 'deny' })
-  await fetch(client.createAuthorizeUrl({ client_id: 'nobody' }))
+  await fetch(client.createAuthorizeUrl({ client_id: 'unknown' }))
   await fetch(`${url}/oauth/callback?code=a&state=b`)
   await client.redeem('made up')
   t.same(await take(/sign_in_steps/), {

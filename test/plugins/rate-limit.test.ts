@@ -8,13 +8,13 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
   test(`each OAuth endpoint has its own limit, refused in its own format (${useStore.name})`, async (t) => {
     const { url } = await startService(t, { settings: { ...(await useStore(t)), RATE_LIMIT_OAUTH: '3' } })
     const client = await registerClient(url)
-    const answers = []
-    for (let count = 0; count < 4; count += 1) answers.push(await client.redeem('made-up'))
+    const responses = []
+    for (let count = 0; count < 4; count += 1) responses.push(await client.redeem('made-up'))
     t.same(
-      answers.map(({ status }) => status),
+      responses.map(({ status }) => status),
       [400, 400, 400, 429],
     )
-    const last = answers[3]
+    const last = responses[3]
     t.match(await last?.json(), { error: 'temporarily_unavailable' }, 'clients keep what they have')
     const wait = Number(last?.headers.get('retry-after'))
     t.ok(wait > 0 && wait <= 60)
@@ -40,7 +40,7 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
     })
     const client = await registerClient(url)
     const mara = await client.signIn()
-    sentry.setUser({ id: '1002', name: 'Somebody else', email: 'else@tidewater.example' })
+    sentry.setUser({ id: '1002', name: 'Another user', email: 'else@tidewater.example' })
     const other = await client.signIn()
     const list = (token: string) => postMcp(`${url}/mcp`, token, 'tools/list')
     t.same([(await list(mara.access_token)).status, (await list(mara.access_token)).status], [200, 200])
@@ -73,7 +73,11 @@ test('refreshes are counted by grant, so that users behind one address do not sh
     })
   await spend(first.refresh_token)
   await spend(second.refresh_token)
-  t.equal((await spend(second.refresh_token)).status, 429, 'whatever is no refresh counts by address')
+  t.equal(
+    (await spend(second.refresh_token)).status,
+    429,
+    'anything but a refresh token is counted by address',
+  )
 })
 
 test('two instances share their counts', async (t) => {
@@ -110,8 +114,8 @@ test('with a frozen Redis there are no limits, and the 503 still arrives in time
   const client = await registerClient(url)
   await redis.freeze()
   const startedAt = performance.now()
-  const answer = await client.redeem('made-up')
-  t.equal(answer.status, 503)
+  const response = await client.redeem('made-up')
+  t.equal(response.status, 503)
   t.ok(performance.now() - startedAt < 2_500)
   await redis.thaw()
 })

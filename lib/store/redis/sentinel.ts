@@ -40,7 +40,7 @@ export function createSentinelClient(
   redis.on('sentinelError', ({ message }: Error) => {
     failure = message.includes('invalid reply')
       ? `the sentinels know no primary with the name ${primary}`
-      : 'no sentinel answers'
+      : 'no sentinel responds'
   })
   redis.on('error', (error: Error) => {
     if (!error.message.startsWith('All sentinels are unreachable')) return outage.begin(error)

@@ -28,7 +28,7 @@ function openCache(t: Test) {
 }
 
 const fail = async (): Promise<FetchedDocument> => {
-  throw new DocumentUnavailableError('away')
+  throw new DocumentUnavailableError('unreachable')
 }
 
 test('a document is cached for as long as it says, from five minutes to a day', async (t) => {

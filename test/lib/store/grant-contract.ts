@@ -119,7 +119,7 @@ export async function testSubjects(t: Test, store: Store): Promise<void> {
     await store.requireSignIn(middle, 0)
     await store.revokeGrant(newest, 'user_request')
     t.same(await list(subject), [middle, oldest])
-    t.same(await list('nobody'), [])
+    t.same(await list('unknown'), [])
   })
 
   await t.test('expired grants leave the list', async (t) => {

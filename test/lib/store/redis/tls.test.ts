@@ -116,9 +116,9 @@ test('TLS is used with sentinels too, and sentinels without it are reported', as
     connect(t, `${plain.url.replace('redis:', 'rediss+sentinel:')}/sign-ins`, settings),
   ])
   t.match(unnamed.problem, 'the sentinels know no primary with the name other')
-  t.match(unknown.problem, 'no sentinel answers')
+  t.match(unknown.problem, 'no sentinel responds')
   t.match(unknown.lines.join('\n'), /Sentinel at localhost:\d+ is not available: its certificate comes from/)
-  t.match(noTls.problem, 'no sentinel answers')
+  t.match(noTls.problem, 'no sentinel responds')
 })
 
 test('a REDIS_URL of another shape than the server is reported', async (t) => {

@@ -93,7 +93,7 @@ test('canary: Node prints no warning about node:sqlite', async (t) => {
 })
 
 test('a file that cannot be used is refused, with what to do', async (t) => {
-  const broken = t.testdir({ 'sentry-mcp.sqlite': 'this is no database, however long it may be'.repeat(100) })
+  const broken = t.testdir({ 'sentry-mcp.sqlite': 'this is not a database, at any length'.repeat(100) })
   t.throws(() => createEmbeddedStore({ directory: broken }), {
     name: 'EmbeddedStoreError',
     message: /cannot be used: file is not a database/,
