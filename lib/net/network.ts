@@ -1,8 +1,8 @@
 import type { LookupAddress } from 'node:dns'
 import { Resolver } from 'node:dns/promises'
 import type { Agent } from 'node:https'
-import type { LookupFunction } from 'node:net'
-import { isPublicAddress } from './public-address.ts'
+import { isIP, type LookupFunction } from 'node:net'
+import ipaddr from 'ipaddr.js'
 
 /** How the service reaches hosts that untrusted parties name. */
 export interface Network {
@@ -18,6 +18,12 @@ export interface Network {
 
 /** Timeout of one query to the name server, in ms, and the number of queries. */
 const RESOLVER_OPTIONS = { timeout: 1_500, tries: 2 }
+
+/** IPv6 global unicast as far as IANA has assigned it (RFC 4291 §2.4). Mapped IPv4 and NAT64 are outside of it. */
+const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3')
+
+/** Azure's host agent: every virtual machine there can reach it, and its address looks public. */
+const AZURE_HOST_AGENT = '168.63.129.16'
 
 /** The public Internet only. */
 export const PUBLIC_NETWORK: Network = { resolve: resolveName, isAllowedAddress: isPublicAddress }
@@ -67,4 +73,20 @@ async function resolveAny(hostname: string, network: Network): Promise<[LookupAd
   const [first, ...others] = await resolveAllowed(hostname, network)
   if (first === undefined) throw new Error(`${hostname} has no address.`)
   return [first, ...others]
+}
+
+/**
+ * Whether an address is on the public Internet: global unicast, outside the special-purpose ranges (RFC 6890), and
+ * not a way to an embedded IPv4 address. Only plain addresses qualify: no port, zone (RFC 4007 §11) or short form.
+ */
+export function isPublicAddress(address: string): boolean {
+  if (isIP(address) === 0 || address.includes('%') || address === AZURE_HOST_AGENT) return false
+  const parsed = ipaddr.parse(address)
+  if (parsed.range() !== 'unicast') return false
+  return parsed instanceof ipaddr.IPv4 || (parsed.match(GLOBAL_UNICAST) && !isIsatap(parsed))
+}
+
+/** RFC 5214 §6.1: under any prefix, the last 64 bits lead on to an IPv4 address. */
+function isIsatap({ parts: [, , , , flags, marker] }: ipaddr.IPv6): boolean {
+  return marker === 0x5efe && (flags === 0 || flags === 0x200)
 }

@@ -3,8 +3,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { monitorEgress } from '../../../lib/net/egress.ts'
-import type { Network } from '../../../lib/net/network.ts'
-import { isPublicAddress } from '../../../lib/net/public-address.ts'
+import { isPublicAddress, type Network } from '../../../lib/net/network.ts'
 import { startDocumentHost } from '../../support/document-host.ts'
 
 /** Starts a monitor and waits for its first check. */

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { isPublicAddress } from '../../../lib/net/public-address.ts'
+import { isPublicAddress } from '../../../lib/net/network.ts'
 import { FORBIDDEN_ADDRESSES } from './forbidden-addresses.ts'
 
 for (const [kind, addresses] of Object.entries(FORBIDDEN_ADDRESSES)) {

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { createBasePathRemover } from '../../../lib/http/base-path.ts'
+import { createBasePathRemover } from '../../../lib/http/server-options.ts'
 
 test('the path of BASE_URL is removed, before and after well-known names (RFC 8414 §3.1, RFC 9728 §3.1)', async (t) => {
   const remove = createBasePathRemover('https://host.example/tools/sentry')
