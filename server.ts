@@ -26,7 +26,7 @@ async function start() {
       else server.log.info({ signal }, 'shutting down')
       // Ctrl-C ends at once, and so does an uncaught error, after which the state may be broken.
       if (signal === 'SIGTERM' && server.server.listening) {
-        await server.drain.empty(findDrainNotice(config))
+        await server.drain.run(findDrainNotice(config))
       }
       await server.close()
     },

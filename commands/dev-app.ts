@@ -19,7 +19,7 @@ async function devApp(fastify: FastifyInstance, _options: object) {
     })
   })
   fastify.addHook('preClose', async () => {
-    if (isTerminated) await fastify.drain.empty(findDrainNotice(config))
+    if (isTerminated) await fastify.drain.run(findDrainNotice(config))
   })
 }
 

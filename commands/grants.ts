@@ -1,6 +1,5 @@
 import { endGrant } from '../lib/oauth/token/grant.ts'
-import type { GrantRecord } from '../lib/store/store.ts'
-import { walkGrants } from '../lib/store/walk-grants.ts'
+import { type GrantRecord, iterateGrants } from '../lib/store/store.ts'
 import { type CommandContext, parseArguments, runCommand, UsageError, withContext } from './command.ts'
 
 const USAGE = `Usage:
@@ -68,7 +67,7 @@ async function listGrants(
   { store, audit, print }: CommandContext,
 ): Promise<void> {
   const grants: GrantRecord[] = []
-  for await (const grant of walkGrants(store)) if (isSelected(grant, selection)) grants.push(grant)
+  for await (const grant of iterateGrants(store)) if (isSelected(grant, selection)) grants.push(grant)
   grants.sort((one, other) => other.createdAt - one.createdAt)
   if (json) {
     for (const grant of grants)
@@ -81,7 +80,7 @@ async function listGrants(
 
 async function revokeGrants(selection: Selection, context: CommandContext): Promise<void> {
   let revoked = 0
-  for await (const grant of walkGrants(context.store)) {
+  for await (const grant of iterateGrants(context.store)) {
     if (!isSelected(grant, selection) || !(await endGrant(grant.id, 'operator_request', context))) continue
     await context.revocation.settle(REVOCATION_TIMEOUT_MS)
     revoked += 1

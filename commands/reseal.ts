@@ -1,6 +1,5 @@
 import { type Sealer, UnsealError } from '../lib/crypto/sealer.ts'
-import type { GrantRecord, Store } from '../lib/store/store.ts'
-import { walkGrants } from '../lib/store/walk-grants.ts'
+import { type GrantRecord, iterateGrants, type Store } from '../lib/store/store.ts'
 import { resealTokens } from '../lib/upstream/sealed-tokens.ts'
 import { type CommandContext, parseArguments, runCommand, withContext } from './command.ts'
 
@@ -40,7 +39,7 @@ export async function runReseal(context: CommandContext): Promise<boolean> {
 
 async function resealAll({ store, sealer }: CommandContext): Promise<Counts> {
   const counts: Counts = { resealed: 0, current: 0, unreadable: 0, gone: 0 }
-  for await (const grant of walkGrants(store)) counts[await resealGrant(grant, store, sealer)] += 1
+  for await (const grant of iterateGrants(store)) counts[await resealGrant(grant, store, sealer)] += 1
   return counts
 }
 
@@ -52,7 +51,7 @@ async function resealGrant(read: GrantRecord, store: Store, sealer: Sealer): Pro
       const { sealed } = grant.upstream
       const resealed = resealTokens(sealed, grant.id, sealer)
       if (resealed === undefined) return 'current'
-      if (await store.resealUpstream(grant.id, sealed, resealed)) return 'resealed'
+      if (await store.replaceSealedUpstream(grant.id, sealed, resealed)) return 'resealed'
       grant = await store.readGrant(grant.id)
     }
     return 'gone'

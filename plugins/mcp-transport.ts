@@ -10,7 +10,7 @@ import type { Caller } from '../lib/model/caller.ts'
 import { createResource, type Resource } from '../lib/model/resource.ts'
 import { createAuthentication } from '../lib/oauth/resource/authentication.ts'
 import { createChallenge } from '../lib/oauth/resource/challenge.ts'
-import { createToolCallWatch } from '../lib/telemetry/tool-calls.ts'
+import { createToolCallRecorder } from '../lib/telemetry/tool-calls.ts'
 import mcpRoute from '../routes/mcp.ts'
 
 export interface McpTransportOptions {
@@ -40,7 +40,7 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
     sentry,
     version: VERSION,
     log: fastify.log,
-    calls: createToolCallWatch({
+    calls: createToolCallRecorder({
       metrics,
       tracing,
       hashSubject: (subject) => audit.hashIdentifiers({ subject }).subject_hash,

@@ -31,7 +31,7 @@ async function sentryPlugin(fastify: FastifyInstance) {
     sealer,
     sentry,
     log,
-    recordRenewal: (outcome) => metrics.noteRenewal(outcome),
+    recordRenewal: (outcome) => metrics.recordRenewal(outcome),
     onSignInRequired: (grant) => audit.write({ event: 'sign_in_required', about: grant }),
   })
   const revocation = createUpstreamRevocation({ sealer, sentry, log })

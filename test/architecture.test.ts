@@ -21,7 +21,8 @@ const FLOORS = [
   ['telemetry'],
   ['store'],
   ['config'],
-  ['net', 'crypto', 'http'],
+  ['net'],
+  ['crypto', 'http'],
   ['model'],
   ['errors.ts'],
 ]

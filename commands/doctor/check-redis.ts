@@ -35,7 +35,7 @@ function adviseConnection(settings: Config, { shape }: RedisAddress, problem: st
     return 'Put user and password into REDIS_URL: redis://user:password@host:6379'
   if (/certificate|altname|issuer|self.signed/i.test(problem))
     return 'Set REDIS_CA to the file with the certificate authority of Redis, and use the host name of the certificate in REDIS_URL.'
-  if (/no sentinel answers|know no primary/.test(problem))
+  if (/no sentinel responds|know no primary/.test(problem))
     return 'Check that the sentinels run and that REDIS_URL names them: redis-cli -p 26379 sentinel masters lists the primaries they know.'
   if (problem.includes('not part of a cluster')) return 'Use the form for one server: redis://host:6379'
   const scheme = usesTls(settings)

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { ToolCallWatch } from '../telemetry/tool-calls.ts'
+import type { ToolCallRecorder } from '../telemetry/tool-calls.ts'
 import type { SentryLocation } from '../upstream/location.ts'
 import { DEFAULT_TIMEOUTS, type UpstreamTimeouts } from '../upstream/tool-call.ts'
 import { type AgentProviderSettings, configureAgentProvider } from './core/agent-provider.ts'
@@ -22,7 +22,7 @@ export interface McpOptions extends Pick<McpEndpointOptions, 'challengeScope' | 
   /** Of this server, for clients. */
   version: string
   log: FastifyBaseLogger
-  calls: ToolCallWatch
+  calls: ToolCallRecorder
   /** Replaces Sentry's tools. */
   tools?: ToolRegistry
   timeouts?: UpstreamTimeouts

@@ -73,7 +73,7 @@ const callbackRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
   ): Promise<string> {
     const { tokens, userId } = await exchangeUpstreamCode(query, upstreamVerifier, server)
     revocation.revokeTokens(tokens)
-    audit.write({ event: 'account_opened', about: { subject: userId } }, source)
+    audit.write({ event: 'account_signed_in', about: { subject: userId } }, source)
     return sealSession(userId, tokens, browserSecret, sealer)
   }
 }

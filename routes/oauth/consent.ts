@@ -41,7 +41,7 @@ const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> =
     const transaction = { ...openAuthorization(sealed, idHash, sealer), skills }
     const approved = sealTransaction(transaction, idHash, sealer)
     unwrapTransaction(await store.approveTransaction(idHash, browserHash, approved))
-    audit.write({ event: 'consent_given', about: transaction }, request)
+    audit.write({ event: 'consent_granted', about: transaction }, request)
     const { name, options } = choiceCookie
     reply.setCookie(name, addChoice(cookies[name], transaction.clientId, skills), options)
     const url = server.sentryOAuth.createAuthorizationUrl({

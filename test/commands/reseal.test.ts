@@ -75,9 +75,9 @@ test('tokens renewed during a reseal are kept, and resealed too', async (t) => {
   const context = createContext(
     {
       ...store,
-      async resealUpstream(...args) {
+      async replaceSealedUpstream(...args) {
         await store.commitUpstream(grant.id, 0, renewed)
-        return store.resealUpstream(...args)
+        return store.replaceSealedUpstream(...args)
       },
     },
     NO_SENTRY,

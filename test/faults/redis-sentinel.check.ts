@@ -90,7 +90,7 @@ test('a failover by order: the service leaves the old primary at once, while tha
   const { access_token: token } = await client.signIn()
   await until('the old primary is a replica', () => follows(primary, replica))
   t.equal((await postMcp(`${service.url}/mcp`, token, 'tools/list')).status, 200)
-  t.match(service.log.join(''), 'The sentinels have made another server the primary of sign-ins.')
+  t.match(service.log.join(''), 'The sentinels have promoted another server to primary of sign-ins.')
 })
 
 test('two of three sentinels may be away, and all of them while the primary stays', async (t) => {

@@ -135,7 +135,7 @@ function isWholeStream(text: string): boolean {
 }
 
 function isStreamEnd(line: string): boolean {
-  const duration = /"duration":(\d+)/.exec(line)?.[1]
+  const duration = /"duration_ms":(\d+)/.exec(line)?.[1]
   return line.includes('"msg":"request"') && Number(duration) >= SLOW
 }
 

@@ -12,9 +12,9 @@ import { startService } from '../support/service.ts'
 
 const SAFE = ['--appendonly', 'yes', '--maxmemory-policy', 'noeviction']
 
-// Each with the user of docs/storage.md, who may do exactly what is needed.
+// Each with the user of docs/storage.md, whose ACL allows only what is needed.
 
-test('one server', async (t) => {
+test('the ACL of docs/storage.md suffices for one server', async (t) => {
   const node = connectNode(t, await startRedis(t, ...SAFE))
   await createUser(node, 'redis')
   const findings = await useEverything(t, { REDIS_URL: withUser(node.url) })
@@ -23,7 +23,7 @@ test('one server', async (t) => {
   t.same(await listRefusals(node), [])
 })
 
-test('a cluster', async (t) => {
+test('the ACL of docs/storage.md suffices for a cluster', async (t) => {
   const cluster = await startCluster(t, { primaries: 2, replicas: 2 }, ...SAFE)
   const nodes = [...cluster.primaries, ...cluster.replicas]
   for (const node of nodes) await createUser(node, 'cluster')
@@ -40,7 +40,7 @@ test('a cluster', async (t) => {
   for (const node of nodes) t.same(await listRefusals(node), [])
 })
 
-test('sentinels, with a password of their own', async (t) => {
+test('the ACL of docs/storage.md suffices with sentinels, which have their own password', async (t) => {
   const redis = await startWatchedRedis(t, { sentinels: 1, args: SAFE })
   for (const node of redis.nodes) await createUser(node, 'redis')
   for (const node of redis.sentinels) await createUser(node, 'sentinel')

@@ -36,7 +36,7 @@ test('the account sign-in requests no scope and keeps no token', async (t) => {
   t.match(page.html, /No client is connected\./)
   const [authorize] = sentry.requests.filter(({ path }) => path === '/oauth/authorize/')
   t.equal(authorize?.query.scope, '', 'no scope is asked for')
-  t.same(listEvents(log), ['account_opened'])
+  t.same(listEvents(log), ['account_signed_in'])
   t.match(
     sentry.requests.at(-1),
     { path: '/oauth/revoke/', status: 200 },
@@ -126,10 +126,10 @@ test('"last used" is the last call, recorded at most once a minute', async (t) =
   const readUse = async () => (await store.readGrant(grant?.id ?? ''))?.lastUsedAt ?? 0
   const key = createKeys(createKeyPrefix(url)).grant(grant?.id ?? '')
   const now = Date.now()
-  await redis.hset(key, 'used_at', now - 50_000)
+  await redis.hset(key, 'last_used_at', now - 50_000)
   await listTools(url, access_token)
   t.equal(await readUse(), now - 50_000)
-  await redis.hset(key, 'used_at', now - 3_600_000)
+  await redis.hset(key, 'last_used_at', now - 3_600_000)
   await listTools(url, access_token)
   while ((await readUse()) < now) await sleep(5)
   t.ok((await readUse()) >= now)

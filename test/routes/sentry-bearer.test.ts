@@ -43,7 +43,7 @@ test('with SENTRY_TOKEN_PASSTHROUGH tools work with it, and it is neither stored
   t.match((await post(`${url}/mcp`, authorization, 'tools/call', whoami)).text, /mara@tidewater\.example/)
   t.ok(sentry.requests.every(({ token }) => token === accessToken))
   t.notOk(log.join('').includes(accessToken))
-  t.same(listEvents(log), ['token_passed_through'], 'the audit log has it once')
+  t.same(listEvents(log), ['sentry_bearer_accepted'], 'the audit log has it once')
   t.match(readAuditLines(log)[0], { subject_hash: String, resource: `${url}/mcp`, skills: ['inspect'] })
 })
 

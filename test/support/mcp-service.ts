@@ -7,7 +7,7 @@ import { type McpOptions, openMcp } from '../../lib/mcp/open.ts'
 import { sendErrorResponse } from '../../lib/mcp/transport/error-response.ts'
 import type { Caller } from '../../lib/model/caller.ts'
 import { NO_METRICS } from '../../lib/telemetry/metrics.ts'
-import { createToolCallWatch } from '../../lib/telemetry/tool-calls.ts'
+import { createToolCallRecorder } from '../../lib/telemetry/tool-calls.ts'
 import { NO_TRACING } from '../../lib/telemetry/tracing.ts'
 import { SignInRequiredError } from '../../lib/upstream/access.ts'
 import { createSentryLocation } from '../../lib/upstream/location.ts'
@@ -18,7 +18,7 @@ import { DEFAULT_SCOPES, type SentrySandbox, startSentry } from '../sandbox/sent
 export const EVERY_SKILL = ['inspect', 'seer', 'triage', 'project-management']
 
 /** Records calls in the log only. */
-export const UNWATCHED = createToolCallWatch({
+export const UNWATCHED = createToolCallRecorder({
   metrics: NO_METRICS,
   tracing: NO_TRACING,
   hashSubject: (subject) => `hash of ${subject}`,

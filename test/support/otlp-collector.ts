@@ -12,7 +12,7 @@ export interface ReceivedSpan {
   name: string
   kind: number
   status: { code?: number }
-  facts: Record<string, unknown>
+  attributes: Record<string, unknown>
 }
 
 /** A collector of traces on loopback. */
@@ -35,7 +35,7 @@ interface Attribute {
 interface OtlpJson {
   resourceSpans: {
     resource: { attributes: Attribute[] }
-    scopeSpans: { spans: (Omit<ReceivedSpan, 'facts'> & { attributes: Attribute[] })[] }[]
+    scopeSpans: { spans: (Omit<ReceivedSpan, 'attributes'> & { attributes: Attribute[] })[] }[]
   }[]
 }
 
@@ -59,7 +59,7 @@ export async function startCollector(t: Lifetime, status = 200): Promise<OtlpCol
       parse()
         .flatMap(({ resourceSpans }) => resourceSpans.flatMap(({ scopeSpans }) => scopeSpans))
         .flatMap(({ spans }) => spans)
-        .map(({ attributes, ...span }) => ({ ...span, facts: readAttributes(attributes) })),
+        .map(({ attributes, ...span }) => ({ ...span, attributes: readAttributes(attributes) })),
     readResource: () =>
       readAttributes(parse().flatMap(({ resourceSpans }) => resourceSpans[0]?.resource.attributes ?? [])),
   }

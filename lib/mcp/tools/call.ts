@@ -1,5 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
-import type { ToolCallWatch } from '../../telemetry/tool-calls.ts'
+import type { ToolCallRecorder } from '../../telemetry/tool-calls.ts'
 import type { SentryLocation } from '../../upstream/location.ts'
 import { runUpstreamCall, type UpstreamCall, type UpstreamTimeouts } from '../../upstream/tool-call.ts'
 import { TOKEN_PLACEHOLDER } from '../../upstream/tool-fetch.ts'
@@ -24,7 +24,7 @@ export interface ToolDependencies {
   /** Where documentation is searched. */
   mcpUrl: string
   timeouts: UpstreamTimeouts
-  calls: ToolCallWatch
+  calls: ToolCallRecorder
 }
 
 /**
@@ -38,7 +38,7 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
   const describe = (error: unknown) =>
     describeFailure(call.signInRequired ?? error, { core, call, reference })
   const record = <Result>(names: { tool: string; via?: string }, work: () => Promise<Result>) =>
-    dependencies.calls.watch({ ...call, ...names }, work, describe)
+    dependencies.calls.record({ ...call, ...names }, work, (error) => describe(error).outcome)
   const context: ToolContext = {
     ...createContext(call, dependencies),
     callTool: (inner, params) =>

@@ -61,7 +61,7 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
     const missing = isCall ? findMissingGrant(body.params, variant) : undefined
     // A new token with more scopes would not bring a skill, so the tool call itself explains that.
     if (missing !== undefined && missing.skills.length === 0) {
-      dependencies.calls.noteRefusal({ ...request, tool: missing.tool }, 'not_granted')
+      dependencies.calls.recordRefusal({ ...request, tool: missing.tool }, 'not_granted')
       return requestScope(missing.scope, caller)
     }
 

@@ -64,12 +64,12 @@ async function serveCall(
   const { variant, progress } = context
   const missing = findMissingGrant(params, variant)
   if (missing !== undefined) {
-    dependencies.calls.noteRefusal({ ...context, tool: missing.tool }, 'not_granted')
+    dependencies.calls.recordRefusal({ ...context, tool: missing.tool }, 'not_granted')
     return { content: [{ type: 'text', text: explainMissingGrant(missing) }], isError: true }
   }
   const tool = variant.tools.get(params.name)
   if (tool === undefined) {
-    dependencies.calls.noteRefusal({ ...context, tool: 'unknown' }, 'unknown_tool')
+    dependencies.calls.recordRefusal({ ...context, tool: 'unknown' }, 'unknown_tool')
     throw new ProtocolError(
       ProtocolErrorCode.InvalidParams,
       `Unknown tool: ${redactInput(params.name).slice(0, 100)}`,

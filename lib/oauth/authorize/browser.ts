@@ -34,7 +34,7 @@ export function isCsrfToken(
   transactionId: string,
   signer: Signer,
 ): boolean {
-  return signer.checkMac('csrf', formatCsrfText(browserSecret, transactionId), token)
+  return signer.verifyMac('csrf', formatCsrfText(browserSecret, transactionId), token)
 }
 
 function formatCsrfText(browserSecret: string, transactionId: string): string {

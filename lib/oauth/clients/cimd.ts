@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { JSONWebKeySet } from 'jose'
 import type { Client } from '../../model/client.ts'
 import { createDocumentCache } from '../../net/document-cache.ts'
-import { watchEgress } from '../../net/egress.ts'
+import { monitorEgress } from '../../net/egress.ts'
 import { fetchDocument } from '../../net/fetch-document.ts'
 import { type Network, PUBLIC_NETWORK } from '../../net/network.ts'
 import { isMetadataDocumentUrl, parseKeySet, parseMetadataDocument } from './cimd-document.ts'
@@ -53,7 +53,7 @@ export function createCimdClients({
 }: CimdOptions): CimdClients {
   const mode = settings.CLIENT_ID_METADATA_DOCUMENTS
   const ownOrigin = new URL(settings.BASE_URL).origin
-  const watch = mode === 'auto' ? watchEgress(publishers, { network, onChange: logChange }) : undefined
+  const watch = mode === 'auto' ? monitorEgress(publishers, { network, onChange: logChange }) : undefined
   const clients = createDocumentCache(
     (url) => fetchDocument(url, { network, maxBytes: MAX_DOCUMENT_BYTES }),
     parseMetadataDocument,
@@ -74,7 +74,7 @@ export function createCimdClients({
     isDocumentUrl: (id) => mode !== 'false' && isMetadataDocumentUrl(id, ownOrigin),
     readClient: clients.read,
     readKeys: keySets.read,
-    refreshKeys: keySets.readAnew,
+    refreshKeys: keySets.refresh,
     close: () => watch?.close(),
   }
 }

@@ -31,7 +31,7 @@ export function readClientId(id: string, signer: Signer): Client | undefined {
   const [version, body, mac, ...rest] = id.split('.')
   if (version !== 'c1' || body === undefined || mac?.length !== MAC_LENGTH || rest.length > 0)
     return undefined
-  if (!signer.checkMac('client-id', body, mac)) return undefined
+  if (!signer.verifyMac('client-id', body, mac)) return undefined
   const content: unknown = JSON.parse(Buffer.from(body, 'base64url').toString())
   if (!Value.Check(ContentSchema, content)) return undefined
   return { id, name: content.n, redirectUris: content.r, tokenEndpointAuthMethod: 'none' }

@@ -2,7 +2,7 @@ import type { Signer } from '../../crypto/signer.ts'
 import type { Caller } from '../../model/caller.ts'
 import type { Resource } from '../../model/resource.ts'
 import { parseScope } from '../../model/scope.ts'
-import { type GrantRecord, type Store, TOUCH_INTERVAL } from '../../store/store.ts'
+import { GRANT_TOUCH_INTERVAL_MS, type GrantRecord, type Store } from '../../store/store.ts'
 import { SignInRequiredError, type UpstreamAccess } from '../../upstream/access.ts'
 import { type AccessTokenClaims, verifyAccessToken } from '../token/access-token.ts'
 
@@ -72,9 +72,10 @@ function assertAudience(claims: AccessTokenClaims, resource: Resource): void {
     throw new InsufficientGrantError('The sign-in does not cover this resource')
 }
 
-/** Fire and forget, at most once in TOUCH_INTERVAL: "last used" never delays or fails a call. */
+/** Fire and forget, at most once in GRANT_TOUCH_INTERVAL_MS: "last used" never delays or fails a call. */
 function touchGrant(grant: GrantRecord, store: Store): void {
-  if (Date.now() - grant.lastUsedAt >= TOUCH_INTERVAL) store.touchGrant(grant.id).catch(() => undefined)
+  if (Date.now() - grant.lastUsedAt >= GRANT_TOUCH_INTERVAL_MS)
+    store.touchGrant(grant.id).catch(() => undefined)
 }
 
 /** Unseals Sentry's token at most once for each request, and only if the request needs it. */

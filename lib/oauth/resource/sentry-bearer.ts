@@ -98,7 +98,7 @@ export function createSentryBearerAuthentication({
     try {
       const subject = await sentryApi.readUserId(token)
       const about = { subject, resource: request.resource.url, skills: [...skills] }
-      audit.write({ event: 'token_passed_through', about }, request.source)
+      audit.write({ event: 'sentry_bearer_accepted', about }, request.source)
       return subject
     } catch (cause) {
       throw cause instanceof TokenRefusedError ? new InvalidTokenError('Invalid token', { cause }) : cause

@@ -41,7 +41,7 @@ export function readRefreshToken(token: string, signer: Signer): string | undefi
   const [version, grantId, random, mac, ...rest] = token.split('.')
   if (version !== 'rt1' || grantId === undefined || random === undefined) return undefined
   if (mac?.length !== MAC_LENGTH || rest.length > 0) return undefined
-  return signer.checkMac('refresh-token', `${grantId}.${random}`, mac) ? grantId : undefined
+  return signer.verifyMac('refresh-token', `${grantId}.${random}`, mac) ? grantId : undefined
 }
 
 /** The id of the grant that a token request refreshes. Undefined for any other body. */
@@ -90,9 +90,9 @@ export async function redeemRefreshToken(
     clientId: client.id,
     presentedHash: hashToken(presented),
     nextHash: hashToken(next),
-    capsule: sealSuccessor(next, presented),
-    grace: settings.REFRESH_GRACE * 1000,
-    ttl: settings.REFRESH_TOKEN_TTL * 1000,
+    sealedSuccessor: sealSuccessor(next, presented),
+    graceMs: settings.REFRESH_GRACE * 1000,
+    ttlMs: settings.REFRESH_TOKEN_TTL * 1000,
   })
   recordRotation(outcome, grant, server, source)
   return createTokenResponse(grant, scope, unwrapRotation(outcome, next, presented), server)
@@ -130,7 +130,7 @@ function unwrapRotation(outcome: RotationOutcome, next: string, presented: strin
     case 'rotated':
       return next
     case 'repeated':
-      return openSuccessor(outcome.capsule, presented)
+      return openSuccessor(outcome.sealedSuccessor, presented)
     case 'reused':
       throw new InvalidGrantError('The refresh token was already used; the sign-in was ended for safety.')
     default:

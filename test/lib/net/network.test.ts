@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { isPublicAddress } from '../../../lib/net/public-address.ts'
+import { isPublicAddress } from '../../../lib/net/network.ts'
 import { FORBIDDEN_ADDRESSES } from './forbidden-addresses.ts'
 
 for (const [kind, addresses] of Object.entries(FORBIDDEN_ADDRESSES)) {
@@ -8,7 +8,7 @@ for (const [kind, addresses] of Object.entries(FORBIDDEN_ADDRESSES)) {
   })
 }
 
-test('what is left of IPv4 and of IPv6 global unicast is public (RFC 4291 §2.4)', async (t) => {
+test('the rest of IPv4 and of IPv6 global unicast is public (RFC 4291 §2.4)', async (t) => {
   const edges = [
     ...['1.0.0.0', '9.255.255.255', '11.0.0.0', '100.63.255.255', '100.128.0.0', '126.255.255.255'],
     ...['128.0.0.0', '169.253.255.255', '169.255.0.0', '172.15.255.255', '172.32.0.0', '191.255.255.255'],

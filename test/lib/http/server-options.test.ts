@@ -1,7 +1,7 @@
 import { test } from 'tap'
-import { createBasePathRemover } from '../../../lib/http/base-path.ts'
+import { createBasePathRemover } from '../../../lib/http/server-options.ts'
 
-test('the path of BASE_URL is taken out wherever it stands (RFC 8414 §3.1, RFC 9728 §3.1)', async (t) => {
+test('the path of BASE_URL is removed, before and after well-known names (RFC 8414 §3.1, RFC 9728 §3.1)', async (t) => {
   const remove = createBasePathRemover('https://host.example/tools/sentry')
   const cases = [
     ['/tools/sentry/mcp', '/mcp'],
@@ -22,6 +22,6 @@ test('the path of BASE_URL is taken out wherever it stands (RFC 8414 §3.1, RFC 
   for (const [url = '', expected] of cases) t.equal(remove(url), expected, url)
 })
 
-test('without a path every URL stays as it is', async (t) => {
+test('without a base path URLs are unchanged', async (t) => {
   t.equal(createBasePathRemover('https://host.example')('/mcp/acme?x=1'), '/mcp/acme?x=1')
 })

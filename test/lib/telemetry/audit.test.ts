@@ -1,11 +1,11 @@
 import { readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
-import { openFileSink } from '../../../lib/telemetry/audit-sink.ts'
+import { openFileSink } from '../../../lib/telemetry/audit.ts'
 
 const createLog = () => {
-  const complaints: unknown[] = []
-  return { complaints, error: (...args: unknown[]) => complaints.push(args) }
+  const errors: unknown[] = []
+  return { errors, error: (...args: unknown[]) => errors.push(args) }
 }
 
 const readLines = (file: string) =>
@@ -21,7 +21,7 @@ function open(t: Test, file: string) {
   return { sink, log }
 }
 
-test('a file is appended to, one JSON object a line, and belongs to this user alone', async (t) => {
+test('entries are appended as JSON lines, to a file of this user only', async (t) => {
   const file = join(t.testdir({ 'audit.log': '{"event":"before"}\n' }), 'audit.log')
   const { sink } = open(t, file)
   sink.write({ event: 'one', left_out: undefined, text: 'a\nb' })
@@ -39,7 +39,7 @@ test('a file is appended to, one JSON object a line, and belongs to this user al
   t.equal(statSync(fresh).mode & 0o777, 0o600)
 })
 
-test('after it was moved away a new file is begun, and nothing is lost meanwhile (logrotate)', async (t) => {
+test('after logrotate moved the file, a new one is opened and no entry is lost', async (t) => {
   const directory = t.testdir({})
   const [file, moved] = [join(directory, 'audit.log'), join(directory, 'audit.log.1')]
   const { sink } = open(t, file)
@@ -52,7 +52,7 @@ test('after it was moved away a new file is begun, and nothing is lost meanwhile
   t.match(readLines(file), [{ event: 'three' }])
 })
 
-test('a file that cannot be written is told at the start', async (t) => {
+test('a file that cannot be written fails the start', async (t) => {
   const missing = join(t.testdir({}), 'nowhere', 'audit.log')
   t.throws(() => openFileSink(missing, createLog() as never), {
     name: 'AuditFileError',
@@ -60,22 +60,22 @@ test('a file that cannot be written is told at the start', async (t) => {
   })
 })
 
-test('a line that cannot be written goes to the log, fails nobody, and the next one is tried again', async (t) => {
+test('an entry that cannot be written goes to the log, and the next one is tried again', async (t) => {
   const directory = t.testdir({ logs: {} })
   const file = join(directory, 'logs', 'audit.log')
   const { sink, log } = open(t, file)
   sink.reopen()
   renameSync(join(directory, 'logs'), join(directory, 'gone'))
   t.doesNotThrow(() => sink.write({ event: 'one' }))
-  t.match(log.complaints, [[{ err: { code: 'ENOENT' }, audit: true, event: 'one' }, /cannot be written/]])
+  t.match(log.errors, [[{ err: { code: 'ENOENT' }, audit: true, event: 'one' }, /cannot write audit log/]])
   renameSync(join(directory, 'gone'), join(directory, 'logs'))
   sink.write({ event: 'two' })
   t.match(readLines(file).at(-1), { event: 'two' })
-  t.equal(log.complaints.length, 1)
+  t.equal(log.errors.length, 1)
 })
 
-test('a full disk fails nobody', { skip: process.platform !== 'linux' }, async (t) => {
+test('a full disk does not throw', { skip: process.platform !== 'linux' }, async (t) => {
   const { sink, log } = open(t, '/dev/full')
   t.doesNotThrow(() => sink.write({ event: 'one' }))
-  t.match(log.complaints, [[{ err: { code: 'ENOSPC' }, event: 'one' }, String]])
+  t.match(log.errors, [[{ err: { code: 'ENOSPC' }, event: 'one' }, String]])
 })
