@@ -26,6 +26,9 @@ export const GAUGE_ISSUES = 120
 export const GAUGE_SPANS = 2000
 export const GAUGE_TRACE = makeHex('trace gauge')
 
+/** The same in every stand-in, and tests start many. */
+const SPAN_IDS: string[] = []
+
 export function createTideGaugeIssues(project: Project, now: number): Issue[] {
   return Array.from({ length: GAUGE_ISSUES }, (_, index) => {
     const shortId = `TIDE-GAUGE-${index + 1}`
@@ -165,5 +168,6 @@ export function createGaugeSpans(now: number): Span[] {
 }
 
 function makeSpanId(index: number): string {
-  return makeHex(`gauge span ${index}`, 16)
+  SPAN_IDS[index] ??= makeHex(`gauge span ${index}`, 16)
+  return SPAN_IDS[index]
 }

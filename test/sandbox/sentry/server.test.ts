@@ -255,7 +255,11 @@ test('the quirks of older and of limited applications', async (t) => {
   t.match(tokens, { token_type: 'bearer', expires_in: null, expires_at: null })
   const basic = { authorization: `Basic ${btoa(`${old.clientId}:${old.clientSecret}`)}` }
   t.equal((await postToken(old, { grant_type: 'refresh_token' }, basic)).status, 401)
-  t.equal((await fetch(`${old.url}/oauth/revoke/`, { method: 'POST' })).status, 403, 'the page of a CSRF check')
+  t.equal(
+    (await fetch(`${old.url}/oauth/revoke/`, { method: 'POST' })).status,
+    403,
+    'the page of a CSRF check',
+  )
 
   const limited = await start(t, { organizationId: '41002' })
   const code = await getCode(limited, createBrowser(), { scope: 'org:read' })
