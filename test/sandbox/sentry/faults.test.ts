@@ -39,6 +39,50 @@ test('faults match by method and path, count, and are lifted', async (t) => {
   t.equal((await ask(sentry)).status, 200)
 })
 
+test('a 401 by which Sentry requires something of the user, its 429 and the pages of nginx', async (t) => {
+  const sentry = await start(t)
+  for (const code of ['sso-required', '2fa-required', 'member-disabled-over-limit'] as const) {
+    sentry.fail('/api/0/', { kind: 'required-action', code }, 1)
+    const required = await ask(sentry)
+    t.equal(required.status, 401)
+    t.match(await required.json(), { detail: { code, message: String, extra: Object } })
+  }
+
+  sentry.fail('/api/0/', { kind: 'rate-limited', seconds: 30 }, 1)
+  const limited = await ask(sentry)
+  t.equal(limited.status, 429)
+  t.equal(limited.headers.get('retry-after'), null)
+  t.equal(limited.headers.get('x-sentry-rate-limit-remaining'), '0')
+  const seconds = Number(limited.headers.get('x-sentry-rate-limit-reset')) - Date.now() / 1000
+  t.ok(seconds > 25 && seconds < 32)
+  t.match(await limited.json(), { detail: /too frequently/ })
+
+  sentry.fail('/api/0/', { kind: 'nginx', status: 502 }, 1)
+  const restarting = await ask(sentry)
+  t.equal(restarting.status, 502)
+  t.match(restarting.headers.get('content-type'), 'text/html')
+  t.match(await restarting.text(), '<center>nginx</center>')
+})
+
+test('limits that an operator turned on count by token and are told on every response', async (t) => {
+  const sentry = await startSentry({ rateLimit: { limit: 2, window: 60 } })
+  t.teardown(() => sentry.close())
+  const { accessToken } = sentry.issueTokens()
+  const headers = { authorization: `Bearer ${accessToken}` }
+  const responses = []
+  for (let sent = 0; sent < 3; sent += 1)
+    responses.push(await fetch(`${sentry.url}/api/0/organizations/`, { headers }))
+  t.same(
+    responses.map((response) => [response.status, response.headers.get('x-sentry-rate-limit-remaining')]),
+    [
+      [200, '1'],
+      [200, '0'],
+      [429, '0'],
+    ],
+  )
+  t.equal((await ask(sentry)).status, 200, 'another token')
+})
+
 test('answers that are not what they should be', async (t) => {
   const sentry = await start(t)
   sentry.fail('/api/0/', { kind: 'html' }, 1)
