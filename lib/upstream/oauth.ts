@@ -151,7 +151,11 @@ export function createSentryOAuth(options: SentryOAuthOptions): SentryOAuth {
       client_id: options.clientId,
       client_secret: options.clientSecret,
     })
-    const { status } = await send('/oauth/revoke/', { method: 'POST', body })
+    const response = await send('/oauth/revoke/', { method: 'POST', body })
+    // No release of Sentry has the route. Its web application responds in its place, with the page of a CSRF check.
+    const isPage = response.status !== 200 && response.status < 500 && response.body === undefined
+    if (isPage) return 'unsupported'
+    const { status } = response
     if (status === 200) return 'revoked'
     if (status === 404 || status === 405) return 'unsupported'
     throw new UpstreamUnavailableError(new Error(`Sentry answered ${status} to a revocation.`))
