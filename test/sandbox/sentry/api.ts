@@ -75,7 +75,7 @@ function registerRoute(
       if (obstacle === 'error 500') return reply.code(500).send({ detail: 'Internal Error', errorId: null })
       const call: ApiCall = {
         params: request.params as Record<string, string>,
-        query: new URL(request.url, 'http://sandbox').searchParams,
+        query: new URL(request.url, 'http://sentry').searchParams,
         body: (request.body ?? {}) as Record<string, unknown>,
         data,
         caller,

@@ -83,7 +83,7 @@ test('limits that an operator turned on count by token and are told on every res
   t.equal((await ask(sentry)).status, 200, 'another token')
 })
 
-test('answers that are not what they should be', async (t) => {
+test("responses of another form than Sentry's", async (t) => {
   const sentry = await start(t)
   sentry.fail('/api/0/', { kind: 'html' }, 1)
   const html = await ask(sentry)
@@ -104,7 +104,7 @@ test('answers that are not what they should be', async (t) => {
   await t.rejects(ask(sentry), { cause: { message: 'redirect count exceeded' } })
 })
 
-test('answers that come late, byte by byte, or not at all', async (t) => {
+test('responses that come late, byte by byte, or not at all', async (t) => {
   const sentry = await start(t)
   sentry.fail('/api/0/', { kind: 'hang', ms: 150 }, 1)
   const begin = performance.now()
@@ -122,7 +122,7 @@ test('answers that come late, byte by byte, or not at all', async (t) => {
   t.equal(sentry.requests.at(-1)?.status, undefined)
 })
 
-test('a lost answer leaves the request done, a hang that was given up on leaves it undone', async (t) => {
+test('a lost response leaves the request carried out, a hang that the client gives up leaves it undone', async (t) => {
   const sentry = await start(t)
   const refresh = (refreshToken: string, signal?: AbortSignal) =>
     fetch(`${sentry.url}/oauth/token/`, {
@@ -147,7 +147,7 @@ test('a lost answer leaves the request done, a hang that was given up on leaves 
   t.equal((await refresh(refreshToken)).status, 400, 'the pair it had is dead')
 })
 
-test('bodies that are far too large', async (t) => {
+test('bodies that are too large to read', async (t) => {
   const sentry = await start(t)
   sentry.fail('/api/0/', { kind: 'huge-body' }, 1)
   t.ok((await (await ask(sentry)).arrayBuffer()).byteLength > 50_000_000)

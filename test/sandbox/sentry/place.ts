@@ -2,7 +2,7 @@ import type { Organization } from './data.ts'
 
 export interface PlaceOptions {
   /**
-   * Answers as sentry.io: organizations have hosts and regions of their own below `sentry.io`, and a region's host
+   * Responds as sentry.io: organizations have hosts and regions of their own below `sentry.io`, and a region's host
    * knows the organizations of that region alone. The port stays on loopback; requests reach it through a proxy, or
    * name the host in their `Host` header.
    */

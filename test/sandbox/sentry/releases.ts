@@ -1,7 +1,7 @@
 /**
- * What a self-hosted Sentry of each release answers, and what an operator has to switch on. Releases are cut in the
- * middle of a month, so a change is dated by the first release that contains it; `inferred` marks dates that are argued
- * from neighbouring changes and not seen in Sentry's source.
+ * What a self-hosted Sentry of each release responds, and what an operator has to switch on. A change is dated by the
+ * first release that contains it; `inferred` marks dates that follow from neighbouring changes and were not seen in
+ * Sentry's source.
  */
 
 /** The releases that the stand-in can be, oldest first. */

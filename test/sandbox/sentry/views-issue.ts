@@ -219,7 +219,7 @@ function showEventRelease(event: SentryEvent, organization?: Organization): Json
   }
 }
 
-/** An issue that Sentry found by itself, such as a slow query, has an occurrence in place of an exception. */
+/** An issue that a detector of Sentry found, such as a slow query, has an occurrence in place of an exception. */
 function showOccurrence(event: SentryEvent, issue: Issue): Json | null {
   if (event.occurrence === undefined) return null
   return {

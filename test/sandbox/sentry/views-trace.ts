@@ -96,7 +96,7 @@ export function showTransaction(span: Span, context: TraceContext, generation = 
   }
 }
 
-/** The nearest transactions below a span, whatever spans are between them. */
+/** The nearest transactions below a span, across the spans between them. */
 function findTransactionsBelow(span: Span, context: TraceContext): Span[] {
   const children = context.childrenOf.get(span.id) ?? []
   return children.flatMap((child) => (child.isTransaction ? [child] : findTransactionsBelow(child, context)))
