@@ -153,7 +153,11 @@ export function createSentryOAuth(
       client_id: clientId,
       client_secret: clientSecret,
     })
-    const { status } = await send('/oauth/revoke/', { method: 'POST', body })
+    const response = await send('/oauth/revoke/', { method: 'POST', body })
+    // No release of Sentry has the route. Its web application responds in its place, with the page of a CSRF check.
+    const isPage = response.status !== 200 && response.status < 500 && response.body === undefined
+    if (isPage) return 'unsupported'
+    const { status } = response
     if (status === 200) return 'revoked'
     if (status === 404 || status === 405) return 'unsupported'
     throw new UpstreamUnavailableError(new Error(`Sentry responded ${status} to a revocation.`))

@@ -11,6 +11,9 @@ import { startReverseProxy } from '../../support/reverse-proxy.ts'
 
 const CALLBACK = 'http://localhost:3000/oauth/callback'
 
+/** A release that does not publish its metadata. */
+const RELEASE = { release: '25.12.0', version: '25.10.0', revokeEndpoint: true } as const
+
 test('a Sentry that accepts the application is ok, and no grant is created', async (t) => {
   const sentry = await setUp(t)
   const findings = await check(sentry)
@@ -153,7 +156,7 @@ test('a token endpoint that is unavailable or a web page does not count as a ref
 })
 
 async function setUp(t: Test, options: SandboxOptions = {}): Promise<SentrySandbox> {
-  const sentry = await startSentry({ redirectUris: [CALLBACK], ...options })
+  const sentry = await startSentry({ ...RELEASE, redirectUris: [CALLBACK], ...options })
   t.teardown(() => sentry.close())
   return sentry
 }
