@@ -1,4 +1,4 @@
-import type { Lifetime } from '../support/service.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 import type { ClientWork, Desktop } from './desktop.ts'
 import { startModel } from './messages-api.ts'
 

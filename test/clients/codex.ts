@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import type { Lifetime } from '../support/service.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 import { type ClientWork, type Desktop, PATIENCE } from './desktop.ts'
 
 /** No model is asked for anything, and this one cannot be. */

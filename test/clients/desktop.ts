@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Lifetime } from '../support/service.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 
 /** A person's machine as clients find it: an empty home, and a browser in which whoever sits there signs in. */
 export interface Desktop {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { Lifetime } from '../support/service.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 
 /**
  * A model on loopback, as Anthropic's Messages API has them: it calls one tool, and once it has the result it ends

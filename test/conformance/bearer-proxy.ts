@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Lifetime } from '../support/service.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 
 /**
  * Stands in front of a service for programs that cannot sign in: adds the access token to every request and leaves

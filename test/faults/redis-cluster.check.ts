@@ -9,14 +9,9 @@ import { makeActiveGrant, makeRotation } from '../lib/store/store-samples.ts'
 import { registerClient } from '../support/client.ts'
 import { postMcp } from '../support/mcp.ts'
 import { createRedisSettings } from '../support/redis.ts'
-import {
-  type RedisCluster,
-  type RedisNode,
-  startCluster,
-  until,
-  untilCopied,
-} from '../support/redis-shapes.ts'
+import { type RedisCluster, type RedisNode, startCluster, untilCopied } from '../support/redis-shapes.ts'
 import { startService } from '../support/service.ts'
+import { until } from '../support/wait-until.ts'
 
 const MINUTE = 60_000
 /** What a client may have to wait for its 503, in ms. */

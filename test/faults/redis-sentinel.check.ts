@@ -3,14 +3,9 @@ import { Redis } from 'ioredis'
 import { test } from 'tap'
 import { registerClient, type Tokens } from '../support/client.ts'
 import { postMcp } from '../support/mcp.ts'
-import {
-  type RedisNode,
-  startWatchedRedis,
-  until,
-  untilCopied,
-  type WatchedRedis,
-} from '../support/redis-shapes.ts'
+import { type RedisNode, startWatchedRedis, untilCopied, type WatchedRedis } from '../support/redis-shapes.ts'
 import { type Service, startService } from '../support/service.ts'
+import { until } from '../support/wait-until.ts'
 
 /** What a client may have to wait for its answer, in ms. */
 const ANSWER = 2_500

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
 import { registerClient } from '../support/client.ts'
-import { listAlarms } from '../support/log-alarms.ts'
+import { listAlarms } from '../support/log.ts'
 import { startService, useRedisStore } from '../support/service.ts'
 
 /** How many slow clients there are at once. */

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Lifetime } from './service.ts'
+import type { Lifetime } from './lifetime.ts'
 
 /** A certificate that is its own authority, as those of private networks are to everybody else. */
 export interface Certificate {

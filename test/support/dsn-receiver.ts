@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { Lifetime } from './service.ts'
+import type { Lifetime } from './lifetime.ts'
 
 /** What a Sentry makes of an error report. */
 export interface ReceivedEvent {

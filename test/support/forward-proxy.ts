@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, request as send } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import type { Lifetime } from './service.ts'
+import type { Lifetime } from './lifetime.ts'
 
 /** A proxy of a company network, which is the only one that knows where outside names lead. */
 export interface ForwardProxy {

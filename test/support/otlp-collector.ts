@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import type { Lifetime } from './service.ts'
+import type { Lifetime } from './lifetime.ts'
 
 /** A span as OTLP/JSON writes it. */
 export interface ReceivedSpan {

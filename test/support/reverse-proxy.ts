@@ -3,7 +3,7 @@ import { createServer, type RequestListener, request } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Certificate } from './certificate.ts'
-import type { Lifetime } from './service.ts'
+import type { Lifetime } from './lifetime.ts'
 
 export interface ReverseProxyOptions {
   /** Speaks TLS with this; plain http without. */

@@ -6,7 +6,8 @@ import { createRedisStore } from '../../../../lib/store/redis/store.ts'
 import { type Authority, createAuthority } from '../../../support/certificate.ts'
 import { findFreePort } from '../../../support/free-port.ts'
 import { createRedisSettings, startRedis, startSentinel } from '../../../support/redis.ts'
-import { connectNode, until } from '../../../support/redis-shapes.ts'
+import { connectNode } from '../../../support/redis-shapes.ts'
+import { until } from '../../../support/wait-until.ts'
 import { makeActiveGrant } from '../store-samples.ts'
 
 test('a private authority: with REDIS_CA it is trusted, without it the log says what is missing', async (t) => {
