@@ -41,7 +41,7 @@ export async function testRedisFaults(t: Lifetime, results: Results): Promise<vo
     await section.record(fault.name, fault.response, (check) => testFault(deployment, fault, check))
   }
   await section.record(
-    '`FLUSHALL` in the middle of everything',
+    '`FLUSHALL` during everything else',
     'An error that says the sign-in is lost: a page, `invalid_grant`, 401. The same client signs in again',
     (check) => flush(deployment, observer, check),
   )

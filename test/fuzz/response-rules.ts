@@ -30,7 +30,7 @@ const PAGE_HEADERS: Record<string, RegExp> = {
 }
 
 /** An answer that breaks a rule of its endpoint. */
-export class BrokenRuleError extends Error {
+class BrokenRuleError extends Error {
   override readonly name = 'BrokenRuleError'
 }
 
@@ -137,6 +137,6 @@ function readEvents(answer: Response): Record<string, unknown>[] {
   return lines.map((line) => JSON.parse(line.slice('data: '.length)))
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
+function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -71,7 +71,7 @@ export interface WatchedRedis {
   findRoles(): Promise<{ primary: RedisNode; replica: RedisNode }>
 }
 
-export const PRIMARY_NAME = 'sign-ins'
+const PRIMARY_NAME = 'sign-ins'
 
 /** A primary and a replica watched by sentinels, three by default; they fail over after a second without reply. */
 export async function startWatchedRedis(
@@ -123,7 +123,7 @@ interface WatchedOptions {
 }
 
 /** Whether a replica is connected to its primary and has finished copying. */
-export async function isInSync(replica: Redis): Promise<boolean> {
+async function isInSync(replica: Redis): Promise<boolean> {
   const info = await replica.info('replication')
   return info.includes('role:slave') && info.includes('master_link_status:up')
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const START_TIMEOUT_MS = 20_000
+const RESPONSE_TIMEOUT_MS = 5_000
 
 /** A child process that is killed with this process, however that ends. */
 export interface RunningProcess {
@@ -125,7 +126,7 @@ export async function waitForResponse(
   while (Date.now() < deadline) {
     const response = await fetch(url, {
       headers: { connection: 'close' },
-      signal: AbortSignal.timeout(1_000),
+      signal: AbortSignal.timeout(RESPONSE_TIMEOUT_MS),
     }).catch(() => undefined)
     await response?.body?.cancel()
     if (response !== undefined && accepts(response)) return

@@ -54,7 +54,7 @@ export interface SignInChoices {
 }
 
 /** Something a browser would not have done, or a page that leads nowhere. */
-export class BrowserError extends Error {
+class BrowserError extends Error {
   override readonly name = 'BrowserError'
 }
 
