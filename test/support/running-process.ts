@@ -1,6 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -11,8 +9,10 @@ const RESPONSE_TIMEOUT_MS = 5_000
 /** A child process that is killed with this process, however that ends. */
 export interface RunningProcess {
   child: ChildProcess
-  /** Every line of its stdout and stderr so far. */
+  /** Every line of its stdout and stderr so far, but for empty ones. */
   lines: string[]
+  readonly stdout: string
+  readonly stderr: string
   /** Resolves once it has ended and all of its output was read. */
   ended: Promise<Ending>
   readonly ending: Ending | undefined
@@ -50,11 +50,17 @@ export function startProcess(
     stdio: ['ignore', 'pipe', 'pipe', ...(hasChannel ? (['ipc'] as const) : [])],
   })
   const lines: string[] = []
-  for (const stream of [child.stdout, child.stderr]) {
-    if (stream === null) continue
-    splitLines(stream, (line) => {
-      lines.push(line)
-      onLine?.(line)
+  const output = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.setEncoding('utf8').on('data', (chunk: string) => {
+      // The last line may go on in the next chunk.
+      const begun = output[name].lastIndexOf('\n') + 1
+      output[name] += chunk
+      const complete = output[name].slice(begun, output[name].lastIndexOf('\n') + 1)
+      for (const line of complete.split('\n').filter((text) => text !== '')) {
+        lines.push(line)
+        onLine?.(line)
+      }
     })
   }
 
@@ -79,6 +85,12 @@ export function startProcess(
     child,
     lines,
     ended,
+    get stdout() {
+      return output.stdout
+    },
+    get stderr() {
+      return output.stderr
+    },
     get ending() {
       return ending
     },
@@ -135,26 +147,12 @@ export async function waitForResponse(
   throw new ProcessStartError(`it did not respond at ${url} within ${timeoutMs / 1000} s`, lines)
 }
 
-/** Runs a program to its end, with these variables and PATH as its environment. */
+/** Runs a program to its end. */
 export async function runToEnd(
-  [program = '', ...args]: readonly string[],
-  { env, cwd = ROOT }: Pick<ProcessOptions, 'env' | 'cwd'> = {},
+  command: readonly string[],
+  options: ProcessOptions = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(program, args, { cwd, env: { PATH: process.env.PATH, ...env, NODE_OPTIONS: '' } })
-  const killNow = () => child.kill('SIGKILL')
-  process.once('exit', killNow)
-  const exit = once(child, 'exit')
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
-  const [code] = await exit
-  process.off('exit', killNow)
-  return { code, stdout, stderr }
-}
-
-function splitLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
-  let rest = ''
-  stream.setEncoding('utf8').on('data', (chunk: string) => {
-    const parts = (rest + chunk).split('\n')
-    rest = parts.pop() ?? ''
-    for (const line of parts) if (line !== '') onLine(line)
-  })
+  const running = startProcess(command, options)
+  const { code } = await running.ended
+  return { code, stdout: running.stdout, stderr: running.stderr }
 }
