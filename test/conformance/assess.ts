@@ -8,7 +8,7 @@ import {
 } from './scenarios.ts'
 import type { Check, Results } from './suite.ts'
 
-/** How a scenario came out in one revision. */
+/** The result of a scenario in one revision. */
 export interface Outcome {
   scenario: Scenario
   revision: Revision
@@ -18,16 +18,16 @@ export interface Outcome {
   unmet: readonly string[]
 }
 
-/** The outcomes of a run, and what of them nobody expected, a sentence each. */
+/** The results of a run, and a sentence for each that was not expected. */
 export interface Judgement {
   outcomes: readonly Outcome[]
   faults: readonly string[]
 }
 
-/** Every scenario has it: the answers had the shape that the revision wants, whatever they were. */
+/** Part of every scenario: each response has the shape that the revision demands. */
 const SHAPE_CHECK = 'wire-schema-valid'
 
-/** How much of what the suite says about a check is shown, in characters: some of it repeats whole answers. */
+/** How many characters of the suite's message are shown: some messages repeat whole responses. */
 const MAX_DETAIL = 200
 
 const SCENARIOS = [...SENTRY_SCENARIOS, ...DIAGNOSTIC_SCENARIOS, ...AUTHORIZATION_SCENARIOS]
@@ -35,8 +35,8 @@ const ASKED = new Set(SCENARIOS.map(({ name }) => name))
 const EXEMPT = new Set(EXEMPTIONS.flatMap(({ names }) => names))
 
 /**
- * Holds what a run found against what is asked. A check that is not met is a fault, and so is one that is met
- * although it is named as unmet, a scenario that did not run, and one that tested nothing.
+ * Compares the results of a run with what is expected. Faults are an unmet check, a met check that is listed as unmet, a
+ * scenario that did not run, and one that tested nothing.
  */
 export function judge(results: Results, scenarios: readonly Scenario[], revision: Revision): Judgement {
   const asked = scenarios.filter(({ revisions }) => revisions.includes(revision))
@@ -66,7 +66,7 @@ function judgeScenario(scenario: Scenario, checks: readonly Check[], revision: R
   }
 }
 
-/** Scenarios that nothing is said about, and those that are exempt and yet pass. */
+/** Scenarios without an expectation, and exempt ones that pass. */
 export function findUnforeseen(results: Results, revision: Revision): readonly string[] {
   return [...results].flatMap(([name, checks]) => {
     if (ASKED.has(name)) return []

@@ -1,6 +1,6 @@
 /**
  * `npm run conformance`: runs the conformance suite of the Model Context Protocol against the whole service, writes
- * docs/conformance.md, and ends with 1 when anything is not as it is expected to be.
+ * docs/conformance.md, and exits with 1 when a result is not as expected.
  */
 import { writeFile } from 'node:fs/promises'
 import type { ToolRegistry } from '../../lib/mcp/core/types.ts'
@@ -27,7 +27,7 @@ import { type Results, runAuthorizationSuite, runServerSuite } from './suite.ts'
 
 const REPORT = new URL('../../docs/conformance.md', import.meta.url)
 
-/** For everything together. */
+/** For all scenarios together. */
 const deadline = AbortSignal.timeout(110_000)
 
 const SETTINGS = {
@@ -91,10 +91,10 @@ function judgeAuthorization({ url }: Service): Promise<Judgement> {
   })
 }
 
-/** The whole way, back to the client that waits for it. */
+/** Signs in and calls the waiting client back. */
 async function followSignIn(authorizeUrl: string): Promise<void> {
-  const answer = await signIn(createBrowser(), authorizeUrl)
-  await (await fetch(answer)).body?.cancel()
+  const redirect = await signIn(createBrowser(), authorizeUrl)
+  await (await fetch(redirect)).body?.cancel()
 }
 
 async function judgeRevisions(

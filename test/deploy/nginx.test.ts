@@ -54,7 +54,7 @@ test('forwarding headers of a client end at nginx, and Host goes on as it came',
   t.equal(headers.forwarded, undefined)
 })
 
-test('a body of 1 MiB passes and a longer one is answered 413', async (t) => {
+test('a body of 1 MiB passes and a longer one gets 413', async (t) => {
   const instance = await startFakeBackend(t)
   const nginx = await startWith(t, instance)
   const post = (length: number) => fetch(`${nginx.url}/mcp`, { method: 'POST', body: 'a'.repeat(length) })
@@ -73,14 +73,14 @@ test('a POST that an instance took is never sent to another one', async (t) => {
   t.match(await response.json(), { error: 'temporarily_unavailable' })
 })
 
-test('a GET that an instance broke off is answered by another one', async (t) => {
+test('a GET that fails at one instance is sent to another', async (t) => {
   const [broken, healthy] = [await startFakeBackend(t, breakOff), await startFakeBackend(t)]
   const nginx = await startWith(t, broken, healthy)
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     ['1', '2', '3', '4'].map((state) => fetch(`${nginx.url}/oauth/callback?state=${state}`)),
   )
   t.same(
-    answers.map(({ status }) => status),
+    responses.map(({ status }) => status),
     [200, 200, 200, 200],
   )
   t.ok(broken.requests.length > 0)
@@ -107,8 +107,8 @@ test('clients that can speak HTTP/2', async (t) => {
   const nginx = await startWith(t, await startFakeBackend(t))
   const session = connect(nginx.url)
   t.teardown(() => session.destroy())
-  const answer = session.request({ ':path': '/mcp', ':method': 'POST' }).end('{}')
-  const [headers] = await once(answer, 'response')
+  const posted = session.request({ ':path': '/mcp', ':method': 'POST' }).end('{}')
+  const [headers] = await once(posted, 'response')
   t.equal(session.alpnProtocol, 'h2')
   t.equal(headers[':status'], 200)
 })

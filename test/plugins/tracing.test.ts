@@ -31,19 +31,22 @@ test('a tool call is one trace, from the request down to the store and to Sentry
 
   const request = find('POST /mcp')
   t.match(request, { kind: 2, parentSpanId: PARENT, status: {} })
-  t.match(request?.facts, { 'http.route': '/mcp', 'http.response.status_code': 200 })
+  t.match(request?.attributes, { 'http.route': '/mcp', 'http.response.status_code': 200 })
   t.match(find('store readGrant'), { kind: 3, parentSpanId: request?.spanId })
-  t.match(find('store readGrant')?.facts, { 'db.system.name': 'sqlite', 'db.operation.name': 'readGrant' })
+  t.match(find('store readGrant')?.attributes, {
+    'db.system.name': 'sqlite',
+    'db.operation.name': 'readGrant',
+  })
   const call = find('tools/call whoami')
   t.match(call, { kind: 1, parentSpanId: request?.spanId })
   const outgoing = find('GET')
   t.match(outgoing, { kind: 3, parentSpanId: call?.spanId })
-  t.match(outgoing?.facts, { 'url.path': '/api/0/auth/', 'http.response.status_code': 200 })
+  t.match(outgoing?.attributes, { 'url.path': '/api/0/auth/', 'http.response.status_code': 200 })
 
   t.equal(asked?.headers.traceparent, `00-${TRACE}-${outgoing?.spanId}-01`, 'Sentry can go on with it')
   t.notOk(asked?.headers.baggage, 'without what others said along')
   t.match(collector.readResource(), { 'service.name': 'sentry-mcp', 'service.version': /^\d/ })
-  t.equal(request?.facts['sentry_mcp.request_id'], JSON.parse(log[0] ?? '').reqId)
+  t.equal(request?.attributes['sentry_mcp.request_id'], JSON.parse(log[0] ?? '').reqId)
   t.ok(
     log.every((line) => line.includes(`"trace_id":"${TRACE}"`)),
     'the lines of the log name it',
@@ -61,7 +64,7 @@ test('spans say what failed, and hold neither queries nor identifiers', async (t
   const spans = collector.readSpans()
   const failed = spans
     .filter(({ status }) => status.code === 2)
-    .map(({ name, facts }) => [name, facts['error.type']])
+    .map(({ name, attributes }) => [name, attributes['error.type']])
   t.same(failed, [
     ['GET', '503'],
     ['tools/call whoami', 'sentry_5xx'],

@@ -68,7 +68,7 @@ async function startServer(t: Lifetime, args: string[], start: Starter): Promise
   }
 }
 
-/** The settings of a connection to Redis, where no others are given. */
+/** The settings of a connection to Redis, with defaults. */
 export function createRedisSettings(url: string, changes: Partial<RedisSettings> = {}): RedisSettings {
   return {
     REDIS_URL: url,

@@ -31,7 +31,7 @@ test('a proxy that puts its own Host in place of the public one is named', async
 test('with a path, the well-known documents have to be passed on at the root (RFC 8414 §3.1, RFC 9728 §3.1)', async (t) => {
   const { check } = await startBehind(t, {
     basePath: '/sentry',
-    answers: { '/.well-known/': (_request, response) => response.writeHead(404).end('Not found') },
+    handlers: { '/.well-known/': (_request, response) => response.writeHead(404).end('Not found') },
   })
   const errors = list(await check(), 'error')
   t.match(errors, [
@@ -63,7 +63,7 @@ test('a proxy that takes WWW-Authenticate away leaves clients without a way to s
 
 test('a proxy that refuses POST is noticed', async (t) => {
   const { check } = await startBehind(t, {
-    answers: { '/mcp': (_request, response) => response.writeHead(405).end() },
+    handlers: { '/mcp': (_request, response) => response.writeHead(405).end() },
   })
   t.match(list(await check(), 'error'), [/what arrives is 405\. → Let the proxy pass POST/])
 })
@@ -83,7 +83,7 @@ test('whatever else answers at BASE_URL is told apart', async (t) => {
     [404, {}, '', /answered by something else \(404, no type\)/],
   ] as const) {
     const front = await startReverseProxy(t, {
-      answers: { '/': (_request, response) => response.writeHead(status, headers).end(body) },
+      handlers: { '/': (_request, response) => response.writeHead(status, headers).end(body) },
     })
     const findings = await checkAt(front.url)
     t.match(list(findings, 'error'), [finding])

@@ -52,7 +52,7 @@ test('a callback URL that is not registered, and a scope that is not known, are 
   // Releases before 2025 show the same page with status 200.
   const page = 'Missing or invalid <em>redirect_uri</em> parameter.'
   const old = await startReverseProxy(t, {
-    answers: { '/oauth/authorize/': (_request, response) => response.end(page) },
+    handlers: { '/oauth/authorize/': (_request, response) => response.end(page) },
   })
   old.target = sentry.url
   t.match(list(await check({ ...sentry, host: new URL(old.url).host }), 'error'), [/is not registered/])
@@ -70,7 +70,7 @@ test('what a release does not have is not missed', async (t) => {
   const { url } = sentry
   const metadata = JSON.stringify({ issuer: url, code_challenge_methods_supported: ['S256'] })
   const newer = await startReverseProxy(t, {
-    answers: { '/.well-known/': (_request, response) => response.end(metadata) },
+    handlers: { '/.well-known/': (_request, response) => response.end(metadata) },
   })
   newer.target = url
   t.match(list(await check({ ...sentry, host: new URL(newer.url).host }), 'ok').join('\n'), 'PKCE: yes')
@@ -85,7 +85,7 @@ test('a clock that is off by more than 30 s is warned of', async (t) => {
   ] as const) {
     const date = new Date(Date.now() + seconds * 1000).toUTCString()
     const proxy = await startReverseProxy(t, {
-      answers: {
+      handlers: {
         '/api/client-config/': (_request, response) => response.writeHead(200, { date }).end('{}'),
       },
     })
@@ -119,7 +119,7 @@ test('a Sentry that is away, hangs, is ill or is somewhere else is an error, and
   sentry.heal()
 
   const moved = await startReverseProxy(t, {
-    answers: {
+    handlers: {
       '/': (_request, response) => response.writeHead(301, { location: 'https://sentry.example.com/' }).end(),
     },
   })

@@ -6,7 +6,7 @@ import { type Test, test } from 'tap'
 import { fetchDocument } from '../../../lib/net/fetch-document.ts'
 import type { Network } from '../../../lib/net/network.ts'
 import { isPublicAddress } from '../../../lib/net/public-address.ts'
-import { answerJson, startDocumentHost } from '../../support/document-host.ts'
+import { respondWithJson, startDocumentHost } from '../../support/document-host.ts'
 import { FORBIDDEN_ADDRESSES } from './forbidden-addresses.ts'
 
 const MAX = 5 * 1024
@@ -79,7 +79,7 @@ test('an address in the URL itself is never connected to', async (t) => {
 test('what is connected to is what was checked (DNS rebinding)', async (t) => {
   const host = await startDocumentHost(t)
   const inner = await startListener(t, '127.0.0.2')
-  host.pages.set('/x', answerJson({ good: true }))
+  host.pages.set('/x', respondWithJson({ good: true }))
   let lookups = 0
   const network: Network = {
     ...host.network,
@@ -96,7 +96,7 @@ test('what is connected to is what was checked (DNS rebinding)', async (t) => {
 
 test('of several addresses the one that answers is taken', async (t) => {
   const host = await startDocumentHost(t)
-  host.pages.set('/x', answerJson({ good: true }))
+  host.pages.set('/x', respondWithJson({ good: true }))
   const network: Network = {
     ...host.network,
     resolve: async () => [
@@ -115,7 +115,7 @@ test('only an answer of 200 with JSON in UTF-8 is a document, and no redirect is
     (_request, response) =>
       response.writeHead(status, headers).end(body)
   const json = { 'content-type': 'application/json' }
-  host.pages.set('/good', answerJson({}))
+  host.pages.set('/good', respondWithJson({}))
   const cases: [string, RequestListener, RegExp][] = [
     ['a redirect to itself', respond(302, { ...json, location: host.locate('/good') }), /status 302/],
     ['a permanent one', respond(308, { ...json, location: host.locate('/good') }), /status 308/],
@@ -156,7 +156,7 @@ test('only an answer of 200 with JSON in UTF-8 is a document, and no redirect is
 
 test('a host that cannot prove its name is not believed', async (t) => {
   const host = await startDocumentHost(t)
-  host.pages.set('/x', answerJson({}))
+  host.pages.set('/x', respondWithJson({}))
   const { ca: _, ...withoutCa } = host.network
   t.match(await findReason(host.locate('/x'), withoutCa), /self-signed/)
   const other = host.locate('/x').replace('client.example', 'other.example')
@@ -177,7 +177,7 @@ test('a document holds for as long as it says (RFC 9111 §5.2.2.1, §5.1)', asyn
     [{ 'cache-control': 'max-age=soon' }, 0],
   ]
   for (const [headers, seconds] of cases) {
-    host.pages.set('/x', answerJson({}, headers))
+    host.pages.set('/x', respondWithJson({}, headers))
     const { lifetime } = await fetchDocument(host.locate('/x'), { network: host.network, maxBytes: MAX })
     t.equal(lifetime, seconds * 1000, JSON.stringify(headers))
   }
@@ -188,7 +188,7 @@ test('nothing of ours is sent along', async (t) => {
   let headers: object = {}
   host.pages.set('/x', (request, response) => {
     headers = request.headers
-    answerJson({})(request, response)
+    respondWithJson({})(request, response)
   })
   await fetchDocument(host.locate('/x'), { network: host.network, maxBytes: MAX })
   t.same(Object.keys(headers).sort(), ['accept', 'accept-encoding', 'connection', 'host'])
