@@ -26,7 +26,7 @@ const REQUIRED = [
   'JWT_SIGNING_KEY',
 ]
 
-test('missing settings are all named in one readable message, and the process ends with 1', async (t) => {
+test('missing settings are all named in one message, and the process exits with 1', async (t) => {
   for (const env of [{}, { NODE_ENV: 'production' }]) {
     const { code, stdout, stderr } = await run(['server.ts'], env)
     t.equal(code, 1)
@@ -39,7 +39,7 @@ test('missing settings are all named in one readable message, and the process en
   }
 })
 
-test('a wrong setting is named with what it should be, whichever part reads it', async (t) => {
+test('a wrong setting is named, with what it should be and without its value', async (t) => {
   const settings = {
     ...createServerSettings(t, 3000),
     TRUST_PROXY: 'abc',
@@ -54,7 +54,7 @@ test('a wrong setting is named with what it should be, whichever part reads it',
   assertNoTrace(t, stderr)
 })
 
-test('a Node that is too old is turned away in one line', async (t) => {
+test('a Node.js version that is too old is refused in one line', async (t) => {
   const fake = t.testdir({
     'old-node.cjs': `Object.defineProperty(process, 'versions', { value: { node: '20.19.0' } })
       Object.defineProperty(process, 'version', { value: 'v20.19.0' })`,
@@ -71,7 +71,7 @@ test('a Node that is too old is turned away in one line', async (t) => {
 })
 
 for (const NODE_ENV of [undefined, 'production']) {
-  test(`it serves and ends with 0 on SIGTERM, whatever NODE_ENV is (${NODE_ENV})`, async (t) => {
+  test(`it serves and exits with 0 on SIGTERM (NODE_ENV=${NODE_ENV})`, async (t) => {
     const port = await findFreePort()
     const url = `http://localhost:${port}`
     const running = start(['-r', CHECK_NODE, 'server.ts'], { ...createServerSettings(t, port), NODE_ENV })
@@ -95,10 +95,10 @@ for (const NODE_ENV of [undefined, 'production']) {
   })
 }
 
-test('an error that nothing catches ends it with 1, and is reported before', async (t) => {
+test('an uncaught error is reported before the process exits with 1', async (t) => {
   const receiver = await startDsnReceiver(t)
   const port = await findFreePort()
-  const fault = "process.on('SIGWINCH', () => { throw new Error('nobody caught this') })"
+  const fault = "process.on('SIGWINCH', () => { throw new Error('uncaught for the test') })"
   const settings = { ...createServerSettings(t, port), SENTRY_DSN: receiver.dsn }
   const fake = t.testdir({ 'fault.cjs': fault })
   const running = start(['-r', join(fake, 'fault.cjs'), 'server.ts'], settings)
@@ -107,11 +107,15 @@ test('an error that nothing catches ends it with 1, and is reported before', asy
   t.equal(code, 1)
   t.match(running.stdout, 'ends after an error that nothing caught')
   t.match(receiver.readEvents(), [
-    { level: 'fatal', environment: 'production', exception: { values: [{ value: 'nobody caught this' }] } },
+    {
+      level: 'fatal',
+      environment: 'production',
+      exception: { values: [{ value: 'uncaught for the test' }] },
+    },
   ])
 })
 
-test('a port that is taken ends the process with 1', async (t) => {
+test('a port in use makes the process exit with 1', async (t) => {
   const holder = createServer().listen(0, 'localhost')
   t.teardown(() => holder.close())
   await once(holder, 'listening')
@@ -121,7 +125,7 @@ test('a port that is taken ends the process with 1', async (t) => {
   t.match(stderr, 'EADDRINUSE')
 })
 
-test('with REDIS_WAIT=false a Redis that is away ends the start with 1', async (t) => {
+test('with REDIS_WAIT=false the process exits with 1 when Redis is unavailable', async (t) => {
   const [port, redisPort] = [await findFreePort(), await findFreePort()]
   const secret = 'hush-word'
   const { DATA_DIR, ...settings } = createServerSettings(t, port)
@@ -141,7 +145,7 @@ test('with REDIS_WAIT=false a Redis that is away ends the start with 1', async (
   t.notMatch(stdout + stderr, secret)
 })
 
-test('a Redis that is away is waited for, which the log says; it is ready when Redis is there', async (t) => {
+test('the service starts without Redis, says so in the log, and is ready when Redis is', async (t) => {
   const server = await startRedis(t)
   await server.kill()
   const port = await findFreePort()

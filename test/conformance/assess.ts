@@ -19,7 +19,7 @@ export interface Outcome {
 }
 
 /** The results of a run, and a sentence for each that was not expected. */
-export interface Judgement {
+export interface Assessment {
   outcomes: readonly Outcome[]
   faults: readonly string[]
 }
@@ -38,16 +38,18 @@ const EXEMPT = new Set(EXEMPTIONS.flatMap(({ names }) => names))
  * Compares the results of a run with what is expected. Faults are an unmet check, a met check that is listed as unmet, a
  * scenario that did not run, and one that tested nothing.
  */
-export function judge(results: Results, scenarios: readonly Scenario[], revision: Revision): Judgement {
+export function assess(results: Results, scenarios: readonly Scenario[], revision: Revision): Assessment {
   const asked = scenarios.filter(({ revisions }) => revisions.includes(revision))
-  const judged = asked.map((scenario) => judgeScenario(scenario, results.get(scenario.name) ?? [], revision))
+  const assessed = asked.map((scenario) =>
+    assessScenario(scenario, results.get(scenario.name) ?? [], revision),
+  )
   return {
-    outcomes: judged.map(({ outcome }) => outcome),
-    faults: judged.flatMap(({ faults }) => faults),
+    outcomes: assessed.map(({ outcome }) => outcome),
+    faults: assessed.flatMap(({ faults }) => faults),
   }
 }
 
-function judgeScenario(scenario: Scenario, checks: readonly Check[], revision: Revision) {
+function assessScenario(scenario: Scenario, checks: readonly Check[], revision: Revision) {
   const { name, unmet: excused = [] } = scenario
   const met = checks.filter(({ status }) => status === 'SUCCESS')
   const unmet = checks.filter(isUnmet)
@@ -58,7 +60,7 @@ function judgeScenario(scenario: Scenario, checks: readonly Check[], revision: R
     ...met
       .filter(({ id }) => excused.includes(id))
       .map(({ id }) => `${id} is met, and need not be excused any more`),
-    ...(unmet.length === 0 && !isTelling(checks) ? ['nothing was tested'] : []),
+    ...(unmet.length === 0 && !isConclusive(checks) ? ['nothing was tested'] : []),
   ]
   return {
     outcome: { scenario, revision, met: met.length, unmet: unmet.map(({ id }) => id) },
@@ -67,11 +69,13 @@ function judgeScenario(scenario: Scenario, checks: readonly Check[], revision: R
 }
 
 /** Scenarios without an expectation, and exempt ones that pass. */
-export function findUnforeseen(results: Results, revision: Revision): readonly string[] {
+export function findUnexpected(results: Results, revision: Revision): readonly string[] {
   return [...results].flatMap(([name, checks]) => {
     if (ASKED.has(name)) return []
     if (!EXEMPT.has(name)) return [`${name}, ${revision}: it is neither asked for nor exempt`]
-    return isTelling(checks) && !checks.some(isUnmet) ? [`${name}, ${revision}: it is exempt and passes`] : []
+    return isConclusive(checks) && !checks.some(isUnmet)
+      ? [`${name}, ${revision}: it is exempt and passes`]
+      : []
   })
 }
 
@@ -79,6 +83,6 @@ function isUnmet({ status }: Check): boolean {
   return status === 'FAILURE' || status === 'WARNING'
 }
 
-function isTelling(checks: readonly Check[]): boolean {
+function isConclusive(checks: readonly Check[]): boolean {
   return checks.some(({ id, status }) => status === 'SUCCESS' && id !== SHAPE_CHECK)
 }

@@ -10,7 +10,7 @@ import { findFreePort } from '../support/free-port.ts'
 import type { Lifetime } from '../support/lifetime.ts'
 import { createLifetime } from '../support/lifetime.ts'
 import { type Service, startService, useEmbeddedStore } from '../support/service.ts'
-import { findUnforeseen, type Judgement, judge, type Outcome } from './assess.ts'
+import { type Assessment, assess, findUnexpected, type Outcome } from './assess.ts'
 import { startBearerProxy } from './bearer-proxy.ts'
 import { DIAGNOSTIC_TOOLS } from './diagnostic-tools.ts'
 import { writeReport } from './report.ts'
@@ -46,9 +46,9 @@ async function run(): Promise<string[]> {
   await using closing = new AsyncDisposableStack()
   const lifetime = createLifetime(closing)
   const service = await start(lifetime)
-  const sentry = await judgeServer(lifetime, service, SENTRY_SCENARIOS)
-  const authorization = await judgeAuthorization(service)
-  const diagnostic = await judgeServer(
+  const sentry = await assessServer(lifetime, service, SENTRY_SCENARIOS)
+  const authorization = await assessAuthorization(service)
+  const diagnostic = await assessServer(
     lifetime,
     await start(lifetime, DIAGNOSTIC_TOOLS),
     DIAGNOSTIC_SCENARIOS,
@@ -61,7 +61,7 @@ async function run(): Promise<string[]> {
       authorization: authorization.outcomes,
     }),
   )
-  return [sentry, authorization, diagnostic].flatMap((judgement) => judgement.faults)
+  return [sentry, authorization, diagnostic].flatMap((assessment) => assessment.faults)
 }
 
 function start(lifetime: Lifetime, tools?: ToolRegistry): Promise<Service> {
@@ -69,21 +69,21 @@ function start(lifetime: Lifetime, tools?: ToolRegistry): Promise<Service> {
   return startService(lifetime, { settings, tools })
 }
 
-async function judgeServer(
+async function assessServer(
   lifetime: Lifetime,
   { url }: Service,
   scenarios: readonly Scenario[],
-): Promise<Judgement> {
+): Promise<Assessment> {
   const client = await registerClient(url)
   const { access_token: accessToken } = await client.signIn()
   const proxy = await startBearerProxy(lifetime, url, accessToken)
-  return judgeRevisions(scenarios, SERVER_REVISIONS, (revision) =>
+  return assessRevisions(scenarios, SERVER_REVISIONS, (revision) =>
     runServerSuite(`${proxy}/mcp`, revision, deadline),
   )
 }
 
-function judgeAuthorization({ url }: Service): Promise<Judgement> {
-  return judgeRevisions(AUTHORIZATION_SCENARIOS, AUTHORIZATION_REVISIONS, async (revision) => {
+function assessAuthorization({ url }: Service): Promise<Assessment> {
+  return assessRevisions(AUTHORIZATION_SCENARIOS, AUTHORIZATION_REVISIONS, async (revision) => {
     const port = await findFreePort()
     const { id: clientId } = await registerClient(url, `http://127.0.0.1:${port}/callback`)
     const client = { clientId, resource: `${url}/mcp`, port, signIn: followSignIn }
@@ -97,20 +97,20 @@ async function followSignIn(authorizeUrl: string): Promise<void> {
   await (await fetch(redirect)).body?.cancel()
 }
 
-async function judgeRevisions(
+async function assessRevisions(
   scenarios: readonly Scenario[],
   revisions: readonly Revision[],
   runSuite: (revision: Revision) => Promise<Results>,
-): Promise<Judgement> {
+): Promise<Assessment> {
   const outcomes: Outcome[] = []
   const found: string[] = []
   for (const revision of revisions) {
     const results = await runSuite(revision)
-    const judgement = judge(results, scenarios, revision)
-    outcomes.push(...judgement.outcomes)
-    found.push(...judgement.faults, ...findUnforeseen(results, revision))
+    const assessment = assess(results, scenarios, revision)
+    outcomes.push(...assessment.outcomes)
+    found.push(...assessment.faults, ...findUnexpected(results, revision))
     process.stdout.write(
-      `  ${revision}: ${results.size} scenarios run, ${judgement.outcomes.length} asked for\n`,
+      `  ${revision}: ${results.size} scenarios run, ${assessment.outcomes.length} asked for\n`,
     )
   }
   return { outcomes, faults: found }

@@ -28,6 +28,12 @@ const OPTIONS = ['--quiet', '--disable-rule', 'no-unbound-port-interfaces']
 const services: Record<string, Service> = parse(readFileSync(FILE, 'utf8'), { merge: true }).services
 const instances = Object.entries(services).filter(([name]) => name.startsWith('sentry-mcp'))
 
+test('compose.yaml has nginx, Valkey and three instances', async (t) => {
+  t.ok(services.nginx)
+  t.ok(services.valkey)
+  t.equal(instances.length, 3)
+})
+
 test('compose.yaml follows the Compose specification', async (t) => {
   await t.resolves(run(process.execPath, [LINTER, FILE, ...OPTIONS]))
 })
@@ -43,6 +49,7 @@ test('every container is read-only and has no privileges', (t) => {
 
 test('a missing required setting is named', (t) => {
   const required = Object.entries(SETTINGS).filter(([, setting]) => setting.required)
+  t.equal(required.length, 6)
   for (const [name] of required)
     for (const [instance, { environment }] of instances)
       t.equal(environment[name], `\${${name}:?${name} is not set in .env}`, `${name} of ${instance}`)
@@ -85,7 +92,9 @@ test('only nginx is reachable from other machines', (t) => {
 test('nginx gets the variables of deploy/nginx.conf, and a name that all instances share', (t) => {
   const template = readFileSync(new URL('../../deploy/nginx.conf', import.meta.url), 'utf8')
   const environment = services.nginx?.environment ?? {}
-  for (const [, name = ''] of template.matchAll(/\$\{(\w+)\}/g)) t.ok(environment[name], name)
+  const variables = [...template.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name)
+  t.ok(variables.length > 0)
+  for (const name of variables) t.ok(environment[name], name)
   for (const [, { networks }] of instances) {
     t.match(environment.NGINX_UPSTREAM, `server ${networks.default.aliases[0]}:3000 resolve`)
   }

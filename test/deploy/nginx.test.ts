@@ -12,14 +12,14 @@ function startWith(t: Parameters<typeof startNginx>[0], ...backends: FakeBackend
   return startNginx(t, { instances: backends.map(({ port }) => port) })
 }
 
-test('deploy/nginx.conf is valid for the oldest nginx it is made for', async (t) => {
+test('deploy/nginx.conf is valid, without warnings', async (t) => {
   const nginx = await startWith(t, await startFakeBackend(t))
   t.match(await nginx.check(), /test is successful/)
   t.notMatch(await nginx.check(), /\[(warn|emerg)\]/)
 })
 
 for (const path of ['/mcp', '/mcp/tidewater', '/mcp/tidewater/storefront']) {
-  test(`Streamable HTTP: an event of ${path} arrives while the stream goes on`, async (t) => {
+  test(`an event of ${path} arrives before its stream ends (MCP Streamable HTTP)`, async (t) => {
     const nginx = await startWith(t, await startFakeBackend(t, stream))
     const response = await fetch(`${nginx.url}${path}`, { method: 'POST', body: '{}' })
     const delays: number[] = []
@@ -32,7 +32,7 @@ for (const path of ['/mcp', '/mcp/tidewater', '/mcp/tidewater/storefront']) {
   })
 }
 
-test('forwarding headers of a client end at nginx, and Host goes on as it came', async (t) => {
+test('nginx replaces forwarding headers of clients, and forwards Host', async (t) => {
   const instance = await startFakeBackend(t)
   const nginx = await startWith(t, instance)
   await fetch(nginx.url, {
@@ -63,7 +63,7 @@ test('a body of 1 MiB passes and a longer one gets 413', async (t) => {
   t.equal(instance.requests.length, 1)
 })
 
-test('a POST that an instance took is never sent to another one', async (t) => {
+test('a POST that an instance has received is not sent to another', async (t) => {
   const instances = [await startFakeBackend(t, breakOff), await startFakeBackend(t, breakOff)]
   const nginx = await startWith(t, ...instances)
   const response = await fetch(`${nginx.url}/mcp`, { method: 'POST', body: '{}' })
@@ -96,14 +96,14 @@ test('a POST goes to another instance when the first one does not listen', async
   t.equal(healthy.requests.length, 4)
 })
 
-test('no code and no state gets into the access log', async (t) => {
+test('the access log contains no code and no state', async (t) => {
   const nginx = await startWith(t, await startFakeBackend(t))
   await fetch(`${nginx.url}/oauth/callback?code=c0de&state=st4te`)
   t.match(nginx.readAccessLog(), '"GET /oauth/callback HTTP/1.1" 200')
   t.notMatch(nginx.readAccessLog(), /c0de|st4te/)
 })
 
-test('clients that can speak HTTP/2', async (t) => {
+test('nginx serves HTTP/2', async (t) => {
   const nginx = await startWith(t, await startFakeBackend(t))
   const session = connect(nginx.url)
   t.teardown(() => session.destroy())
@@ -113,14 +113,14 @@ test('clients that can speak HTTP/2', async (t) => {
   t.equal(headers[':status'], 200)
 })
 
-test('plain http is sent to https', async (t) => {
+test('plain HTTP is redirected to HTTPS', async (t) => {
   const nginx = await startWith(t, await startFakeBackend(t))
   const response = await fetch(`${nginx.plainUrl}/oauth/authorize?client_id=1`, { redirect: 'manual' })
   t.equal(response.status, 308)
   t.equal(response.headers.get('location'), 'https://localhost/oauth/authorize?client_id=1')
 })
 
-test('another Host than that of the URL is left for the service to refuse', async (t) => {
+test('nginx forwards a foreign Host, which the service refuses', async (t) => {
   const instance = await startFakeBackend(t)
   const nginx = await startWith(t, instance)
   const outgoing = request(nginx.url, { servername: 'localhost', headers: { host: 'evil.example' } }).end()

@@ -27,7 +27,7 @@ export async function testStopping(t: Lifetime, results: Results): Promise<void>
   sentry.fail('GET /api/0/organizations/', { kind: 'hang', ms: SLOW_MS })
   const load = startLoad(createMcpRequests(url, token), WORKERS)
 
-  const section = results.addSection('An instance stops')
+  const section = results.addSection('An instance ends')
   await section.record(
     `SIGTERM, ${TIMES} times under load through nginx`,
     'The usual response: no request fails, and a stream ends with its response',

@@ -34,7 +34,7 @@ export async function testGrants(t: Test, store: Store): Promise<void> {
     t.equal(await store.readGrant('unknown'), undefined)
     t.same(await store.activateGrant('unknown', 'refresh', DAY, 20), REFUSED)
     t.equal(await store.revokeGrant('unknown', 'user_request'), undefined)
-    t.resolves(store.touchGrant('unknown'))
+    await t.resolves(store.touchGrant('unknown'))
   })
 
   await t.test('a grant that nobody redeems ends by time; an activated one stays', async (t) => {
