@@ -49,7 +49,7 @@ test('no output contains a token, code, state, verifier, cookie or key', async (
   t.equal((await run.check(await client.refresh(tokens.refresh_token))).status, 503)
   await client.open({ state: mint() })
   await run.redis.restart()
-  while ((await fetch(`${url}/stopth/ready`)).status !== 200) await sleep(20)
+  while ((await fetch(`${url}/health/ready`)).status !== 200) await sleep(20)
 
   const last = await signIn(client)
   const revocation = new URLSearchParams({ client_id: client.id, token: last.refresh_token })
