@@ -2,8 +2,8 @@ import type { McpCore, ToolContext } from '../lib/mcp/core/types.ts'
 import { createSentryLocation } from '../lib/upstream/location.ts'
 import { DEFAULT_TIMEOUTS, type UpstreamCall } from '../lib/upstream/tool-call.ts'
 
-/** What this service lists by default, without an AI provider. */
-export const PEER_TOOLS = [
+/** The tools that this service lists by default, without an AI provider. */
+export const BASELINE_TOOLS = [
   ...['whoami', 'find_organizations', 'find_teams', 'find_projects', 'find_releases', 'find_dsns'],
   ...['get_issue_details', 'get_trace_details', 'get_event_attachment', 'update_issue', 'create_team'],
   ...['create_project', 'update_project', 'create_dsn', 'search_docs', 'get_doc', 'analyze_issue_with_seer'],
@@ -12,7 +12,7 @@ export const PEER_TOOLS = [
 
 const host = process.env.SENTRY_HOST ?? ''
 
-export function createPeerContext(core: McpCore, accessToken: string): ToolContext {
+export function createBaselineContext(core: McpCore, accessToken: string): ToolContext {
   const names = new Set(Object.keys(core.tools))
   return {
     accessToken,
@@ -32,8 +32,8 @@ export function createPeerContext(core: McpCore, accessToken: string): ToolConte
   }
 }
 
-/** mcp-core's requests leave only within a call. */
-export function createPeerCall(): UpstreamCall {
+/** mcp-core may send requests only within such a call. */
+export function createBaselineCall(): UpstreamCall {
   const accessToken = process.env.SENTRY_TOKEN ?? ''
   return {
     signal: new AbortController().signal,

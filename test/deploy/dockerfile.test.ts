@@ -7,14 +7,14 @@ function read(file: string): string {
 
 const dockerfile = read('Dockerfile')
 
-test('the image runs the Node.js that the tests run on', (t) => {
+test('the image has the Node.js version of the tests', (t) => {
   const { devDependencies } = JSON.parse(read('package.json'))
   const tags = dockerfile.matchAll(/\bnode:([\d.]+)-slim\b/g)
   t.same(new Set([...tags].map(([, version]) => version)), new Set([devDependencies.node]))
   t.end()
 })
 
-test('what the image copies is what .dockerignore lets through', (t) => {
+test('the image copies exactly what .dockerignore allows', (t) => {
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, files = '']) =>
     files.split(' '),
   )

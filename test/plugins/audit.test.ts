@@ -1,18 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { type Test, test } from 'tap'
+import { test } from 'tap'
 import { loadConfig } from '../../lib/config/load.ts'
-import { listEvents, readAuditLines } from '../support/audit-lines.ts'
 import { registerClient, type Tokens } from '../support/client.ts'
-import { findFreePort } from '../support/free-port.ts'
+import { listEvents, readAuditLines } from '../support/log.ts'
 import { postMcp } from '../support/mcp.ts'
 import { startService, useEmbeddedStore, useRedisStore } from '../support/service.ts'
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+import { startServiceProcess } from '../support/service-process.ts'
+import { createSettings, NO_SENTRY } from '../support/settings.ts'
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
   test(`a sign-in, its refreshes and its revocation are one entry each (${useStore.name})`, async (t) => {
@@ -132,10 +128,17 @@ test('LOG_LEVEL does not silence the audit log', async (t) => {
 test('AUDIT_LOG=file writes to the file, SIGHUP reopens it, SIGTERM still exits', async (t) => {
   const directory = t.testdir({})
   const [file, moved] = [join(directory, 'audit.log'), join(directory, 'audit.log.1')]
-  const { url, child } = await startProcess(t, { AUDIT_LOG: 'file', AUDIT_FILE: file })
+  const service = await startServiceProcess(t, (url) => ({
+    ...createSettings(url, NO_SENTRY),
+    ...useEmbeddedStore(t),
+    SHUTDOWN_GRACE: '1',
+    AUDIT_LOG: 'file',
+    AUDIT_FILE: file,
+  }))
+  const { url } = service
   await registerClient(url)
   renameSync(file, moved)
-  child.kill('SIGHUP')
+  service.signal('SIGHUP')
   const events = (path: string) =>
     existsSync(path) ? listEvents(readFileSync(path, 'utf8').trim().split('\n')) : []
   while (events(file).length === 0) {
@@ -143,8 +146,7 @@ test('AUDIT_LOG=file writes to the file, SIGHUP reopens it, SIGTERM still exits'
     await sleep(20)
   }
   t.ok(events(moved).length >= 1)
-  child.kill('SIGTERM')
-  t.same(await once(child, 'exit'), [0, null])
+  t.match(await service.end('SIGTERM'), { code: 0, signal: null })
 })
 
 test('AUDIT_LOG=file and AUDIT_FILE need each other', async (t) => {
@@ -154,30 +156,10 @@ test('AUDIT_LOG=file and AUDIT_FILE need each other', async (t) => {
 })
 
 test('without a file SIGHUP exits', async (t) => {
-  const { child } = await startProcess(t, {})
-  child.kill('SIGHUP')
-  t.same(await once(child, 'exit'), [0, null])
-})
-
-/** The service in its own process, once it responds. */
-async function startProcess(t: Test, settings: Record<string, string>) {
-  const port = await findFreePort()
-  const url = `http://localhost:${port}`
-  const env = {
-    BASE_URL: url,
-    PORT: String(port),
-    SHUTDOWN_GRACE: '1',
-    HOST: 'localhost',
-    SENTRY_HOST: 'sentry.invalid',
-    SENTRY_CLIENT_ID: 'id',
-    SENTRY_CLIENT_SECRET: 'secret',
-    ENCRYPTION_KEY: 'e'.repeat(32),
-    JWT_SIGNING_KEY: 'j'.repeat(32),
+  const service = await startServiceProcess(t, (url) => ({
+    ...createSettings(url, NO_SENTRY),
     ...useEmbeddedStore(t),
-    ...settings,
-  }
-  const child: ChildProcess = spawn(process.execPath, ['server.ts'], { cwd: ROOT, env, stdio: 'ignore' })
-  t.teardown(() => child.kill('SIGKILL'))
-  while (!(await fetch(`${url}/health`).catch(() => undefined))) await sleep(50)
-  return { url, child }
-}
+    SHUTDOWN_GRACE: '1',
+  }))
+  t.match(await service.end('SIGHUP'), { code: 0, signal: null })
+})

@@ -1,6 +1,6 @@
 import { mock } from 'node:test'
 import { test } from 'tap'
-import { listEvents, readAuditLines } from '../support/audit-lines.ts'
+import { listEvents, readAuditLines } from '../support/log.ts'
 import { startService, useEmbeddedStore } from '../support/service.ts'
 
 type Settings = Record<string, string>

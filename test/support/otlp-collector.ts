@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import type { Lifetime } from './service.ts'
+import type { Lifetime } from './lifetime.ts'
 
-/** A span as OTLP/JSON writes it. */
+/** A span in OTLP/JSON, with its attributes as an object. */
 export interface ReceivedSpan {
   traceId: string
   spanId: string
@@ -17,13 +17,13 @@ export interface ReceivedSpan {
 
 /** A collector of traces on loopback. */
 export interface OtlpCollector {
-  /** What OTEL_EXPORTER_OTLP_ENDPOINT should be. */
+  /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
   url: string
-  /** What arrived, oldest first. */
+  /** The requests, oldest first. */
   deliveries: { path: string; headers: IncomingHttpHeaders; body: Buffer }[]
   /** The spans of the deliveries in JSON. */
   readSpans(): ReceivedSpan[]
-  /** The attributes of the resource that they come from. */
+  /** The attributes of their resource. */
   readResource(): Record<string, unknown>
 }
 

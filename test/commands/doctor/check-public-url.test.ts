@@ -31,7 +31,7 @@ test('a proxy that replaces the Host header is reported', async (t) => {
 test('a BASE_URL with a path needs the well-known documents at the root (RFC 8414 §3.1, RFC 9728 §3.1)', async (t) => {
   const { check } = await startBehind(t, {
     basePath: '/sentry',
-    answers: { '/.well-known/': (_request, response) => response.writeHead(404).end('Not found') },
+    handlers: { '/.well-known/': (_request, response) => response.writeHead(404).end('Not found') },
   })
   const errors = list(await check(), 'error')
   t.match(errors, [
@@ -63,7 +63,7 @@ test('a proxy that drops WWW-Authenticate is reported (RFC 9728 §5.1)', async (
 
 test('a proxy that refuses POST is reported', async (t) => {
   const { check } = await startBehind(t, {
-    answers: { '/mcp': (_request, response) => response.writeHead(405).end() },
+    handlers: { '/mcp': (_request, response) => response.writeHead(405).end() },
   })
   t.match(list(await check(), 'error'), [/clients get 405\. → Let the proxy pass POST/])
 })
@@ -83,7 +83,7 @@ test('a response of another server at BASE_URL is explained by its status', asyn
     [404, {}, '', /Another server responds at .* \(404, no content type\)/],
   ] as const) {
     const front = await startReverseProxy(t, {
-      answers: { '/': (_request, response) => response.writeHead(status, headers).end(body) },
+      handlers: { '/': (_request, response) => response.writeHead(status, headers).end(body) },
     })
     const findings = await checkAt(front.url)
     t.match(list(findings, 'error'), [finding])

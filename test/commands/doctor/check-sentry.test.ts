@@ -55,7 +55,7 @@ test('an unregistered callback URL and an unknown scope are found without a sign
   // Releases before 2025 show the same page with status 200.
   const page = 'Missing or invalid <em>redirect_uri</em> parameter.'
   const old = await startReverseProxy(t, {
-    answers: { '/oauth/authorize/': (_request, response) => response.end(page) },
+    handlers: { '/oauth/authorize/': (_request, response) => response.end(page) },
   })
   old.target = sentry.url
   t.match(list(await check({ ...sentry, host: new URL(old.url).host }), 'error'), [/is not registered/])
@@ -73,7 +73,7 @@ test('features that a release lacks are not errors', async (t) => {
   const { url } = sentry
   const metadata = JSON.stringify({ issuer: url, code_challenge_methods_supported: ['S256'] })
   const newer = await startReverseProxy(t, {
-    answers: { '/.well-known/': (_request, response) => response.end(metadata) },
+    handlers: { '/.well-known/': (_request, response) => response.end(metadata) },
   })
   newer.target = url
   t.match(list(await check({ ...sentry, host: new URL(newer.url).host }), 'ok').join('\n'), 'PKCE: yes')
@@ -88,7 +88,7 @@ test('a clock that differs by more than 30 s is a warning', async (t) => {
   ] as const) {
     const date = new Date(Date.now() + seconds * 1000).toUTCString()
     const proxy = await startReverseProxy(t, {
-      answers: {
+      handlers: {
         '/api/client-config/': (_request, response) => response.writeHead(200, { date }).end('{}'),
       },
     })
@@ -128,7 +128,7 @@ test('an unreachable, slow, failing or moved Sentry is an error, and its other c
   sentry.heal()
 
   const moved = await startReverseProxy(t, {
-    answers: {
+    handlers: {
       '/': (_request, response) => response.writeHead(301, { location: 'https://sentry.example.com/' }).end(),
     },
   })

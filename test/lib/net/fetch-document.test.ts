@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { type Test, test } from 'tap'
 import { fetchDocument } from '../../../lib/net/fetch-document.ts'
 import { isPublicAddress, type Network } from '../../../lib/net/network.ts'
-import { answerJson, startDocumentHost } from '../../support/document-host.ts'
+import { respondWithJson, startDocumentHost } from '../../support/document-host.ts'
 import { FORBIDDEN_ADDRESSES } from './forbidden-addresses.ts'
 
 const MAX = 5 * 1024
@@ -78,7 +78,7 @@ test('an address in the URL is never connected to', async (t) => {
 test('the address that was checked is the one connected to (DNS rebinding)', async (t) => {
   const host = await startDocumentHost(t)
   const inner = await startListener(t, '127.0.0.2')
-  host.pages.set('/x', answerJson({ good: true }))
+  host.pages.set('/x', respondWithJson({ good: true }))
   let lookups = 0
   const network: Network = {
     ...host.network,
@@ -95,7 +95,7 @@ test('the address that was checked is the one connected to (DNS rebinding)', asy
 
 test('of several addresses, one that accepts the connection is used', async (t) => {
   const host = await startDocumentHost(t)
-  host.pages.set('/x', answerJson({ good: true }))
+  host.pages.set('/x', respondWithJson({ good: true }))
   const network: Network = {
     ...host.network,
     resolve: async () => [
@@ -114,7 +114,7 @@ test('only a 200 response with JSON in UTF-8 is a document, and redirects are no
     (_request, response) =>
       response.writeHead(status, headers).end(body)
   const json = { 'content-type': 'application/json' }
-  host.pages.set('/good', answerJson({}))
+  host.pages.set('/good', respondWithJson({}))
   const cases: [string, RequestListener, RegExp][] = [
     ['a redirect to itself', respond(302, { ...json, location: host.locate('/good') }), /status 302/],
     ['a permanent one', respond(308, { ...json, location: host.locate('/good') }), /status 308/],
@@ -155,7 +155,7 @@ test('only a 200 response with JSON in UTF-8 is a document, and redirects are no
 
 test('a host without a valid certificate for its name is refused', async (t) => {
   const host = await startDocumentHost(t)
-  host.pages.set('/x', answerJson({}))
+  host.pages.set('/x', respondWithJson({}))
   const { ca: _, ...withoutCa } = host.network
   t.match(await findReason(host.locate('/x'), withoutCa), /self-signed/)
   const other = host.locate('/x').replace('client.example', 'other.example')
@@ -176,7 +176,7 @@ test('a document holds for as long as it says (RFC 9111 §5.2.2.1, §5.1)', asyn
     [{ 'cache-control': 'max-age=soon' }, 0],
   ]
   for (const [headers, seconds] of cases) {
-    host.pages.set('/x', answerJson({}, headers))
+    host.pages.set('/x', respondWithJson({}, headers))
     const { maxAgeMs } = await fetchDocument(host.locate('/x'), { network: host.network, maxBytes: MAX })
     t.equal(maxAgeMs, seconds * 1000, JSON.stringify(headers))
   }
@@ -187,7 +187,7 @@ test('the request carries only the headers it needs', async (t) => {
   let headers: object = {}
   host.pages.set('/x', (request, response) => {
     headers = request.headers
-    answerJson({})(request, response)
+    respondWithJson({})(request, response)
   })
   await fetchDocument(host.locate('/x'), { network: host.network, maxBytes: MAX })
   t.same(Object.keys(headers).sort(), ['accept', 'accept-encoding', 'connection', 'host'])

@@ -156,7 +156,7 @@ async function startPublisher(t: Test) {
   const requests: string[] = []
   const { url } = await startReverseProxy(t, {
     certificate,
-    answers: {
+    handlers: {
       '/': (request, response) => {
         requests.push(request.url ?? '')
         response.setHeader('content-type', 'application/json')

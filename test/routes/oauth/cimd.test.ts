@@ -1,6 +1,6 @@
 import { type Test, test } from 'tap'
 import { createTestClient } from '../../support/client.ts'
-import { answerJson, type DocumentHost, startDocumentHost } from '../../support/document-host.ts'
+import { type DocumentHost, respondWithJson, startDocumentHost } from '../../support/document-host.ts'
 import { postMcp } from '../../support/mcp.ts'
 import { type Service, startService, useEmbeddedStore } from '../../support/service.ts'
 
@@ -20,7 +20,7 @@ async function start(t: Test, settings: Record<string, string> = {}) {
 function publish(host: DocumentHost, { url }: Service, changes: object = {}, path = '/client.json') {
   const id = host.locate(path)
   const document = { client_id: id, client_name: 'Documented', redirect_uris: REDIRECT_URIS, ...changes }
-  host.pages.set(path, answerJson(document))
+  host.pages.set(path, respondWithJson(document))
   return createTestClient(url, id, 'http://127.0.0.1:41998/callback')
 }
 
@@ -136,7 +136,7 @@ test('an unreachable document is a transient error, not an unknown client (cloud
   const cases = {
     '/missing': undefined,
     '/html': (_: unknown, response: { end(text: string): void }) => response.end('<html>'),
-    '/moved': answerJson({}),
+    '/moved': respondWithJson({}),
   }
   for (const path of Object.keys(cases)) {
     const client = createTestClient(service.url, host.locate(path), 'http://127.0.0.1:41998/callback')

@@ -3,7 +3,7 @@ import { mock } from 'node:test'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 import { type Test, test } from 'tap'
 import { createTestClient, type Tokens } from '../../support/client.ts'
-import { answerJson, startDocumentHost } from '../../support/document-host.ts'
+import { respondWithJson, startDocumentHost } from '../../support/document-host.ts'
 import { startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -40,7 +40,7 @@ async function start(
     jwks: { keys: [jwk] },
     ...changes,
   }
-  host.pages.set('/client.json', answerJson(document))
+  host.pages.set('/client.json', respondWithJson(document))
   const client = createTestClient(url, id, REDIRECT_URI)
 
   async function sign(claims: JWTPayload = {}, { kid = 'one', key = privateKey, ...signing }: Signing = {}) {
@@ -161,7 +161,7 @@ test('keys at jwks_uri are cached, and fetched again for an unknown key (RFC 759
   const jwks_uri = host.locate('/keys')
   host.pages.set(
     '/by-url.json',
-    answerJson({ ...document, token_endpoint_auth_method: 'private_key_jwt', jwks_uri }),
+    respondWithJson({ ...document, token_endpoint_auth_method: 'private_key_jwt', jwks_uri }),
   )
   const client = createTestClient(url, id, REDIRECT_URI)
   const request = async (signing?: Signing) => {
@@ -171,7 +171,7 @@ test('keys at jwks_uri are cached, and fetched again for an unknown key (RFC 759
   const countFetches = () => host.requests.filter((path) => path === '/keys').length
 
   t.match(await request(), { error: 'temporarily_unavailable' }, 'keys that are away prove nothing')
-  host.pages.set('/keys', answerJson({ keys: [jwk] }))
+  host.pages.set('/keys', respondWithJson({ keys: [jwk] }))
   mock.timers.tick(60_000)
   t.match(await request(), { error: 'invalid_grant' })
   t.match(await request(), { error: 'invalid_grant' })
@@ -179,7 +179,7 @@ test('keys at jwks_uri are cached, and fetched again for an unknown key (RFC 759
 
   const next = await createKey('ES256', 'two')
   const withNext = { key: next.privateKey, kid: 'two' }
-  host.pages.set('/keys', answerJson({ keys: [jwk, next.jwk] }))
+  host.pages.set('/keys', respondWithJson({ keys: [jwk, next.jwk] }))
   t.match(await request(withNext), { error: 'invalid_client' })
   t.equal(countFetches(), 2, 'a made-up kid makes the server fetch once a minute at the most')
   mock.timers.tick(60_000)

@@ -158,7 +158,7 @@ test('Seer finds a root cause, and the documentation is found', async (t) => {
   const found = await call('search_docs', { query: 'sampling rate', guide: 'javascript/node' })
   t.match(found.text, page)
   t.match(docs.searches, [{ query: 'sampling rate', guide: 'javascript/node' }])
-  t.teardown(docs.answerForSentryDocs())
+  t.teardown(docs.redirectSentryDocs())
   t.match((await call('get_doc', { path: page })).text, 'tracesSampler')
   t.match((await call('get_doc', { path: '/nowhere.md' })).text, 'not found')
 })

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import type { Network } from '../../../../lib/net/network.ts'
 import { createCimdClients } from '../../../../lib/oauth/clients/cimd.ts'
-import { answerJson, startDocumentHost } from '../../../support/document-host.ts'
+import { respondWithJson, startDocumentHost } from '../../../support/document-host.ts'
 
 const BASE_URL = 'https://mcp.example.com'
 const ID = 'https://client.example/client.json'
@@ -51,7 +51,7 @@ test('mode auto without egress offers no CIMD, but still reads reachable documen
   const id = host.locate('/client.json')
   t.equal(documents.isDocumentUrl(id), true, 'for a client that was told otherwise a minute ago')
   const document = { client_id: id, client_name: 'A client', redirect_uris: ['http://localhost/callback'] }
-  host.pages.set('/client.json', answerJson(document))
+  host.pages.set('/client.json', respondWithJson(document))
   t.match(await documents.readClient(id), { id, verifiedHost: `client.example:${host.port}` })
 })
 
@@ -60,9 +60,9 @@ test('a document has at most 5 KiB, a key set may be longer', async (t) => {
   const { documents } = open(t, 'true', host.network)
   const id = host.locate('/client.json')
   const keys = Array.from({ length: 20 }, () => ({ kty: 'RSA', n: 'x'.repeat(500), e: 'AQAB' }))
-  host.pages.set('/client.json', answerJson({ client_id: id, client_name: 'x'.repeat(6_000) }))
-  host.pages.set('/keys', answerJson({ keys }))
-  host.pages.set('/no-keys', answerJson({ keys: 'none' }))
+  host.pages.set('/client.json', respondWithJson({ client_id: id, client_name: 'x'.repeat(6_000) }))
+  host.pages.set('/keys', respondWithJson({ keys }))
+  host.pages.set('/no-keys', respondWithJson({ keys: 'none' }))
   await t.rejects(documents.readClient(id), { name: 'DocumentUnavailableError' })
   t.equal((await documents.readKeys(host.locate('/keys'))).keys.length, 20)
   await t.rejects(documents.readKeys(host.locate('/no-keys')), { code: 'invalid_client' })

@@ -6,7 +6,8 @@ import { createRedisStore } from '../../../../lib/store/redis/store.ts'
 import { type Authority, createAuthority } from '../../../support/certificate.ts'
 import { findFreePort } from '../../../support/free-port.ts'
 import { createRedisSettings, startRedis, startSentinel } from '../../../support/redis.ts'
-import { connectNode, until } from '../../../support/redis-shapes.ts'
+import { connectNode } from '../../../support/redis-shapes.ts'
+import { until } from '../../../support/wait-until.ts'
 import { makeActiveGrant } from '../store-samples.ts'
 
 test('REDIS_CA makes a private authority trusted; without it the log names the setting', async (t) => {
