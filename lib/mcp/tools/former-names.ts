@@ -17,8 +17,8 @@ export type FormerNames = ReadonlyMap<string, string>
  * one release, in which operators and clients find the new one.
  */
 export function selectFormerNames(entries: readonly FormerName[], version: string): FormerNames {
-  const line = readLine(version)
-  const current = entries.filter(({ since }) => readLine(since) === line)
+  const line = readReleaseLine(version)
+  const current = entries.filter(({ since }) => readReleaseLine(since) === line)
   return new Map(current.map(({ former, successor }) => [former, successor]))
 }
 
@@ -43,6 +43,7 @@ export function findCurrentName(
   return Object.hasOwn(tools, current) ? current : name
 }
 
-function readLine(version: string): string {
+/** The line of releases that a version belongs to: `0.2` for 0.2.3. */
+export function readReleaseLine(version: string): string {
   return version.split('.', 2).join('.')
 }
