@@ -36,7 +36,7 @@ COPY routes routes
 # `docker run … demo` and `… doctor`: the commands by their names. The demo is the service beside a stand-in for Sentry.
 COPY deploy/bin /usr/local/bin
 COPY test/sandbox test/sandbox
-COPY test/support/free-port.ts test/support/free-port.ts
+COPY test/support/free-port.ts test/support/running-process.ts test/support/settings.ts test/support/
 
 # By number, so that Kubernetes can tell it is not root. No account of the host is likely to have it.
 USER 10001:10001

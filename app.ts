@@ -5,7 +5,7 @@ import { createServerOptions } from './lib/http/server-options.ts'
 import { loadMcpCore } from './lib/mcp/core/load.ts'
 import { createLoggerOptions } from './lib/telemetry/logger.ts'
 import audit from './plugins/audit.ts'
-import clientDocuments, { type ClientDocumentsPluginOptions } from './plugins/client-documents.ts'
+import cimd, { type CimdPluginOptions } from './plugins/cimd.ts'
 import config, { type ConfigOptions } from './plugins/config.ts'
 import crypto from './plugins/crypto.ts'
 import draining from './plugins/draining.ts'
@@ -24,11 +24,11 @@ import security from './plugins/security.ts'
 import sentry from './plugins/sentry.ts'
 import tracing from './plugins/tracing.ts'
 
-export type AppOptions = ConfigOptions & McpTransportOptions & ClientDocumentsPluginOptions
+export type AppOptions = ConfigOptions & McpTransportOptions & CimdPluginOptions
 
-/** The whole service as one plugin: what is shared first, then the endpoints, each in a scope of its own. */
+/** The service as one plugin: first the shared plugins, then the endpoints, each encapsulated. */
 async function app(fastify: FastifyInstance, options: AppOptions) {
-  // It stops everything for about a second, in which a connection opened before would look dead.
+  // Loading blocks the event loop for about a second: connections that were opened before would time out.
   await loadMcpCore()
   await fastify.register(config, options)
   await fastify.register(draining)
@@ -41,7 +41,7 @@ async function app(fastify: FastifyInstance, options: AppOptions) {
   await fastify.register(crypto)
   await fastify.register(audit)
   await fastify.register(sentry)
-  await fastify.register(clientDocuments, { network: options.network })
+  await fastify.register(cimd, { network: options.network })
   await fastify.register(security)
   await fastify.register(rateLimit)
   await fastify.register(oauthDiscovery)
@@ -51,10 +51,10 @@ async function app(fastify: FastifyInstance, options: AppOptions) {
   await fastify.register(home)
 }
 
-/** Whoever made the server can use what the plugins decorate it with. */
+/** Not encapsulated, so that the server has the decorators of the plugins. */
 export default fp(app, { name: 'app', fastify: '5.x' })
 
-/** Fastify's options for these settings. */
+/** Fastify's options from the settings. */
 export function createOptions(config: Config) {
   const logger = createLoggerOptions({
     level: config.LOG_LEVEL,
@@ -63,9 +63,7 @@ export function createOptions(config: Config) {
   return { ...createServerOptions(config), logger, logController: new RequestLog() }
 }
 
-/** The options of `fastify start -o`. */
-export const options = {
-  ...createServerOptions({ BASE_URL: 'http://localhost:3000', TRUST_PROXY: [] }),
-  logger: createLoggerOptions({ level: 'info', reportsErrors: false }),
-  logController: new RequestLog(),
+/** How long a terminating instance reports that it is not ready before it stops listening, in ms. */
+export function findDrainNotice({ SHUTDOWN_GRACE }: Config): number {
+  return SHUTDOWN_GRACE * 200
 }

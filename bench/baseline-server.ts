@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import Fastify from 'fastify'
 
-/** The least that a Fastify server can do with a request: read it, and send the same bytes back every time. */
+/** The least that a Fastify server can do: read the request and send the same bytes every time. */
 const body = readFileSync(process.env.BODY ?? '')
 const server = Fastify()
 server.post('/mcp', async (_request, reply) => reply.type('application/json').send(body))

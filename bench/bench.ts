@@ -7,14 +7,14 @@ import { findFreePort } from '../test/support/free-port.ts'
 import { createLifetime } from '../test/support/lifetime.ts'
 import { startRedis } from '../test/support/redis.ts'
 import { createListRequest, createWhoamiRequest, measureLatency, measureThroughput } from './load.ts'
-import { canPin, startServer } from './process.ts'
+import { canPin, startPinnedServer } from './pinned-server.ts'
 import { formatTable, median } from './report.ts'
-import { createSettings } from './settings.ts'
+import { createBenchSettings } from './settings.ts'
 
 /**
- * What our share of a request costs, beside the least that a Fastify server can do and beside the SDK as its
- * documentation shows it, the service with Redis and with its rate limits on. Servers are pinned to one core and the load to another; rounds alternate, so that
- * whatever else the machine does falls on all of them alike. Only the ratios mean anything.
+ * `npm run bench -- [rounds] [seconds]`: the cost of this service, with Redis and rate limits, beside the least that a
+ * Fastify server can do and beside the SDK as its documentation shows it. Servers are pinned to one core and the load
+ * to another; rounds alternate, so that other work on the machine affects all of them alike. Compare only the ratios.
  */
 const ROUNDS = Number(process.argv[2] ?? 5)
 const SECONDS = Number(process.argv[3] ?? 4)
@@ -27,8 +27,8 @@ const port = await findFreePort()
 const url = `http://localhost:${port}`
 sentry.redirectUris.push(`${url}/oauth/callback`)
 
-const service = await startServer('server.ts', port, {
-  ...createSettings(url, sentry, redis),
+const service = await startPinnedServer('server.ts', port, {
+  ...createBenchSettings(url, sentry, redis),
   HOST: 'localhost',
   SHUTDOWN_GRACE: '1',
   PORT: String(port),
@@ -37,34 +37,37 @@ const service = await startServer('server.ts', port, {
 
 const { access_token: accessToken } = await (await registerClient(url)).signIn()
 const list = createListRequest(`${url}/mcp`, accessToken)
-const answer = await fetch(list.url, list)
+const response = await fetch(list.url, list)
 const body = join(directory, 'tools-list.json')
-writeFileSync(body, Buffer.from(await answer.arrayBuffer()))
+writeFileSync(body, Buffer.from(await response.arrayBuffer()))
 
-const barePort = await findFreePort()
-const bare = await startServer('bench/baseline-server.ts', barePort, { PORT: String(barePort), BODY: body })
+const baselinePort = await findFreePort()
+const baseline = await startPinnedServer('bench/baseline-server.ts', baselinePort, {
+  PORT: String(baselinePort),
+  BODY: body,
+})
 const sdkPort = await findFreePort()
 const { accessToken: token } = sentry.issueTokens()
-const sdk = await startServer('bench/sdk-server.ts', sdkPort, {
+const sdk = await startPinnedServer('bench/sdk-server.ts', sdkPort, {
   PORT: String(sdkPort),
   SENTRY_HOST: sentry.host,
   SENTRY_TOKEN: token,
 })
 
 try {
-  const peers = {
-    'bare Fastify, the same bytes': createListRequest(`http://localhost:${barePort}/mcp`),
+  const servers = {
+    'bare Fastify, the same bytes': createListRequest(`http://localhost:${baselinePort}/mcp`),
     'this service': list,
     'SDK as documented': createListRequest(`http://localhost:${sdkPort}/mcp`),
   }
-  const rates = new Map<string, number[]>(Object.keys(peers).map((name) => [name, []]))
+  const rates = new Map<string, number[]>(Object.keys(servers).map((name) => [name, []]))
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [name, request] of Object.entries(peers)) {
+    for (const [name, request] of Object.entries(servers)) {
       rates.get(name)?.push(await measureThroughput(request, SECONDS))
     }
   }
-  const bareRate = median(rates.get('bare Fastify, the same bytes') ?? [])
-  const sizes = `${Math.round(Number(answer.headers.get('content-length') ?? 0) / 1024)} KB`
+  const baselineRate = median(rates.get('bare Fastify, the same bytes') ?? [])
+  const sizes = `${Math.round(Number(response.headers.get('content-length') ?? 0) / 1024)} KB`
   print(`tools/list, ${sizes}, signed in, requests a second (medians of ${ROUNDS} rounds of ${SECONDS} s)`)
   print(
     formatTable(
@@ -74,7 +77,7 @@ try {
         median(values).toFixed(0),
         Math.min(...values).toFixed(0),
         Math.max(...values).toFixed(0),
-        (median(values) / bareRate).toFixed(2),
+        (median(values) / baselineRate).toFixed(2),
       ]),
     ),
   )
@@ -86,13 +89,17 @@ try {
   }
   const whoami = createWhoamiRequest(`${url}/mcp`, accessToken)
   const viaSdk = createWhoamiRequest(`http://localhost:${sdkPort}/mcp`)
-  const times = { "Sentry's own answer": direct, 'whoami here': whoami, 'whoami, SDK as documented': viaSdk }
+  const times = {
+    "Sentry's own response": direct,
+    'whoami here': whoami,
+    'whoami, SDK as documented': viaSdk,
+  }
   const latencies = new Map<string, number[]>(Object.keys(times).map((name) => [name, []]))
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [name, request] of Object.entries(times))
       latencies.get(name)?.push(await measureLatency(request))
   }
-  const own = median(latencies.get("Sentry's own answer") ?? [])
+  const own = median(latencies.get("Sentry's own response") ?? [])
   print(`\nwhoami, one at a time, milliseconds (medians of ${ROUNDS} rounds)`)
   print(
     formatTable(
@@ -110,7 +117,7 @@ try {
       : '\nNot pinned: this machine has no taskset, so the load shares its cores with the servers.',
   )
 } finally {
-  await Promise.all([service.end(), bare.end(), sdk.end(), sentry.close()])
+  await Promise.all([service.end('SIGTERM'), baseline.end('SIGTERM'), sdk.end('SIGTERM'), sentry.close()])
   rmSync(directory, { recursive: true, force: true })
 }
 

@@ -1,11 +1,11 @@
 /**
- * Loaded into a server with `--import`: tells the process that started it how much memory is in use after a
- * collection, whenever it is asked. The server itself knows nothing of it.
+ * Loaded into a server with `--import`: replies to each message of the parent process with the memory in use after a
+ * garbage collection.
  */
 process.on('message', () => {
   globalThis.gc?.()
   process.send?.(process.memoryUsage())
 })
-// Whoever measures may be gone before it could say so.
+// The parent process may be killed without ending this one.
 process.once('disconnect', () => process.exit())
 process.channel?.unref()

@@ -34,12 +34,12 @@ function createRequest(url: string, token: string | undefined, message: object):
   }
 }
 
-/** Requests a second over some seconds, after a warm-up. Throws when an answer is anything but 200. */
+/** Requests a second over some seconds, after a warm-up. Throws when a response is not 200. */
 export async function measureThroughput(request: BenchRequest, seconds: number): Promise<number> {
   const options = { ...request, method: 'POST' as const, connections: CONNECTIONS }
   await autocannon({ ...options, duration: 1 })
   const result = await autocannon({ ...options, duration: seconds })
-  if (result.non2xx > 0 || result.errors > 0) throw new Error(`${request.url} answered with errors.`)
+  if (result.non2xx > 0 || result.errors > 0) throw new Error(`${request.url} responded with errors.`)
   return result.requests.average
 }
 
@@ -52,7 +52,7 @@ export async function measureLatency({ url, ...request }: BenchRequest): Promise
     const text = await response.text()
     times.push(performance.now() - startedAt)
     if (response.status !== 200 || text.includes('"isError":true'))
-      throw new Error(`${url} answered: ${text}`)
+      throw new Error(`${url} responded: ${text}`)
   }
   return times.slice(-SAMPLES).sort((left, right) => left - right)[SAMPLES / 2] ?? 0
 }

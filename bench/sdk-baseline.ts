@@ -1,8 +1,9 @@
 import type { McpCore, ToolContext } from '../lib/mcp/core/types.ts'
+import { createSentryLocation } from '../lib/upstream/location.ts'
 import { DEFAULT_TIMEOUTS, type UpstreamCall } from '../lib/upstream/tool-call.ts'
 
-/** What this service lists by default, without an AI provider. */
-export const PEER_TOOLS = [
+/** The tools that this service lists by default, without an AI provider. */
+export const BASELINE_TOOLS = [
   ...['whoami', 'find_organizations', 'find_teams', 'find_projects', 'find_releases', 'find_dsns'],
   ...['get_issue_details', 'get_trace_details', 'get_event_attachment', 'update_issue', 'create_team'],
   ...['create_project', 'update_project', 'create_dsn', 'search_docs', 'get_doc', 'analyze_issue_with_seer'],
@@ -11,7 +12,7 @@ export const PEER_TOOLS = [
 
 const host = process.env.SENTRY_HOST ?? ''
 
-export function createPeerContext(core: McpCore, accessToken: string): ToolContext {
+export function createBaselineContext(core: McpCore, accessToken: string): ToolContext {
   const names = new Set(Object.keys(core.tools))
   return {
     accessToken,
@@ -27,22 +28,18 @@ export function createPeerContext(core: McpCore, accessToken: string): ToolConte
     transport: 'http',
     experimentalMode: false,
     reportProgress: () => undefined,
-    watchCall: (_names, work) => work(),
+    callTool: () => Promise.reject(new TypeError('No tool of the baseline calls another one this way.')),
   }
 }
 
-/** mcp-core's requests leave only within a call. */
-export function createPeerCall(): UpstreamCall {
+/** mcp-core may send requests only within such a call. */
+export function createBaselineCall(): UpstreamCall {
+  const accessToken = process.env.SENTRY_TOKEN ?? ''
   return {
     signal: new AbortController().signal,
-    sentry: { origin: `http://${host}`, isCloud: false },
+    sentry: createSentryLocation({ SENTRY_HOST: host, SENTRY_PROTOCOL: 'http' }),
     timeouts: DEFAULT_TIMEOUTS,
-    organizationSlug: undefined,
-    accessToken: process.env.SENTRY_TOKEN ?? '',
-    renewAccessToken: async () => undefined,
-    renewal: undefined,
-    signInEnded: false,
-    demand: undefined,
-    retryAfter: undefined,
+    accessToken,
+    caller: { constraints: {}, renewAccessToken: async () => accessToken },
   }
 }

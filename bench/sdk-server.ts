@@ -5,15 +5,15 @@ import { loadMcpCore } from '../lib/mcp/core/load.ts'
 import type { ToolContext, ToolParams } from '../lib/mcp/core/types.ts'
 import { runUpstreamCall } from '../lib/upstream/tool-call.ts'
 import { TOKEN_PLACEHOLDER } from '../lib/upstream/tool-fetch.ts'
-import { createPeerCall, createPeerContext, PEER_TOOLS } from './sdk-baseline.ts'
+import { BASELINE_TOOLS, createBaselineCall, createBaselineContext } from './sdk-baseline.ts'
 
-/** The same tools on the SDK as its documentation shows it: a server for each request, and no authentication. */
+/** The same tools on the SDK as its documentation shows it: a new server for each request, no authentication. */
 const core = await loadMcpCore()
-const context: ToolContext = createPeerContext(core, TOKEN_PLACEHOLDER)
+const context: ToolContext = createBaselineContext(core, TOKEN_PLACEHOLDER)
 
 const handler = createMcpHandler(() => {
-  const server = new McpServer({ name: 'peer', version: '1.0.0' })
-  for (const name of PEER_TOOLS) {
+  const server = new McpServer({ name: 'sdk-baseline', version: '1.0.0' })
+  for (const name of BASELINE_TOOLS) {
     const tool = core.tools[name]
     if (tool === undefined) continue
     const description = typeof tool.description === 'string' ? tool.description : tool.description(context)
@@ -25,7 +25,7 @@ const handler = createMcpHandler(() => {
         annotations: tool.annotations,
       },
       async (params) => {
-        const output = await runUpstreamCall(createPeerCall(), () =>
+        const output = await runUpstreamCall(createBaselineCall(), () =>
           tool.handler(params as ToolParams, context),
         )
         return {

@@ -2,36 +2,43 @@ import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import type { Gauge } from './instrumented-server.ts'
 import { formatTable } from './report.ts'
-import type { Sight } from './soak-clients.ts'
+import type { Observations } from './soak-clients.ts'
 
-/** What a soak was, and what was seen; gauges are one an instance. */
+/** The parameters and results of a soak; gauges are one for each instance. */
 export interface Soak {
-  /** s */
+  /** In seconds. */
   duration: number
-  /** Calls a second that were meant to be made. */
+  /** Calls a second that were to be made. */
   rate: number
   clients: number
-  /** Streams that were open at the end of the time. */
+  /** Streams open at the end. */
   openStreams: number
-  sight: Sight
+  observations: Observations
   warm: Gauge[]
   end: Gauge[]
-  /** After the last answer. */
+  /** After the last response. */
   rest: Gauge[]
 }
 
 const REPORT = new URL('../docs/soak.md', import.meta.url)
 const MEGABYTE = 1024 * 1024
 
-/** How much more than after the warm-up an instance may hold: a part, and what one collection or another leaves. */
+/** How much more than after the warm-up an instance may hold: a part, and a margin for what collections leave. */
 const HEAP_GROWTH = { part: 0.15, bytes: 8 * MEGABYTE }
 const DESCRIPTOR_GROWTH = 100
 
-export function describeSoak({ duration, rate, clients, openStreams, sight, ...gauges }: Soak): string {
-  const { times, streams, refreshes, toolErrors, troubles } = sight
+export function describeSoak({
+  duration,
+  rate,
+  clients,
+  openStreams,
+  observations,
+  ...gauges
+}: Soak): string {
+  const { times, streams, refreshes, toolErrors, failures } = observations
   const sorted = times.toSorted((left, right) => left - right)
   const percentile = (part: number) => `${(sorted[Math.floor(sorted.length * part)] ?? 0).toFixed(0)} ms`
-  const failures = [...troubles.values()].reduce((sum, count) => sum + count, 0)
+  const failureCount = [...failures.values()].reduce((sum, count) => sum + count, 0)
   const seen = formatTable(
     ['', ''],
     [
@@ -43,17 +50,17 @@ export function describeSoak({ duration, rate, clients, openStreams, sight, ...g
       ['a call takes', `p50 ${percentile(0.5)}, p95 ${percentile(0.95)}, p99 ${percentile(0.99)}`],
       [
         'streams',
-        `${openStreams} open at the end, ${streams.ended} ended with their answer, ${streams.heartbeats} signs of life`,
+        `${openStreams} open at the end, ${streams.ended} ended with their response, ${streams.heartbeats} heartbeats`,
       ],
       ['refreshes', String(refreshes)],
-      ['told of 429 and 502 at Sentry', String(toolErrors)],
-      ['failures (5xx, 401, broken streams)', String(failures)],
+      ['tool errors, for 429 and 502 at Sentry', String(toolErrors)],
+      ['failures (5xx, 401, broken streams)', String(failureCount)],
     ],
   )
   const held = formatTable(
     ['an instance holds', 'heap', 'buffers', 'RSS', 'file descriptors'],
     (['warm', 'end', 'rest'] as const).map((moment) => [
-      { warm: 'after the warm-up', end: 'at the end', rest: 'after the last answer' }[moment],
+      { warm: 'after the warm-up', end: 'at the end', rest: 'after the last response' }[moment],
       ...describeGauges(gauges[moment]),
     ]),
   )
@@ -71,38 +78,38 @@ function describeGauges(gauges: readonly Gauge[]): string[] {
   ]
 }
 
-/** Every rule of a soak that was broken. */
-export function findFaults({ sight, warm, end }: Soak): string[] {
-  const failures = [...sight.troubles].map(([trouble, count]) => `${count} × ${trouble}`)
+/** The failures of a soak: requests, and growth. */
+export function findFaults({ observations, warm, end }: Soak): string[] {
+  const failures = [...observations.failures].map(([failure, count]) => `${count} × ${failure}`)
   const grown = end.flatMap((gauge, index) => {
     const before = warm[index] ?? gauge
     const heapLimit = (before.heap + before.buffers) * (1 + HEAP_GROWTH.part) + HEAP_GROWTH.bytes
     return [
-      ...(gauge.heap + gauge.buffers > heapLimit
-        ? [`Heap and buffers of instance ${index + 1} have grown.`]
-        : []),
+      ...(gauge.heap + gauge.buffers > heapLimit ? [`Heap and buffers of instance ${index + 1} grew.`] : []),
       ...(gauge.descriptors > before.descriptors + DESCRIPTOR_GROWTH
         ? [`Instance ${index + 1} has more files open than before.`]
         : []),
     ]
   })
   const idle =
-    sight.streams.ended === 0 || sight.refreshes === 0 ? ['No stream ended, or nothing was refreshed.'] : []
+    observations.streams.ended === 0 || observations.refreshes === 0
+      ? ['No stream ended, or nothing was refreshed.']
+      : []
   return [...failures, ...grown, ...idle]
 }
 
-/** Writes the document about it. */
+/** Writes docs/soak.md. */
 export function writeReport(soak: Soak): void {
   const content = [
     '# Soak',
     '',
     'Written by `npm run soak -- --write`; do not edit. That command runs two instances on one Redis behind nginx with TLS,',
-    'as `deploy/nginx.conf` has it, and uses them the way many clients do: calls at a steady rate, streams that wait for a',
-    'slow tool, tokens of a minute that are refreshed, and a Sentry that now and then answers 429 and 502. No client may',
+    'as `deploy/nginx.conf` has it, and uses them as many clients do: calls at a steady rate, streams that wait for a',
+    'slow tool, tokens that last a minute and are refreshed, and a Sentry that at times responds 429 and 502. No client may',
     'see a 5xx, a 401 or a broken stream, and no instance may hold more at the end than after its warm-up, a quarter of',
     'the time. What happens when something fails is in [reliability.md](reliability.md).',
     '',
-    `Measured with ${availableParallelism()} cores for everything: instances, nginx, Redis, Sentry and the clients themselves.`,
+    `Measured with ${availableParallelism()} cores for everything: instances, nginx, Redis, Sentry and the clients.`,
     '',
     describeSoak(soak),
     '',

@@ -1,3 +1,4 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { type Config, loadConfig } from '../lib/config/load.ts'
 import { createSealer, type Sealer } from '../lib/crypto/sealer.ts'
 import { createSigner } from '../lib/crypto/signer.ts'
@@ -10,60 +11,65 @@ import { createRedisStore } from '../lib/store/redis/store.ts'
 import { EmbeddedStoreError } from '../lib/store/sqlite/database.ts'
 import { createEmbeddedStore } from '../lib/store/sqlite/store.ts'
 import type { Store } from '../lib/store/store.ts'
-import { type Audit, createAudit } from '../lib/telemetry/audit.ts'
-import { openFileSink } from '../lib/telemetry/audit-sink.ts'
+import { type Audit, createAudit, openFileSink } from '../lib/telemetry/audit.ts'
 import { createSentryOAuth } from '../lib/upstream/oauth.ts'
 import { createUpstreamRevocation, type UpstreamRevocation } from '../lib/upstream/revocation.ts'
 
-/** What a command works with: the same parts as the service's, on the same store. */
-export interface CommandParts {
+/** What a command that changes stored data works with, built from the settings of the service. */
+export interface CommandContext {
   store: Store
   sealer: Sealer
   audit: Audit
   revocation: UpstreamRevocation
-  /** Writes a line of the command's answer. */
+  /** Writes a line to stdout. */
   print(line: string): void
 }
 
-/** The arguments make no sense. The message says how the command is used. */
+/** The arguments are wrong. The message contains the usage. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/**
- * Runs a command of an operator with the settings of the service, and sets the exit code: 0 when it did what it
- * was asked to, 1 when it could not, 2 when it was asked wrongly. What it has to say goes to stdout, what is wrong
- * to stderr.
- */
-export async function runCommand<Arguments>(
-  readArguments: (args: string[]) => Arguments,
-  work: (parts: CommandParts, args: Arguments) => Promise<void>,
-): Promise<void> {
+/** `parseArgs` of Node. Throws `UsageError`. */
+export function parseArguments<Options extends ParseArgsConfig>(options: Options, usage: string) {
   try {
-    const args = readArguments(process.argv.slice(2))
-    const config = loadConfig(process.env)
-    useOutgoingProxy(config)
-    const store = await openStore(config)
-    try {
-      await work(createParts(config, store), args)
-    } finally {
-      await store.close()
-    }
+    return parseArgs(options)
   } catch (error) {
-    process.exitCode = error instanceof UsageError ? 2 : 1
-    process.stderr.write(`${describe(error)}\n`)
+    throw new UsageError(`${error instanceof Error ? error.message : error}\n\n${usage}`)
   }
 }
 
-function createParts(config: Config, store: Store): CommandParts {
+/**
+ * Runs a command with the arguments of the process. The exit code is 1 when it fails and 2 when the arguments are
+ * wrong; then the reason is on stderr.
+ */
+export async function runCommand<Arguments>(
+  parse: (args: string[]) => Arguments,
+  run: (args: Arguments) => Promise<void>,
+): Promise<void> {
+  try {
+    await run(parse(process.argv.slice(2)))
+  } catch (error) {
+    process.exitCode = error instanceof UsageError ? 2 : 1
+    process.stderr.write(`${describeError(error)}\n`)
+  }
+}
+
+/** Opens the store of the service for `work`, and closes it afterwards. */
+export async function withContext(work: (context: CommandContext) => Promise<void>): Promise<void> {
+  const config = loadConfig(process.env)
+  useOutgoingProxy(config)
+  const store = await openStore(config)
+  try {
+    await work(createContext(config, store))
+  } finally {
+    await store.close()
+  }
+}
+
+function createContext(config: Config, store: Store): CommandContext {
   const sealer = createSealer(config.ENCRYPTION_KEY)
-  const sentry = createSentryOAuth({
-    protocol: config.SENTRY_PROTOCOL,
-    host: config.SENTRY_HOST,
-    clientId: config.SENTRY_CLIENT_ID,
-    clientSecret: config.SENTRY_CLIENT_SECRET,
-    redirectUri: createEndpoints(config.BASE_URL).callback,
-  })
+  const sentry = createSentryOAuth(config, createEndpoints(config.BASE_URL).callback)
   const sink = config.AUDIT_FILE === undefined ? STDERR_SINK : openFileSink(config.AUDIT_FILE, LOG)
   return {
     store,
@@ -80,23 +86,23 @@ async function openStore(config: Config): Promise<Store> {
   return { ...createRedisStore(client, { prefix: createKeyPrefix(config.BASE_URL) }), close }
 }
 
-function describe(error: unknown): string {
+function describeError(error: unknown): string {
   if (error instanceof EmbeddedStoreError)
-    return `${error.message}\nA command needs the file for itself: stop the service first.`
-  if (error instanceof TransientError) return `${error.message} Nothing more was done.`
+    return `${error.message}\nThis command needs exclusive access to the file: stop the service first.`
+  if (error instanceof TransientError) return `${error.message} The command did not finish: run it again.`
   if (error instanceof UsageError || error instanceof StartUpError) return error.message
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
-/** A command has no log but its stderr; its stdout is for people and programs that read its answer. */
-const LOG = { info() {}, warn: complain, error: complain }
+/** Warnings and errors go to stderr: stdout has only the output of the command, which programs read. */
+const LOG = { info() {}, warn: writeToStderr, error: writeToStderr }
 
-function complain(first: unknown, text?: string): void {
+function writeToStderr(first: unknown, text?: string): void {
   process.stderr.write(`${text ?? first}\n`)
 }
 
 const STDERR_SINK = {
   write(line: object) {
-    complain(JSON.stringify({ time: Date.now(), audit: true, ...line }))
+    writeToStderr(JSON.stringify({ time: Date.now(), audit: true, ...line }))
   },
 }

@@ -1,25 +1,81 @@
-import { parseArgs } from 'node:util'
+import { type Config, ConfigError, loadConfig } from '../lib/config/load.ts'
+import { SETTINGS } from '../lib/config/settings.ts'
 import { VERSION } from '../lib/config/version.ts'
-import { examine } from './doctor/examine.ts'
-import { findVerdict, formatFindings } from './doctor/format-findings.ts'
+import { useOutgoingProxy } from '../lib/net/outgoing-proxy.ts'
+import { parseArguments, runCommand } from './command.ts'
+import { checkEmbeddedStore } from './doctor/check-embedded-store.ts'
+import { checkPublicUrl } from './doctor/check-public-url.ts'
+import { checkRedis } from './doctor/check-redis.ts'
+import { checkSentry } from './doctor/check-sentry.ts'
+import { checkExposure, checkKeys, checkOutgoing } from './doctor/check-settings.ts'
+import { checkTools } from './doctor/check-tools.ts'
+import { createReport, type Finding, findWorstStatus, formatFindings } from './doctor/report.ts'
 
-// A name server that does not answer would hold up the end of the process for a minute: what the C library is
-// asked cannot be called off, so it is told before the first question to give up sooner.
-process.env.RES_OPTIONS ??= 'timeout:1 attempts:2'
+type Environment = Readonly<Record<string, string | undefined>>
 
-const wantsJson = readOptions()
-const findings = await examine(process.env)
-const status = findVerdict(findings)
-const text = wantsJson
-  ? JSON.stringify({ version: VERSION, node: process.version, status, findings }, undefined, 2)
-  : `sentry-mcp ${VERSION} on Node ${process.version}\n\n${formatFindings(findings, process.stdout)}`
-process.stdout.write(`${text}\n`, () => process.exit(status === 'error' ? 1 : 0))
-
-function readOptions(): boolean {
+/**
+ * Checks the settings and everything they name: store, Sentry, BASE_URL, tools. It leaves nothing behind. It takes a
+ * few seconds, and less than 30 s where nothing responds.
+ */
+async function examine(env: Environment): Promise<Finding[]> {
+  const report = createReport('settings')
+  let config: Config
   try {
-    return parseArgs({ options: { json: { type: 'boolean', default: false } } }).values.json
-  } catch {
-    process.stderr.write('Usage:\n  doctor [--json]\n')
-    process.exit(2)
+    config = loadConfig(env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    for (const problem of error.problems) report.error(problem, 'docs/settings.md describes every setting.')
+    report.skipped('The other checks need valid settings.')
+    return report.findings
   }
+  report.ok(`All settings are valid. Set are ${listGivenSettings(env).join(', ')}.`)
+
+  useOutgoingProxy(config)
+  const [store, sentry, publicUrl] = await Promise.all([
+    config.STORE === 'embedded' ? checkEmbeddedStore(config) : checkRedis(config),
+    checkSentry(config),
+    checkPublicUrl(config),
+  ])
+  return [
+    ...report.findings,
+    ...checkKeys(config),
+    ...checkOutgoing(config, env),
+    ...store,
+    ...sentry,
+    ...checkExposure(config),
+    ...publicUrl,
+    // Last, because loading the tools blocks the event loop, and the store and Sentry would seem slow.
+    ...(await checkTools(config)),
+  ]
 }
+
+/** The names of the settings in the environment, with `_FILE` for those that come from a file. */
+function listGivenSettings(env: Environment): string[] {
+  return Object.keys(SETTINGS).flatMap((name) =>
+    env[`${name}_FILE`] ? [`${name}_FILE`] : env[name] ? [name] : [],
+  )
+}
+
+interface DoctorArguments {
+  json: boolean
+}
+
+async function runDoctor({ json }: DoctorArguments): Promise<void> {
+  // A DNS query cannot be cancelled, and one without a response would delay the exit by a minute. The resolver of
+  // the C library reads this once, before the first query.
+  process.env.RES_OPTIONS ??= 'timeout:1 attempts:2'
+  const findings = await examine(process.env)
+  const status = findWorstStatus(findings)
+  const text = json
+    ? JSON.stringify({ version: VERSION, node: process.version, status, findings }, undefined, 2)
+    : `sentry-mcp ${VERSION} on Node ${process.version}\n\n${formatFindings(findings, process.stdout)}`
+  // Pending DNS queries would keep the process alive.
+  process.stdout.write(`${text}\n`, () => process.exit(status === 'error' ? 1 : 0))
+}
+
+function parseDoctorArguments(args: string[]): DoctorArguments {
+  const options = { json: { type: 'boolean', default: false } } as const
+  return parseArguments({ args, options }, 'Usage:\n  doctor [--json]').values
+}
+
+if (import.meta.main) await runCommand(parseDoctorArguments, runDoctor)

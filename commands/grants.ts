@@ -1,26 +1,24 @@
-import { parseArgs } from 'node:util'
-import { endGrant } from '../lib/oauth/token/end-grant.ts'
-import type { GrantRecord } from '../lib/store/store.ts'
-import { walkGrants } from '../lib/store/walk-grants.ts'
-import { type CommandParts, runCommand, UsageError } from './command.ts'
+import { endGrant } from '../lib/oauth/token/grant.ts'
+import { type GrantRecord, iterateGrants } from '../lib/store/store.ts'
+import { type CommandContext, parseArguments, runCommand, UsageError, withContext } from './command.ts'
 
 const USAGE = `Usage:
   grants list   [--user ID] [--client ID] [--json]
   grants revoke [--user ID] [--client ID] [--grant ID]
   grants hash   [--user ID] [--client ID] [--grant ID]
 
-  --user    a user's id at Sentry
-  --client  a client's id, or its name exactly
-  --grant   the id of one grant, as the list has it
-  --json    one JSON object a line, with the hashes that the audit log has
+  --user    the id of a user at Sentry
+  --client  the id of a client, or its exact name
+  --grant   the id of a grant, as "list" prints it
+  --json    prints a JSON object per line, with the hashes of the audit log
 
-What is given several times over must all be true of a grant. "hash" says how the audit log names a user, client or
-grant, whether or not there is one.`
+Several options narrow the selection: a grant must match all of them. "hash" prints the hash of a user, client or
+grant in the audit log, whether or not it exists.`
 
-/** How long revoking waits for Sentry to revoke as well, in ms, one grant after the other. */
-const SENTRY_PATIENCE = 10_000
+/** How long revoking one grant waits for Sentry. */
+const REVOCATION_TIMEOUT_MS = 10_000
 
-interface Choice {
+interface Selection {
   user?: string
   client?: string
   grant?: string
@@ -28,96 +26,97 @@ interface Choice {
 
 const COMMANDS = ['list', 'revoke', 'hash'] as const
 
-export type GrantsCommand = Choice & { command: (typeof COMMANDS)[number]; json: boolean }
+export type GrantsArguments = Selection & { command: (typeof COMMANDS)[number]; json: boolean }
 
-/** Shows operators the grants there are, and ends those they choose. */
-export async function runGrantsCommand(
-  parts: CommandParts,
-  { command, json, ...choice }: GrantsCommand,
+/** Lists grants, revokes grants, or prints their hashes in the audit log. */
+export async function runGrants(
+  { command, json, ...selection }: GrantsArguments,
+  context: CommandContext,
 ): Promise<void> {
   switch (command) {
     case 'list':
-      return listGrants(choice, json, parts)
+      return listGrants(selection, json, context)
     case 'revoke':
-      return revokeGrants(choice, parts)
+      return revokeGrants(selection, context)
     case 'hash':
-      return printHashes(choice, parts)
+      return printHashes(selection, context)
   }
 }
 
 /** Throws `UsageError`. */
-export function readGrantsCommand(args: string[]): GrantsCommand {
+export function parseGrantsArguments(args: string[]): GrantsArguments {
   const text = { type: 'string' } as const
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { user: text, client: text, grant: text, json: { type: 'boolean', default: false } },
-    })
-    const [name, ...rest] = positionals
-    const command = COMMANDS.find((known) => known === name)
-    if (command === undefined || rest.length > 0) throw new UsageError(USAGE)
-    const { user, client, grant, json } = values
-    if (command !== 'list' && [user, client, grant].every((value) => value === undefined))
-      throw new UsageError(`Say which user, client or grant.\n\n${USAGE}`)
-    return { command, json, user, client, grant }
-  } catch (error) {
-    throw error instanceof UsageError ? error : new UsageError(`${(error as Error).message}\n\n${USAGE}`)
-  }
+  const options = {
+    user: text,
+    client: text,
+    grant: text,
+    json: { type: 'boolean', default: false },
+  } as const
+  const { values, positionals } = parseArguments({ args, allowPositionals: true, options }, USAGE)
+  const { user, client, grant, json } = values
+  const command = COMMANDS.find((known) => known === positionals[0])
+  if (command === undefined || positionals.length > 1) throw new UsageError(USAGE)
+  if (command !== 'list' && [user, client, grant].every((value) => value === undefined))
+    throw new UsageError(`"${command}" needs --user, --client or --grant.\n\n${USAGE}`)
+  return { command, json, user, client, grant }
 }
 
 async function listGrants(
-  choice: Choice,
+  selection: Selection,
   json: boolean,
-  { store, audit, print }: CommandParts,
+  { store, audit, print }: CommandContext,
 ): Promise<void> {
   const grants: GrantRecord[] = []
-  for await (const grant of walkGrants(store)) if (isChosen(grant, choice)) grants.push(grant)
+  for await (const grant of iterateGrants(store)) if (isSelected(grant, selection)) grants.push(grant)
   grants.sort((one, other) => other.createdAt - one.createdAt)
   if (json) {
     for (const grant of grants)
-      print(JSON.stringify({ ...describeFully(grant), ...audit.hashIdentifiers(grant) }))
+      print(JSON.stringify({ ...createJsonView(grant), ...audit.hashIdentifiers(grant) }))
     return
   }
-  for (const grant of grants) print(describeBriefly(grant))
-  print(count(grants.length))
+  for (const grant of grants) print(formatGrant(grant))
+  print(formatCount(grants.length))
 }
 
-async function revokeGrants(choice: Choice, parts: CommandParts): Promise<void> {
-  let ended = 0
-  for await (const grant of walkGrants(parts.store)) {
-    if (!isChosen(grant, choice) || !(await endGrant(grant.id, 'operator_request', parts))) continue
-    await parts.revocation.settle(SENTRY_PATIENCE)
-    ended += 1
-    parts.print(`revoked ${describeBriefly(grant)}`)
+async function revokeGrants(selection: Selection, context: CommandContext): Promise<void> {
+  let revoked = 0
+  for await (const grant of iterateGrants(context.store)) {
+    if (!isSelected(grant, selection) || !(await endGrant(grant.id, 'operator_request', context))) continue
+    await context.revocation.settle(REVOCATION_TIMEOUT_MS)
+    revoked += 1
+    context.print(`revoked ${formatGrant(grant)}`)
   }
-  parts.print(`${count(ended)} revoked`)
+  context.print(`${formatCount(revoked)} revoked`)
 }
 
-async function printHashes({ user, client, grant }: Choice, { audit, print }: CommandParts): Promise<void> {
+async function printHashes(
+  { user, client, grant }: Selection,
+  { audit, print }: CommandContext,
+): Promise<void> {
   print(JSON.stringify(audit.hashIdentifiers({ subject: user, clientId: client, id: grant })))
 }
 
-function isChosen({ id, subject, clientId, clientName }: GrantRecord, choice: Choice): boolean {
-  const { user = subject, client = clientId, grant = id } = choice
+function isSelected({ id, subject, clientId, clientName }: GrantRecord, selection: Selection): boolean {
+  const { user = subject, client = clientId, grant = id } = selection
   return user === subject && (client === clientId || client === clientName) && grant === id
 }
 
-function describeBriefly({ id, subject, clientName, resource, status, ...grant }: GrantRecord): string {
-  const facts = [
+function formatGrant({ id, subject, clientName, resource, status, ...grant }: GrantRecord): string {
+  const columns = [
     id,
     `user ${subject}`,
-    // As JSON, so that no name can do anything to a terminal.
+    // As JSON, so that a name cannot send control characters to the terminal.
     JSON.stringify(clientName),
     resource,
-    ...(status === 'active' ? [] : ['asks for sign-in']),
+    ...(status === 'active' ? [] : ['sign-in required']),
     `created ${formatTime(grant.createdAt)}`,
     `used ${formatTime(grant.lastUsedAt)}`,
   ]
-  return facts.join('  ')
+  return columns.join('  ')
 }
 
-function describeFully({ upstream, createdAt, lastUsedAt, expiresAt, ...grant }: GrantRecord) {
+/** A grant without its upstream tokens, with times in ISO 8601. */
+function createJsonView({ upstream, createdAt, lastUsedAt, expiresAt, ...grant }: GrantRecord) {
   const [created, lastUsed, ends] = [createdAt, lastUsedAt, expiresAt].map(formatTime)
   return { ...grant, created, lastUsed, ends }
 }
@@ -126,8 +125,9 @@ function formatTime(time: number): string {
   return new Date(time).toISOString().replace(/:\d\d\.\d+Z$/, 'Z')
 }
 
-function count(grants: number): string {
+function formatCount(grants: number): string {
   return grants === 1 ? '1 grant' : `${grants} grants`
 }
 
-if (import.meta.main) await runCommand(readGrantsCommand, runGrantsCommand)
+if (import.meta.main)
+  await runCommand(parseGrantsArguments, (args) => withContext((context) => runGrants(args, context)))

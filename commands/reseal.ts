@@ -1,58 +1,57 @@
 import { type Sealer, UnsealError } from '../lib/crypto/sealer.ts'
-import type { GrantRecord, Store } from '../lib/store/store.ts'
-import { walkGrants } from '../lib/store/walk-grants.ts'
-import { resealUpstream } from '../lib/upstream/sealed-tokens.ts'
-import { type CommandParts, runCommand, UsageError } from './command.ts'
+import { type GrantRecord, iterateGrants, type Store } from '../lib/store/store.ts'
+import { resealTokens } from '../lib/upstream/sealed-tokens.ts'
+import { type CommandContext, parseArguments, runCommand, withContext } from './command.ts'
 
 type Outcome = 'resealed' | 'current' | 'unreadable' | 'gone'
 type Counts = Record<Outcome, number>
 
 /**
- * Seals everything that is kept under the first key of ENCRYPTION_KEY, while instances go on, and says when the
- * other keys can go. False when they cannot.
+ * Seals all stored tokens with the first key of ENCRYPTION_KEY, while instances run, and prints when the other keys
+ * can be removed. Resolves to false when they cannot.
  */
-export async function runResealCommand(parts: CommandParts): Promise<boolean> {
-  const { print } = parts
-  const first = await resealAll(parts)
-  print(`sealed anew under the first key: ${first.resealed}`)
-  print(`already under the first key: ${first.current}`)
+export async function runReseal(context: CommandContext): Promise<boolean> {
+  const { print } = context
+  const first = await resealAll(context)
+  print(`resealed with the first key: ${first.resealed}`)
+  print(`already sealed with the first key: ${first.current}`)
   if (first.unreadable > 0) {
-    print(`opened by no key of ENCRYPTION_KEY: ${first.unreadable}`)
+    print(`sealed with a key that is not in ENCRYPTION_KEY: ${first.unreadable}`)
     print(
-      'They were left as they are. Add the key that is missing and run this again. Without it their users have to sign in again; "grants revoke" ends them.',
+      'These grants were not changed. Add the missing key and run this again. Without it their users have to sign in again; "grants revoke" ends them.',
     )
     return false
   }
-  // What an instance has sealed meanwhile under another key is found now.
-  const second = await resealAll(parts)
+  // A second pass finds what an instance sealed with another key during the first one.
+  const second = await resealAll(context)
   if (second.resealed > 0) {
-    print(`sealed under an older key in the meantime: ${second.resealed}`)
+    print(`sealed with an older key in the meantime: ${second.resealed}`)
     print(
       'An instance still has that key as its first. Restart it with the new order of keys, then run this again.',
     )
     return false
   }
   print(
-    'Nothing that is kept needs the older keys any more. Sign-ins under way need them for a quarter of an hour; after that, remove them from ENCRYPTION_KEY.',
+    'No stored grant needs the older keys any more. Sign-ins in progress need them for another 15 minutes; remove them from ENCRYPTION_KEY after that.',
   )
   return true
 }
 
-async function resealAll({ store, sealer }: CommandParts): Promise<Counts> {
+async function resealAll({ store, sealer }: CommandContext): Promise<Counts> {
   const counts: Counts = { resealed: 0, current: 0, unreadable: 0, gone: 0 }
-  for await (const grant of walkGrants(store)) counts[await resealGrant(grant, store, sealer)] += 1
+  for await (const grant of iterateGrants(store)) counts[await resealGrant(grant, store, sealer)] += 1
   return counts
 }
 
-/** Instances go on renewing meanwhile, so that what was read may have changed by the time it is replaced. */
+/** Instances renew tokens meanwhile, so a grant is read again when it has changed before it could be replaced. */
 async function resealGrant(read: GrantRecord, store: Store, sealer: Sealer): Promise<Outcome> {
   let grant: GrantRecord | undefined = read
   try {
     while (grant !== undefined && grant.status !== 'revoked') {
       const { sealed } = grant.upstream
-      const resealed = resealUpstream(sealed, grant.id, sealer)
+      const resealed = resealTokens(sealed, grant.id, sealer)
       if (resealed === undefined) return 'current'
-      if (await store.resealUpstream(grant.id, sealed, resealed)) return 'resealed'
+      if (await store.replaceSealedUpstream(grant.id, sealed, resealed)) return 'resealed'
       grant = await store.readGrant(grant.id)
     }
     return 'gone'
@@ -62,13 +61,14 @@ async function resealGrant(read: GrantRecord, store: Store, sealer: Sealer): Pro
   }
 }
 
-/** Throws `UsageError`. */
-function readNothing(args: string[]): void {
-  if (args.length > 0) throw new UsageError('Usage:\n  reseal\n\nIt takes no arguments.')
+function parseResealArguments(args: string[]): void {
+  parseArguments({ args }, 'Usage:\n  reseal')
 }
 
 if (import.meta.main) {
-  await runCommand(readNothing, async (parts) => {
-    if (!(await runResealCommand(parts))) process.exitCode = 1
-  })
+  await runCommand(parseResealArguments, () =>
+    withContext(async (context) => {
+      if (!(await runReseal(context))) process.exitCode = 1
+    }),
+  )
 }

@@ -1,12 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Audit, createAudit } from '../lib/telemetry/audit.ts'
-import { openAuditSink } from '../lib/telemetry/audit-sink.ts'
+import { type Audit, createAudit, openAuditSink } from '../lib/telemetry/audit.ts'
 import type { Metrics } from '../lib/telemetry/metrics.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The audit log: who was let in to what, and how it ended. */
+    /** The audit log: who was given access to what, and how that ended. */
     audit: Audit
   }
 }
@@ -14,8 +13,8 @@ declare module 'fastify' {
 async function auditPlugin(fastify: FastifyInstance) {
   const sink = openAuditSink(fastify.config, fastify.log)
   const audit = createAudit({ sink, signer: fastify.signer })
-  fastify.decorate('audit', countAudit(audit, fastify.metrics))
-  // Without a file the signal keeps its ordinary meaning, which is to end.
+  fastify.decorate('audit', countEvents(audit, fastify.metrics))
+  // Without a file, SIGHUP keeps its default meaning, to exit.
   if (fastify.config.AUDIT_LOG === 'file') process.on('SIGHUP', sink.reopen)
   fastify.addHook('onClose', async () => {
     process.off('SIGHUP', sink.reopen)
@@ -23,12 +22,12 @@ async function auditPlugin(fastify: FastifyInstance) {
   })
 }
 
-function countAudit(audit: Audit, metrics: Metrics): Audit {
+function countEvents(audit: Audit, metrics: Metrics): Audit {
   return {
     ...audit,
     write(event, source) {
       audit.write(event, source)
-      metrics.noteAuditEvent(event)
+      metrics.recordAuditEvent(event)
     },
   }
 }

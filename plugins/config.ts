@@ -1,21 +1,20 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { type Config, loadConfig } from '../lib/config/load.ts'
+import type { Config } from '../lib/config/load.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The settings, parsed and checked. */
+    /** The settings, parsed and validated. */
     config: Config
   }
 }
 
 export interface ConfigOptions {
-  /** Settings that are already loaded; without them the environment is read. */
-  config?: Config
+  config: Config
 }
 
-async function configPlugin(fastify: FastifyInstance, options: ConfigOptions) {
-  fastify.decorate('config', options.config ?? loadConfig(process.env))
+async function configPlugin(fastify: FastifyInstance, { config }: ConfigOptions) {
+  fastify.decorate('config', config)
 }
 
 export default fp(configPlugin, { name: 'config', fastify: '5.x' })

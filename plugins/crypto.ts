@@ -5,9 +5,9 @@ import { createSigner, type Signer } from '../lib/crypto/signer.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Encrypts what is stored, with the keys of ENCRYPTION_KEY. */
+    /** Encrypts stored data with the keys of ENCRYPTION_KEY. */
     sealer: Sealer
-    /** Signs what is handed out, with the keys of JWT_SIGNING_KEY. */
+    /** Signs tokens and client ids with the keys of JWT_SIGNING_KEY. */
     signer: Signer
   }
 }

@@ -4,16 +4,16 @@ import { createDrain, type Drain } from '../lib/http/drain.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** How the server comes to its end. */
+    /** Graceful shutdown of the server. */
     drain: Drain
   }
 }
 
-/** The end of the server: whoever closes it without draining has at least said so. */
+/** Marks the instance as draining on close, even when `drain.run()` was skipped. */
 async function drainingPlugin(fastify: FastifyInstance) {
   const drain = createDrain(fastify.server)
   fastify.decorate('drain', drain)
-  fastify.addHook('preClose', async () => drain.announce())
+  fastify.addHook('preClose', async () => drain.start())
 }
 
 export default fp(drainingPlugin, { name: 'draining', fastify: '5.x' })

@@ -2,19 +2,19 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { onErrorLine } from '../lib/telemetry/error-log-channel.ts'
 
-/** How long the end of the process waits for reports under way, in ms. */
-const REPORT_PATIENCE = 2_000
+/** How long a shutdown waits for the delivery of pending reports. */
+const DELIVERY_TIMEOUT_MS = 2_000
 
-/** Reports to SENTRY_DSN what the log tells of as an error of our own. */
+/** Reports the service's own errors, as they are logged, to SENTRY_DSN. */
 async function errorReportsPlugin(fastify: FastifyInstance) {
   const { config } = fastify
   if (config.SENTRY_DSN === undefined) return
   const { openErrorReports } = await import('../lib/telemetry/error-reports.ts')
   const reports = openErrorReports(config.SENTRY_DSN, config)
-  const stopWatching = onErrorLine(reports.report)
+  const unsubscribe = onErrorLine(reports.report)
   fastify.addHook('onClose', async () => {
-    stopWatching()
-    await reports.close(REPORT_PATIENCE)
+    unsubscribe()
+    await reports.close(DELIVERY_TIMEOUT_MS)
   })
 }
 

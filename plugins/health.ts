@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import healthRoutes from '../routes/health.ts'
 
-/** Whether the process lives, and whether it should get requests. */
+/** Liveness and readiness. */
 async function healthPlugin(fastify: FastifyInstance) {
   const { store, drain } = fastify
   await fastify.register(healthRoutes, { store, drain })

@@ -1,15 +1,16 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { MCP_CORE_VERSION, VERSION } from '../lib/config/version.ts'
-import { findOutcome } from '../lib/oauth/answer-error.ts'
+import { findOutcome } from '../lib/oauth/error-response.ts'
 import { type Metrics, NO_METRICS, type SignInStep } from '../lib/telemetry/metrics.ts'
 import { listenForScrapes } from '../lib/telemetry/metrics-listener.ts'
-import { findLeg, watchOutgoing } from '../lib/telemetry/outgoing-requests.ts'
+import { findTarget, onOutgoingRequest } from '../lib/telemetry/outgoing-requests.ts'
+import { createSentryLocation } from '../lib/upstream/location.ts'
 import { findUpstreamCall } from '../lib/upstream/tool-call.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What is counted and timed; without METRICS_PORT nothing is. */
+    /** Counters and histograms; without METRICS_PORT nothing is recorded. */
     metrics: Metrics
   }
 }
@@ -20,7 +21,7 @@ const SIGN_IN_STEPS: Readonly<Record<string, SignInStep>> = {
   'GET /oauth/callback': 'callback',
 }
 
-/** Counts what passes through the server itself; whoever else has something to count uses the decorator. */
+/** Serves the metrics and records requests to and from the service. Everything else is recorded through the decorator. */
 async function metricsPlugin(fastify: FastifyInstance) {
   const { METRICS_PORT: port, HOST: host } = fastify.config
   if (port === undefined) {
@@ -32,55 +33,58 @@ async function metricsPlugin(fastify: FastifyInstance) {
   const { metrics, registry } = createPrometheusMetrics(build)
   fastify.decorate('metrics', metrics)
   const listener = await listenForScrapes(registry, { host, port })
-  const stopWatching = watchUpstream(fastify, metrics)
+  const unsubscribe = recordUpstreamRequests(fastify, metrics)
   fastify.addHook('onClose', async () => {
-    stopWatching()
+    unsubscribe()
     listener.close()
   })
-  countRequests(fastify, metrics)
+  recordRequests(fastify, metrics)
 }
 
-function countRequests(fastify: FastifyInstance, metrics: Metrics): void {
+function recordRequests(fastify: FastifyInstance, metrics: Metrics): void {
   const failures = new WeakMap<FastifyRequest, Error>()
   fastify.addHook('onError', async (request, _reply, error) => {
     failures.set(request, error)
   })
 
   fastify.addHook('onRequest', (request, reply, done) => {
-    // An answer that nobody waits for any more has an end as well.
+    // `close` is also emitted when the client has disconnected.
     reply.raw.once('close', () => {
       const { method, routeOptions } = request
       const route = routeOptions.url ?? 'unknown'
-      const status = reply.raw.writableFinished ? reply.statusCode : CLIENT_GONE
-      metrics.noteRequest({ method, route, status, duration: reply.elapsedTime })
+      const status = reply.raw.writableFinished ? reply.statusCode : CLIENT_CLOSED_REQUEST
+      metrics.recordRequest({ method, route, status, durationMs: reply.elapsedTime })
       const failure = failures.get(request)
       const outcome = failure === undefined ? 'ok' : findOutcome(failure)
-      if (route === '/oauth/token') noteTokenRequest(request, outcome, metrics)
+      if (route === '/oauth/token') recordTokenRequest(request, outcome, metrics)
       const step = SIGN_IN_STEPS[`${method} ${route}`]
-      if (step !== undefined) metrics.noteSignInStep(step, outcome)
+      if (step !== undefined) metrics.recordSignInStep(step, outcome)
     })
     done()
   })
 }
 
-/** The status by which nginx calls a request whose client did not wait for the answer. */
-const CLIENT_GONE = 499
+/** nginx's status for a client that disconnected before the response. */
+const CLIENT_CLOSED_REQUEST = 499
 
-function noteTokenRequest({ body }: FastifyRequest, outcome: string, metrics: Metrics): void {
+function recordTokenRequest({ body }: FastifyRequest, outcome: string, metrics: Metrics): void {
   const grantType = typeof body === 'object' && body !== null && 'grant_type' in body && body.grant_type
-  if (grantType === 'authorization_code') metrics.noteSignInStep('code', outcome)
-  if (grantType === 'refresh_token') metrics.noteRefresh(outcome)
+  if (grantType === 'authorization_code') metrics.recordSignInStep('code', outcome)
+  if (grantType === 'refresh_token') metrics.recordRefresh(outcome)
 }
 
-function watchUpstream({ config }: FastifyInstance, metrics: Metrics): () => void {
-  const sentryOrigin = new URL(`${config.SENTRY_PROTOCOL}://${config.SENTRY_HOST}`).origin
-  return watchOutgoing(({ url }) => {
-    const leg = findLeg(url, sentryOrigin, findUpstreamCall() !== undefined)
-    if (leg === undefined) return undefined
+function recordUpstreamRequests({ config }: FastifyInstance, metrics: Metrics): () => void {
+  const rules = {
+    sentry: createSentryLocation(config),
+    isToolCall: () => findUpstreamCall() !== undefined,
+  }
+  return onOutgoingRequest(({ url }) => {
+    const target = findTarget(url, rules)
+    if (target === undefined) return undefined
     const startedAt = performance.now()
     return ({ status, error }) => {
-      const answered = error === undefined ? status : undefined
-      metrics.noteUpstreamRequest(leg, answered, performance.now() - startedAt)
+      const completed = error === undefined ? status : undefined
+      metrics.recordUpstreamRequest(target, completed, performance.now() - startedAt)
     }
   })
 }

@@ -2,15 +2,15 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import wellKnownRoutes from '../routes/well-known.ts'
 
-/** The well-known documents that tell clients where to sign in. */
+/** The well-known documents that tell clients where and how to sign in. */
 async function oauthDiscoveryPlugin(fastify: FastifyInstance) {
-  const { config, clientDocuments } = fastify
+  const { config, cimd } = fastify
   await fastify.register(wellKnownRoutes, {
     baseUrl: config.BASE_URL,
     scopes: config.SENTRY_SCOPES,
-    findOffers: () => ({
-      registration: config.DCR !== 'off',
-      documents: clientDocuments.isOffered(),
+    getFeatures: () => ({
+      dcr: config.DCR !== 'off',
+      cimd: cimd.isOffered(),
       iss: config.ADVERTISE_ISS,
     }),
   })
@@ -20,5 +20,5 @@ export default fp(oauthDiscoveryPlugin, {
   name: 'oauth-discovery',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: ['config', 'security', 'client-documents'],
+  dependencies: ['config', 'security', 'cimd'],
 })

@@ -2,21 +2,19 @@ import cookie from '@fastify/cookie'
 import formbody from '@fastify/formbody'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import Type from 'typebox'
-import Value from 'typebox/value'
 import { readAddressRange } from '../lib/http/address-range.ts'
-import { logOAuthError, toOAuthError } from '../lib/oauth/answer-error.ts'
 import { createAuthorizationServer } from '../lib/oauth/authorization-server.ts'
 import { createErrorResponse } from '../lib/oauth/authorize/response.ts'
-import { describeChallenge, describeError } from '../lib/oauth/error-answer.ts'
-import { AuthorizationError, TemporarilyUnavailableError } from '../lib/oauth/errors.ts'
-import { PageError, START_AGAIN } from '../lib/oauth/page-error.ts'
-import { readRefreshToken } from '../lib/oauth/token/refresh-token.ts'
+import {
+  createJsonErrorResponse,
+  createPageErrorResponse,
+  logOAuthError,
+  toOAuthError,
+} from '../lib/oauth/error-response.ts'
+import { AuthorizationError, PageError } from '../lib/oauth/errors.ts'
+import { readRefreshedGrant } from '../lib/oauth/token/refresh-token.ts'
 import { renderErrorPage } from '../lib/pages/error-page.ts'
-import accountRevokeRoute from '../routes/account/revoke.ts'
-import accountRoute from '../routes/account/show.ts'
-import accountSignInRoute from '../routes/account/sign-in.ts'
-import accountSignOutRoute from '../routes/account/sign-out.ts'
+import accountRoutes from '../routes/account.ts'
 import authorizeRoute from '../routes/oauth/authorize.ts'
 import callbackRoute from '../routes/oauth/callback.ts'
 import consentRoute from '../routes/oauth/consent.ts'
@@ -24,27 +22,26 @@ import registerRoute from '../routes/oauth/register.ts'
 import revokeRoute from '../routes/oauth/revoke.ts'
 import tokenRoute from '../routes/oauth/token.ts'
 
-const RefreshFormSchema = Type.Object({
-  grant_type: Type.Literal('refresh_token'),
-  refresh_token: Type.String(),
-})
+/** The longest form that an endpoint accepts, in bytes. */
+const FORM_LIMIT = 16 * 1024
 
 /**
- * The authorization server. Three of its endpoints speak JSON to clients, three speak to a person's browser;
- * each kind has its own way of saying what went wrong, and no answer of either is ever cached.
+ * The authorization server. Three of its endpoints respond with JSON to clients, the others with pages to a user's
+ * browser, their errors included; no response is ever cached.
  */
 async function oauthProxyPlugin(fastify: FastifyInstance) {
-  const { config, store, sealer, signer, audit, sentry, upstream, revocation, clientDocuments } = fastify
+  const { config, store, sealer, signer, audit, cimd } = fastify
+  const { sentryOAuth, sentryTokens, sentryRevocation: revocation } = fastify
   const server = createAuthorizationServer({
-    config,
+    settings: config,
     store,
     sealer,
     signer,
-    sentry,
-    upstream,
+    sentryOAuth,
+    sentryTokens,
     revocation,
     audit,
-    clientDocuments,
+    cimd,
   })
 
   await fastify.register(cookie)
@@ -56,84 +53,62 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
   fastify.addHook('preValidation', fastify.limitRequests(limit))
 
   await fastify.register(async function clientEndpoints(scope) {
-    scope.setErrorHandler(answerWithJson)
+    scope.setErrorHandler(respondWithJson)
     await scope.register(registerRoute, { server })
     await scope.register(async function formEndpoints(forms) {
-      forms.removeContentTypeParser('application/json')
-      await forms.register(formbody)
+      await acceptForms(forms)
       await forms.register(tokenRoute, { server })
       await forms.register(revokeRoute, { server })
     })
   })
 
   await fastify.register(async function browserEndpoints(scope) {
-    scope.removeContentTypeParser('application/json')
-    await scope.register(formbody)
-    scope.setErrorHandler(answerToBrowser)
+    scope.setErrorHandler(respondWithPage)
+    await acceptForms(scope)
     await scope.register(authorizeRoute, { server })
     await scope.register(consentRoute, { server })
     await scope.register(callbackRoute, { server })
-    await scope.register(accountRoute, { server })
-    await scope.register(accountSignInRoute, { server })
-    await scope.register(accountRevokeRoute, { server })
-    await scope.register(accountSignOutRoute, { server })
+    await scope.register(accountRoutes, { server })
   })
 
-  /** Each endpoint counts by address, but a refresh by its grant: many users of one client may share an address. */
+  /** Counts each endpoint by address, but a refresh by its grant: many users of one client may share an address. */
   function identifyRequester({ routeOptions, body, ip }: FastifyRequest): string {
-    const isRefresh = routeOptions.url === '/oauth/token' && Value.Check(RefreshFormSchema, body)
-    const grant = isRefresh ? readRefreshToken(body.refresh_token, signer) : undefined
-    return `${routeOptions.url} ${grant?.grantId ?? readAddressRange(ip)}`
+    const grantId = routeOptions.url === '/oauth/token' ? readRefreshedGrant(body, signer) : undefined
+    return `${routeOptions.url} ${grantId ?? readAddressRange(ip)}`
   }
 
-  function answerWithJson(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
-    const error = toOAuthError(thrown)
-    logOAuthError(error, request.log)
-    if (error instanceof TemporarilyUnavailableError) reply.header('retry-after', error.retryAfter)
-    const challenge = describeChallenge(error, request.headers.authorization)
-    if (challenge !== undefined) reply.header('www-authenticate', challenge)
-    return reply.code(error.status).send(describeError(error))
-  }
-
-  function answerToBrowser(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+  function respondWithPage(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+    const error = thrown instanceof PageError ? thrown : toOAuthError(thrown)
+    if (!(error instanceof PageError)) logOAuthError(error, request.log)
     if (thrown instanceof AuthorizationError) {
-      logOAuthError(thrown.error, request.log)
-      const status = request.method === 'POST' ? 303 : 302
-      return reply.redirect(createErrorResponse(thrown.client, server.endpoints.issuer, thrown.error), status)
+      const code = request.method === 'POST' ? 303 : 302
+      return reply.redirect(createErrorResponse(thrown.redirect, server.endpoints.issuer, thrown.error), code)
     }
-    const { status, message, advice } =
-      thrown instanceof PageError ? thrown : toPageError(thrown, request, reply)
+    const { status, headers, sentence, advice } = createPageErrorResponse(error)
     return reply
       .code(status)
+      .headers(headers)
       .type('text/html; charset=utf-8')
-      .send(renderErrorPage(message, advice, request.id))
+      .send(renderErrorPage(sentence, advice, request.id))
   }
 }
 
-/** What has no page of its own: the error's sentence, and advice that fits its kind. */
-function toPageError(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): PageError {
+function respondWithJson(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   const error = toOAuthError(thrown)
   logOAuthError(error, request.log)
-  if (error instanceof TemporarilyUnavailableError) {
-    reply.header('retry-after', error.retryAfter)
-    return new PageError(error.status, error.message, 'Wait a moment and reload this page.')
-  }
-  // An unknown client is a bad request to a person; 401 would ask them for a password.
-  return new PageError(error.status >= 500 ? error.status : 400, error.message, START_AGAIN)
+  const { status, headers, body } = createJsonErrorResponse(error, request.headers.authorization)
+  return reply.code(status).headers(headers).send(body)
+}
+
+/** Makes the routes of a scope accept forms, and no other media type. */
+async function acceptForms(scope: FastifyInstance): Promise<void> {
+  scope.removeAllContentTypeParsers()
+  await scope.register(formbody, { bodyLimit: FORM_LIMIT })
 }
 
 export default fp(oauthProxyPlugin, {
   name: 'oauth-proxy',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: [
-    'config',
-    'redis',
-    'crypto',
-    'audit',
-    'sentry',
-    'client-documents',
-    'security',
-    'rate-limit',
-  ],
+  dependencies: ['config', 'redis', 'crypto', 'audit', 'sentry', 'cimd', 'security', 'rate-limit'],
 })

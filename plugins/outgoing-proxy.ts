@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { useOutgoingProxy } from '../lib/net/outgoing-proxy.ts'
 
-/** The way out: through the proxies of the settings, wherever there are any. */
+/** Sends outgoing requests through the proxies of the settings. */
 async function outgoingProxyPlugin(fastify: FastifyInstance) {
   const restore = useOutgoingProxy(fastify.config)
   fastify.addHook('onClose', async () => restore())

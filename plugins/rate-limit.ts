@@ -5,17 +5,17 @@ import fp from 'fastify-plugin'
 import { TooManyRequestsError } from '../lib/oauth/errors.ts'
 import { createKeyPrefix } from '../lib/store/keys.ts'
 
-/** How long counting may take, in ms, before a request goes on uncounted. */
-const PATIENCE = 250
+/** How long counting may take before the request is let through. */
+const COUNT_TIMEOUT_MS = 250
 
-const MINUTE = 60_000
+const WINDOW_MS = 60_000
 
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * A hook that refuses requests beyond `max` a minute with `TooManyRequestsError`; with 0 it lets all through.
-     * Requests are counted by `name` and by whom `identify` says they are from, over all instances. Where they
-     * cannot be counted they are let through: a limit must not be what takes the service down.
+     * A hook that refuses requests beyond `max` a minute with `TooManyRequestsError`; 0 is no limit. Requests are
+     * counted by `name` and the result of `identify`, over all instances. A request that cannot be counted is let
+     * through: a limit must not take the service down.
      */
     limitRequests(limit: RequestLimit): (request: FastifyRequest) => Promise<void>
   }
@@ -29,7 +29,7 @@ export interface RequestLimit {
 
 type Counted = Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>
 
-/** Counts requests, in Redis where there is one and else in this process, under names that say nothing. */
+/** Counts requests in Redis, or in this process with STORE=embedded, under MACs in place of identifiers. */
 async function rateLimitPlugin(fastify: FastifyInstance) {
   const { config, signer, metrics } = fastify
   const shared = config.STORE === 'redis' && {
@@ -42,22 +42,22 @@ async function rateLimitPlugin(fastify: FastifyInstance) {
     if (max === 0) return async () => undefined
     const count = fastify.createRateLimit({
       max,
-      timeWindow: MINUTE,
+      timeWindow: WINDOW_MS,
       keyGenerator: (request) => signer.createMac('rate-limit', `${name} ${identify(request)}`),
     })
     return async (request: FastifyRequest) => {
-      const counted = await Promise.race([count(request), sleep(PATIENCE, undefined, { ref: false })])
-      if (counted === undefined || isUncounted(counted)) metrics.noteRateLimit(name, 'uncounted')
+      const counted = await Promise.race([count(request), sleep(COUNT_TIMEOUT_MS, undefined, { ref: false })])
+      if (counted === undefined || isUncounted(counted)) metrics.recordRateLimit(name, 'error')
       if (counted === undefined || counted.isAllowed || !counted.isExceeded) return
-      metrics.noteRateLimit(name, 'refused')
-      // Not louder: whoever floods the service should not flood its log.
+      metrics.recordRateLimit(name, 'exceeded')
+      // At debug level, so that a flood of requests does not flood the log.
       request.log.debug({ limit: name }, 'too many requests')
       throw new TooManyRequestsError(counted.ttlInSeconds)
     }
   })
 }
 
-/** Where the store failed, not even this request was counted. */
+/** When the store fails, @fastify/rate-limit reports a request that was not counted. */
 function isUncounted(counted: Counted): boolean {
   return !counted.isAllowed && counted.remaining === counted.max
 }

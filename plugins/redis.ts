@@ -14,13 +14,13 @@ import { observeStore } from '../lib/telemetry/store-operations.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What the service remembers: in Redis, or with STORE=embedded in a file. */
+    /** The state of the service: in Redis, or with STORE=embedded in a file. */
     store: Store
   }
 }
 
-/** How long the start waits for Redis where it shall not go on without, in ms. */
-const START_PATIENCE = 5_000
+/** How long the start waits for Redis with REDIS_WAIT=false. */
+const START_TIMEOUT_MS = 5_000
 
 async function redisPlugin(fastify: FastifyInstance) {
   const store =
@@ -31,15 +31,14 @@ async function redisPlugin(fastify: FastifyInstance) {
 
 function openEmbeddedStore({ config, log }: FastifyInstance): Store {
   const store = createEmbeddedStore({ directory: config.DATA_DIR })
-  log.info(`Everything is kept in ${join(config.DATA_DIR, DATABASE_FILE)}.`)
+  log.info(`The embedded store is ${join(config.DATA_DIR, DATABASE_FILE)}.`)
   return store
 }
 
 /**
- * Redis may be away at the start: with REDIS_WAIT the store then throws `StoreUnavailableError` until the client,
- * which keeps trying, gets through; without it this throws `StartUpError`. @fastify/redis by itself would hold up
- * the start and then end it, so it gets a client only once that is connected; and it would fail to close a client
- * that is not.
+ * Redis may be unavailable at the start. With REDIS_WAIT the store then throws `StoreUnavailableError` until the client,
+ * which keeps retrying, is connected; otherwise this throws `StartUpError`. @fastify/redis gets the client only when it
+ * is connected: it would delay the start for one that is not, fail, and then be unable to close it.
  */
 async function openRedisStore(fastify: FastifyInstance): Promise<Store> {
   const { config, log } = fastify
@@ -51,7 +50,7 @@ async function openRedisStore(fastify: FastifyInstance): Promise<Store> {
       await close()
       throw new StartUpError(`${connection.problem} REDIS_WAIT is false, so the service does not start.`)
     }
-    log.warn('starts without Redis; it is not ready (/health/ready) until Redis is there')
+    log.warn('starting without Redis, not ready (/health/ready) until it is available')
   }
   fastify.addHook('onClose', close)
   if (client.status === 'ready') await fastify.register(fastifyRedis, { client })
@@ -61,7 +60,7 @@ async function openRedisStore(fastify: FastifyInstance): Promise<Store> {
 
 async function waitUntilReady(client: Redis | Cluster): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, START_PATIENCE)
+  const timer = setTimeout(resolve, START_TIMEOUT_MS)
   client.once('ready', resolve)
   await promise
   clearTimeout(timer)

@@ -1,7 +1,7 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import fp from 'fastify-plugin'
 
-/** One line a request, written when it ends; the default would write two, and the URL with its query in a third. */
+/** One line a request, written at its end. Fastify's own has two, and a third with the query of unknown URLs. */
 export class RequestLog extends LogController {
   override incomingRequest(): void {}
 
@@ -12,13 +12,13 @@ export class RequestLog extends LogController {
     request: FastifyRequest,
     reply: FastifyReply,
   ): void {
-    const line = { req: request, status: reply.statusCode, duration: Math.round(reply.elapsedTime) }
-    if (error) request.log.error({ ...line, err: error }, 'request broke off')
+    const line = { req: request, status: reply.statusCode, duration_ms: Math.round(reply.elapsedTime) }
+    if (error) request.log.error({ ...line, err: error }, 'client disconnected')
     else request.log.info(line, 'request')
   }
 }
 
-/** The answers that no endpoint gives: for a path nobody has, and for an error no endpoint's own handler took. */
+/** The responses to unknown paths, and to errors without a handler of their endpoint. */
 async function requestLogPlugin(fastify: FastifyInstance) {
   fastify.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ error: 'not_found', request_id: request.id }),

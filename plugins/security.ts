@@ -6,8 +6,8 @@ import { isAllowedHost, isAllowedOrigin } from '../lib/http/origin.ts'
 import { STYLE_SOURCE } from '../lib/pages/layout.ts'
 
 /**
- * What every answer carries and every request must pass: security headers, CORS, the Host header. CORS can be
- * registered only once in an application, so which path gets what is decided here.
+ * Security headers and CORS of every response, and the check of every request's Host header. @fastify/cors can be
+ * registered only once, so the rules of each path are here.
  */
 async function securityPlugin(fastify: FastifyInstance) {
   const { BASE_URL } = fastify.config
@@ -16,8 +16,8 @@ async function securityPlugin(fastify: FastifyInstance) {
   await fastify.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
-      // No form-action: browsers apply it to the redirects that follow, and clients' private-use schemes are no
-      // origins that could be listed.
+      // No form-action: browsers apply it to the redirects that follow, and private-use schemes of clients cannot be
+      // listed.
       directives: {
         defaultSrc: ["'none'"],
         styleSrc: [STYLE_SOURCE],
@@ -25,7 +25,7 @@ async function securityPlugin(fastify: FastifyInstance) {
         baseUri: ["'none'"],
       },
     },
-    // Clients open the sign-in as a pop-up and wait for it to come back: isolating it would cut them off.
+    // Clients open the sign-in as a pop-up and wait for it, which isolation would prevent.
     crossOriginOpenerPolicy: false,
     // With no-referrer, browsers send the consent form with `Origin: null`.
     referrerPolicy: { policy: 'same-origin' },
@@ -38,11 +38,11 @@ async function securityPlugin(fastify: FastifyInstance) {
   })
 
   fastify.addHook('onRequest', async (request, reply) => {
-    // Probes come by address.
+    // Probes use the address of the instance.
     if (request.url.startsWith('/health') || isAllowedHost(request.host, base)) return
     request.log.warn(
       { host: request.host },
-      'refused a foreign Host; a proxy in front must pass Host on unchanged',
+      'refused a foreign Host header; a proxy in front must pass Host on unchanged',
     )
     return reply
       .code(403)
@@ -52,7 +52,7 @@ async function securityPlugin(fastify: FastifyInstance) {
 
 type CorsCallback = (error: Error | null, options: ReturnType<typeof createCorsOptions>) => void
 
-/** Discovery is for everybody; what speaks JSON is for allowed pages; what a browser navigates to is for none. */
+/** Discovery is open to all origins, JSON endpoints to allowed origins, pages to none. */
 function createCorsOptions({ url, headers: { origin } }: FastifyRequest, base: URL) {
   if (/^(\/mcp)?\/\.well-known\//.test(url)) return { origin: '*', methods: ['GET'] }
   if (!/^\/(mcp|oauth\/(register|token|revoke))\b/.test(url)) return { origin: false }

@@ -1,45 +1,46 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
-import type { GrantRecord } from '../lib/store/store.ts'
 import { createUpstreamAccess, type UpstreamAccess } from '../lib/upstream/access.ts'
+import { createSentryLocation, type SentryLocation } from '../lib/upstream/location.ts'
 import { createSentryOAuth, type SentryOAuth } from '../lib/upstream/oauth.ts'
-import { countRenewals } from '../lib/upstream/renewals.ts'
 import { createUpstreamRevocation, type UpstreamRevocation } from '../lib/upstream/revocation.ts'
 
-/** How long the end of the process waits for revocations under way, in ms. */
-const REVOCATION_PATIENCE = 2_000
+/** How long closing waits for revocations in flight. */
+const REVOCATION_TIMEOUT_MS = 2_000
 
 declare module 'fastify' {
   interface FastifyInstance {
+    /** Where Sentry is. */
+    sentryLocation: SentryLocation
     /** Our OAuth application at Sentry. */
-    sentry: SentryOAuth
-    /** Sentry's tokens of a grant, renewed when they have to be. */
-    upstream: UpstreamAccess
-    /** Ends at Sentry what an ended grant held there. */
-    revocation: UpstreamRevocation
+    sentryOAuth: SentryOAuth
+    /** Sentry's tokens of a grant, renewed when necessary. */
+    sentryTokens: UpstreamAccess
+    /** Revokes Sentry's tokens of ended grants. */
+    sentryRevocation: UpstreamRevocation
   }
 }
 
-/** Both sides of the service reach Sentry through this: sign-in gets tokens there, calls use and renew them. */
+/** Sentry, for both sides of the service: sign-in gets tokens there, tool calls use and renew them. */
 async function sentryPlugin(fastify: FastifyInstance) {
   const { config, store, sealer, audit, log, metrics } = fastify
-  const application = createSentryOAuth({
-    protocol: config.SENTRY_PROTOCOL,
-    host: config.SENTRY_HOST,
-    clientId: config.SENTRY_CLIENT_ID,
-    clientSecret: config.SENTRY_CLIENT_SECRET,
-    redirectUri: createEndpoints(config.BASE_URL).callback,
+  const sentry = createSentryOAuth(config, createEndpoints(config.BASE_URL).callback)
+  const tokens = createUpstreamAccess({
+    store,
+    sealer,
+    sentry,
+    log,
+    recordRenewal: (outcome) => metrics.recordRenewal(outcome),
+    onSignInRequired: (grant) => audit.write({ event: 'sign_in_required', about: grant }),
   })
-  const sentry = countRenewals(application, metrics)
-  fastify.decorate('sentry', sentry)
-  const onSignInRequired = (grant: GrantRecord) => audit.write({ event: 'sign_in_required', about: grant })
-  const upstream = createUpstreamAccess({ store, sealer, sentry, log, onSignInRequired })
-  fastify.decorate('upstream', upstream)
   const revocation = createUpstreamRevocation({ sealer, sentry, log })
-  fastify.decorate('revocation', revocation)
+  fastify.decorate('sentryLocation', createSentryLocation(config))
+  fastify.decorate('sentryOAuth', sentry)
+  fastify.decorate('sentryTokens', tokens)
+  fastify.decorate('sentryRevocation', revocation)
   fastify.addHook('onClose', async () => {
-    await Promise.all([upstream.close(), revocation.settle(REVOCATION_PATIENCE)])
+    await Promise.all([tokens.close(), revocation.settle(REVOCATION_TIMEOUT_MS)])
   })
 }
 

@@ -1,18 +1,20 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { OpenTelemetry, RequestSpan } from '../lib/telemetry/opentelemetry.ts'
-import { watchOutgoing } from '../lib/telemetry/outgoing-requests.ts'
+import { onOutgoingRequest } from '../lib/telemetry/outgoing-requests.ts'
 import { NO_TRACING, type Tracing } from '../lib/telemetry/tracing.ts'
+import { createSentryLocation } from '../lib/upstream/location.ts'
+import { findUpstreamCall } from '../lib/upstream/tool-call.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Spans by OpenTelemetry; without an endpoint for them there are none. */
+    /** OpenTelemetry spans; without an OTLP endpoint there are none. */
     tracing: Tracing
   }
 }
 
-/** How long the end of the process waits for the last spans to be delivered, in ms. */
-const DELIVERY_PATIENCE = 2_000
+/** How long a shutdown waits for the delivery of pending spans. */
+const DELIVERY_TIMEOUT_MS = 2_000
 
 async function tracingPlugin(fastify: FastifyInstance) {
   const { config, log } = fastify
@@ -21,19 +23,24 @@ async function tracingPlugin(fastify: FastifyInstance) {
     fastify.decorate('tracing', NO_TRACING)
     return
   }
-  const { openTelemetry } = await import('../lib/telemetry/opentelemetry.ts')
-  const onExportFailure = (reason: string) => log.warn({ endpoint, reason }, 'traces could not be delivered')
-  const telemetry = openTelemetry({ config, onExportFailure })
+  const { startTracing } = await import('../lib/telemetry/opentelemetry.ts')
+  const onExportFailure = (reason: string) => log.warn({ endpoint, reason }, 'cannot deliver traces')
+  const telemetry = startTracing({
+    settings: config,
+    sentry: createSentryLocation(config),
+    isToolCall: () => findUpstreamCall() !== undefined,
+    onExportFailure,
+  })
   fastify.decorate('tracing', telemetry)
-  const stopWatching = watchOutgoing(telemetry.watchOutgoing)
+  const unsubscribe = onOutgoingRequest(telemetry.traceOutgoingRequest)
   fastify.addHook('onClose', async () => {
-    stopWatching()
-    await telemetry.close(DELIVERY_PATIENCE)
+    unsubscribe()
+    await telemetry.close(DELIVERY_TIMEOUT_MS)
   })
   traceRequests(fastify, telemetry)
 }
 
-/** Every request but the probes is a span. Its trace is named in the lines of its log. */
+/** Makes a span of every request except probes, and adds the trace id to the request's log lines. */
 function traceRequests(fastify: FastifyInstance, telemetry: OpenTelemetry): void {
   const spans = new WeakMap<FastifyRequest, RequestSpan>()
 
@@ -50,7 +57,7 @@ function traceRequests(fastify: FastifyInstance, telemetry: OpenTelemetry): void
     span.run(done)
   })
 
-  // Reading the body leaves the asynchronous context.
+  // The async context is lost while Fastify reads the body.
   fastify.addHook('preValidation', (request, _reply, done) => {
     const span = spans.get(request)
     if (span === undefined) done()

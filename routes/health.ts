@@ -16,16 +16,16 @@ const ReadinessSchema = Type.Object({
 const schema = { response: { 200: ReadinessSchema, 503: ReadinessSchema } }
 
 const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (fastify, { store, drain }) => {
-  /** Liveness: the process answers. It asks nobody, so that a store that is away restarts nothing. */
+  /** Liveness. It uses neither store nor Sentry, so that an outage of theirs restarts no instance. */
   fastify.get('/health', { logLevel: 'warn' }, async (_request, reply) => reply.type('text/plain').send('ok'))
 
-  /** Readiness: requests that come now will be served. */
+  /** Readiness: whether new requests will be served. */
   fastify.get('/health/ready', { schema, logLevel: 'warn' }, async (_request, reply) => {
-    const status = drain.isDraining ? 'draining' : await checkStore()
+    const status = drain.isDraining ? 'draining' : await readStoreStatus()
     return reply.code(status === 'ready' ? 200 : 503).send({ status, store: store.kind })
   })
 
-  async function checkStore() {
+  async function readStoreStatus() {
     try {
       await store.ping()
       return 'ready'

@@ -7,7 +7,7 @@ export interface HomeOptions {
   sentryHost: string
 }
 
-/** The set-up page: what this server is, for whoever opens its address in a browser. */
+/** The set-up page, for a person who opens the address of this server in a browser. */
 export default async function homeRoute(fastify: FastifyInstance, { baseUrl, sentryHost }: HomeOptions) {
   const { account } = createEndpoints(baseUrl)
   const page = renderHomePage({ mcpUrl: `${baseUrl}/mcp`, account, sentryHost })

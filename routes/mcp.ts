@@ -1,18 +1,16 @@
 import type { OutgoingHttpHeaders } from 'node:http'
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { McpEndpoint } from '../lib/mcp/transport/endpoint.ts'
-import { createErrorAnswer, PARSE_ERROR, SERVER_ERROR } from '../lib/mcp/transport/json-rpc.ts'
+import { MAX_REQUEST_BYTES } from '../lib/mcp/transport/error-response.ts'
+import { createJsonRpcError, SERVER_ERROR } from '../lib/mcp/transport/json-rpc.ts'
 import type { Caller } from '../lib/model/caller.ts'
-
-/** The longest request, in bytes. */
-const MAX_BODY = 1024 * 1024
 
 /** The resource, whole or limited to one organization or project. */
 const PATHS = ['/mcp', '/mcp/:organization', '/mcp/:organization/:project']
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whoever the access token speaks for; set before an MCP route is reached. */
+    /** Set by a hook before an MCP route is reached. */
     caller: Caller
   }
 }
@@ -22,43 +20,42 @@ export interface McpRouteOptions {
 }
 
 /**
- * `POST /mcp`, and the same for parts of Sentry (MCP, Streamable HTTP). There is nothing to GET and no session to
- * DELETE, and a body that is none is answered as JSON-RPC. The access token is checked by a hook of the plugin this
- * is registered in, which also answers for what fails while a request is served.
+ * `POST /mcp`, and the same for parts of Sentry (MCP, Streamable HTTP). There is no stream to GET and no session to
+ * DELETE. The plugin that registers these routes authenticates their requests and handles their errors.
  */
 export default async function mcpRoute(fastify: FastifyInstance, { endpoint }: McpRouteOptions) {
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser(
     'application/json',
-    { parseAs: 'string', bodyLimit: MAX_BODY },
+    { parseAs: 'string', bodyLimit: MAX_REQUEST_BYTES },
     fastify.getDefaultJsonParser('error', 'error'),
   )
-  fastify.setErrorHandler(answerError)
 
   for (const path of PATHS) {
-    fastify.post(path, { bodyLimit: MAX_BODY, helmet: false }, answer)
+    fastify.post(path, { bodyLimit: MAX_REQUEST_BYTES, helmet: false }, respond)
     fastify.route({
       method: ['GET', 'HEAD', 'DELETE', 'PUT', 'PATCH'],
       url: path,
-      // A body has no meaning here, so that its media type cannot be the wrong one.
+      // Before the body is parsed, so its media type cannot be wrong.
       onRequest: refuseMethod,
       handler: async () => undefined,
     })
   }
 
-  async function answer(request: FastifyRequest, reply: FastifyReply) {
+  async function respond(request: FastifyRequest, reply: FastifyReply) {
     const { caller, body, headers, id: reference, log } = request
-    const signal = watchClient(reply)
-    const answered = await endpoint.answer({ headers, body, signal, reference, log }, caller)
-    if (Array.isArray(answered.body))
-      return sendPieces(reply, answered.status, answered.headers, answered.body)
-    return reply.code(answered.status).headers(answered.headers).send(answered.body)
+    const signal = createDisconnectSignal(reply)
+    const response = await endpoint.respond({ caller, headers, body, signal, reference, log })
+    if (Array.isArray(response.body))
+      return sendPieces(reply, response.status, response.headers, response.body)
+    return reply.code(response.status).headers(response.headers).send(response.body)
   }
 }
 
 /**
- * Sends the pieces as they are, around Fastify, which takes a stream or one buffer: joining a hundred kilobytes, or
- * making a stream of them, would take longer than everything else about the answer.
+ * Sends prepared pieces as one write. Fastify sends a stream or one buffer; joining a hundred kilobytes, or wrapping them
+ * in a stream, would take longer than the rest of the request, and we know of no issue of Fastify's about it. The reply
+ * is hijacked, so `onSend` hooks do not run: a header of every response has to be set in an `onRequest` hook.
  */
 function sendPieces(reply: FastifyReply, status: number, headers: Record<string, string>, pieces: Buffer[]) {
   reply.hijack()
@@ -72,30 +69,14 @@ function sendPieces(reply: FastifyReply, status: number, headers: Record<string,
 }
 
 async function refuseMethod(_request: FastifyRequest, reply: FastifyReply) {
-  return reply.code(405).header('allow', 'POST').send(createErrorAnswer(SERVER_ERROR, 'Method not allowed.'))
+  return reply.code(405).header('allow', 'POST').send(createJsonRpcError(SERVER_ERROR, 'Method not allowed.'))
 }
 
-/** A signal that ends when the client goes away before it has its answer. */
-function watchClient(reply: FastifyReply): AbortSignal {
+/** A signal that aborts when the client disconnects before it has the response. */
+function createDisconnectSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController()
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) controller.abort()
   })
   return controller.signal
-}
-
-/** Answers what is wrong with a body; anything else is for the plugin around to answer. */
-function answerError(error: FastifyError, _request: FastifyRequest, reply: FastifyReply) {
-  if (error.statusCode === 400) {
-    return reply.code(400).send(createErrorAnswer(PARSE_ERROR, 'Parse error: the body is not valid JSON.'))
-  }
-  if (error.statusCode === 413) {
-    const message = `Payload too large: a request may have ${MAX_BODY} bytes.`
-    return reply.code(413).send(createErrorAnswer(SERVER_ERROR, message))
-  }
-  if (error.statusCode === 415) {
-    const message = 'Unsupported media type: Content-Type must be application/json.'
-    return reply.code(415).send(createErrorAnswer(SERVER_ERROR, message))
-  }
-  throw error
 }

@@ -3,18 +3,18 @@ import Type from 'typebox'
 import { createResource } from '../lib/model/resource.ts'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
 import {
+  type AdvertisedFeatures,
   AuthorizationServerMetadataSchema,
   createAuthorizationServerMetadata,
   createProtectedResourceMetadata,
   ProtectedResourceMetadataSchema,
-  type ServerOffers,
 } from '../lib/oauth/metadata.ts'
 
 export interface WellKnownOptions {
   baseUrl: string
   scopes: readonly string[]
-  /** How clients can come to be known now; what `auto` finds out may change. */
-  findOffers(): ServerOffers
+  /** What metadata advertises now; with CLIENT_ID_METADATA_DOCUMENTS=auto it may change. */
+  getFeatures(): AdvertisedFeatures
 }
 
 const AuthorizationServerSchema = { response: { 200: AuthorizationServerMetadataSchema } }
@@ -22,13 +22,13 @@ const NotFoundSchema = Type.Object({ error: Type.String() })
 const ProtectedResourceSchema = { response: { 200: ProtectedResourceMetadataSchema, 404: NotFoundSchema } }
 
 /**
- * The discovery documents. The authorization server's is answered wherever clients of any revision look: RFC 8414
- * §3.1 at the root and with a path inserted, and the two OpenID Connect forms. The protected resource's is
- * answered for each path that a resource can have, its identifier exactly that URL (RFC 9728 §3.3).
+ * The discovery documents. The authorization server's is served at every URL that clients of any MCP revision try: RFC
+ * 8414 §3.1 at the root and with a path inserted, and both forms of OpenID Connect. The protected resource's is served
+ * for every path that a resource can have, and names exactly that resource (RFC 9728 §3.3).
  */
 const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (
   fastify,
-  { baseUrl, scopes, findOffers },
+  { baseUrl, scopes, getFeatures },
 ) => {
   const endpoints = createEndpoints(baseUrl)
 
@@ -44,7 +44,7 @@ const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (
     '/mcp/.well-known/openid-configuration',
   ]) {
     fastify.get(url, { schema: AuthorizationServerSchema }, async () =>
-      createAuthorizationServerMetadata(endpoints, scopes, findOffers()),
+      createAuthorizationServerMetadata(endpoints, scopes, getFeatures()),
     )
   }
 

@@ -18,9 +18,9 @@ const REDIRECT_URI = 'http://127.0.0.1:41998/callback'
 const keeper = createSecretKeeper()
 const { mint } = keeper
 
-// One run through everything that handles secrets, well and badly, while everything that can be written is: the
-// log at its most talkative, the audit log, metrics, traces and error reports.
-test('no token, code, state, verifier, cookie or key is in anything that is written', async (t) => {
+// One run through everything that handles secrets, with successes and failures, and with every output on: the log at
+// its most verbose, the audit log, metrics, traces and error reports.
+test('no output contains a token, code, state, verifier, cookie or key', async (t) => {
   const run = await startRun(t)
   const { url, sentry } = run
 
@@ -60,9 +60,9 @@ test('no token, code, state, verifier, cookie or key is in anything that is writ
   for (const { token, body } of sentry.requests) keeper.keep(token, body.code_verifier, body.client_secret)
   const written = await run.collect()
   const forms = keeper.listForms()
-  t.ok(forms.size > 250, `${forms.size} forms of secrets are looked for`)
+  t.ok(forms.size > 250, `${forms.size} forms of secrets are searched for`)
   for (const [where, text] of Object.entries(written)) {
-    t.ok(text.length > 100, `${where} has been written`)
+    t.ok(text.length > 100, `${where} has content`)
     const found = [...forms.keys()].filter((form) => text.includes(form))
     t.same(
       found.map((form) => showContext(text, form)),
@@ -70,13 +70,17 @@ test('no token, code, state, verifier, cookie or key is in anything that is writ
       where,
     )
   }
-  t.match(written['the error reports'], /Failed with \[redacted\]/, 'where secrets were on their way')
+  t.match(
+    written['the error reports'],
+    /Failed with \[redacted\]/,
+    'the secrets of the broken tool are redacted',
+  )
   t.match(written['the log'], /tool call/)
 })
 
 async function signIn(client: TestClient, changes: Record<string, string> = {}): Promise<Tokens> {
-  const answer = await client.authorize({ state: mint() })
-  const code = answer.searchParams.get('code') ?? ''
+  const redirect = await client.authorize({ state: mint() })
+  const code = redirect.searchParams.get('code') ?? ''
   const tokens = await keeper.keepTokens(await client.redeem(code, changes))
   return tokens
 }
@@ -98,7 +102,7 @@ async function registerConfidential(url: string): Promise<TestClient & { secret:
   return { ...client, secret: client_secret ?? '' }
 }
 
-/** Secrets where they do not belong, as people and programs put them there. */
+/** Sends secrets in places where they do not belong, as users and programs do by mistake. */
 async function misplace(run: Run, { access_token, refresh_token }: Tokens, client: TestClient) {
   const code = (await client.authorize({ state: mint() })).searchParams.get('code') ?? ''
   const sentryToken = run.sentry.issueTokens().accessToken
@@ -182,31 +186,31 @@ async function misplace(run: Run, { access_token, refresh_token }: Tokens, clien
   }
 }
 
-/** Sentry fails in ways that repeat what it was sent. */
+/** Makes Sentry fail with responses that repeat the request's token. */
 async function fail({ sentry, call }: Run, tokens: Tokens) {
   const { token } = sentry.requests.findLast((request) => request.token !== undefined) ?? {}
   for (const status of [400, 403, 404, 418, 500]) {
-    const heal = sentry.fail('/api/0/', {
+    const stop = sentry.fail('/api/0/', {
       kind: 'status',
       status,
       body: { detail: `Bearer ${token} is wrong` },
     })
     await call(tokens, 'whoami')
-    heal()
+    stop()
   }
-  const heal = sentry.fail('/api/0/', { kind: 'reset' })
+  const stop = sentry.fail('/api/0/', { kind: 'reset' })
   await call(tokens, 'whoami')
-  heal()
+  stop()
   sentry.expireToken(token ?? '')
-  const healTokens = sentry.fail('/oauth/token/', { kind: 'status', status: 500, body: { error: token } })
+  const stopTokens = sentry.fail('/oauth/token/', { kind: 'status', status: 500, body: { error: token } })
   await call(tokens, 'whoami')
-  healTokens()
+  stopTokens()
   await call(tokens, 'whoami')
 }
 
 type Run = Awaited<ReturnType<typeof startRun>>
 
-/** Everything on, and what it takes to fill it. */
+/** Starts the service with every output on. */
 async function startRun(t: Test) {
   const redis = await startRedis(t)
   const collector = await startCollector(t)
@@ -237,7 +241,7 @@ async function startRun(t: Test) {
   keeper.keep(sentry.clientSecret)
   const errors: string[] = []
 
-  /** Keeps the body of an error, which must not repeat a secret either. */
+  /** Records the body of an error, which must not contain a secret either. */
   async function check(response: Response): Promise<Response> {
     const text = await response.clone().text()
     if (response.status >= 400 || /"error"|"isError"/.test(text)) errors.push(text)
@@ -267,14 +271,14 @@ async function startRun(t: Test) {
       'the metrics': metrics,
       'the traces': collector.deliveries.map(({ body }) => body.toString()).join('\n'),
       'the error reports': receiver.envelopes.join('\n'),
-      'the errors that were answered': errors.join('\n'),
+      'the error responses': errors.join('\n'),
     }
   }
 
   return { url, sentry, redis, check, send, call, collect }
 }
 
-/** What the tool `broken` says and should not. */
+/** The secrets in the error of the tool `broken`. */
 let leak = ''
 
 const broken: SentryTool = {

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire, registerHooks } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import { openSource } from '../lib/mcp/core/load.ts'
+import { toLibrary } from '../lib/mcp/core/load.ts'
 import type { McpCore, SentryTool, ToolRegistry } from '../lib/mcp/core/types.ts'
 import { createToolPolicy } from '../lib/mcp/tools/policy.ts'
 import { listRequests } from './requests.ts'
@@ -51,7 +51,7 @@ type Parts = Partial<Pick<McpCore, 'tools' | 'TOP_LEVEL_TOOL_NAMES' | 'SKILLS' |
 export async function describeCore(file: string): Promise<CoreDescription> {
   const source = readFileSync(file, 'utf8')
   const { version } = JSON.parse(readFileSync(new URL('../package.json', pathToFileURL(file)), 'utf8'))
-  const shapeError = await importRewritten(file, 'service', openSource).then(() => undefined, readMessage)
+  const shapeError = await importRewritten(file, 'service', toLibrary).then(() => undefined, readMessage)
   const parts = (await importRewritten(file, 'parts', exposeParts)) as Parts
   const tools = parts.tools ?? {}
   return {

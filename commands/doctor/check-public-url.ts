@@ -2,163 +2,155 @@ import type { Config } from '../../lib/config/load.ts'
 import { createResource, type Resource } from '../../lib/model/resource.ts'
 import { createEndpoints } from '../../lib/oauth/endpoints.ts'
 import { getProtectedResourceMetadataUrl } from '../../lib/oauth/metadata.ts'
-import { reportCertificate } from './certificate.ts'
-import { isServerRunning } from './local-server.ts'
-import { type Answer, ProbeError, probe } from './probe.ts'
-import { createReport, type Finding, type Report } from './report.ts'
+import { isServerRunning, type ProbeResponse, probe, reportCertificate } from './probe.ts'
+import { createReport, type Finding, type Problem, type Report } from './report.ts'
 
-type PublicUrlSettings = Pick<Config, 'BASE_URL' | 'HOST' | 'PORT'>
-
-/**
- * What clients meet at BASE_URL, through whatever is in front: whether it leads here, and whether the documents
- * and the challenge arrive as they left.
- */
-export async function checkPublicUrl(settings: PublicUrlSettings): Promise<Finding[]> {
+/** Checks what clients get at BASE_URL, through the proxy in front: the server, its documents, its challenge. */
+export async function checkPublicUrl(settings: Config): Promise<Finding[]> {
   const report = createReport('public-url')
   const { BASE_URL: baseUrl } = settings
-  if (!(await reportReach(settings, report))) return report.findings
+  const resource = createResource(baseUrl)
+  if (resource === undefined || !(await reach(settings, report))) return report.findings
   await reportCertificate(baseUrl, report)
-  await reportDocuments(baseUrl, report)
-  await reportChallenge(baseUrl, report)
+  await reportDocuments(baseUrl, resource, report)
+  await reportChallenge(resource, report)
   return report.findings
 }
 
-/** Whether /health at BASE_URL is answered by a server of this kind. */
-async function reportReach(settings: PublicUrlSettings, report: Report): Promise<boolean> {
+/** Whether this server responds at BASE_URL; reports why not. */
+async function reach(settings: Config, report: Report): Promise<boolean> {
   const { BASE_URL: baseUrl } = settings
-  const running = isServerRunning(settings)
-  try {
-    const answer = await probe(`${baseUrl}/health`)
-    if (answer.status === 200 && answer.text === 'ok') {
-      report.ok(`${baseUrl} leads to a server that is up.`)
-      return true
-    }
-    reportStranger(answer, settings, await running, report)
-  } catch (error) {
-    if (!(error instanceof ProbeError)) throw error
-    const { reason, advice } = error.failure
-    const finding = `${baseUrl} cannot be reached from here: ${reason}.`
-    if (await running) report.error(finding, `The server itself is up. ${advice}`)
-    else
-      report.warning(
-        finding,
-        `If the server is not started yet: start it and run this again. Else: ${advice}`,
-      )
+  const health = probe(`${baseUrl}/health`)
+  const [{ response, failure }, isRunning] = await Promise.all([health, isServerRunning(settings)])
+  if (response?.status === 200 && response.text === 'ok') {
+    report.ok(`${baseUrl} leads to a running server.`)
+    return true
   }
+  const [finding, advice] =
+    response === undefined
+      ? [`${baseUrl} cannot be reached from here: ${failure.reason}.`, failure.advice]
+      : explainForeignResponse(response, settings)
+  const isAway = response === undefined || GATEWAY_ERRORS.includes(response.status)
+  if (!isAway) report.error(finding, advice)
+  else if (isRunning) report.error(finding, `The server itself is running. ${advice}`)
+  else
+    report.warning(
+      finding,
+      `If the server is not running yet, start it and run this again. Otherwise: ${advice}`,
+    )
   return false
 }
 
-/** Something else than this server answered. */
-function reportStranger(
-  answer: Answer,
-  { BASE_URL: baseUrl, PORT }: PublicUrlSettings,
-  isRunning: boolean,
-  report: Report,
-): void {
-  const { status, headers } = answer
-  const location = headers.get('location')
-  if (status >= 300 && status < 400 && location !== null) {
-    const target = URL.parse(location, baseUrl)
-    report.error(
-      `${baseUrl}/health redirects to ${target?.origin}${target?.pathname}.`,
-      'BASE_URL should be where it ends up: clients send neither tokens nor forms after a redirect.',
-    )
-  } else if (status === 502 || status === 503 || status === 504) {
-    const finding = `The proxy at ${baseUrl} answers ${status}: it does not reach the server.`
-    if (isRunning) report.error(finding, `The server is up at port ${PORT}: point the proxy there.`)
-    else report.warning(finding, 'If the server is not started yet: start it and run this again.')
-  } else if (status === 401 || status === 403 || status === 407) {
-    report.error(
-      `Something in front of ${baseUrl} wants a sign-in of its own or refuses (${status}).`,
-      'Let requests to /mcp, /oauth, /.well-known and /health through as they are: clients sign in here and nowhere else.',
-    )
-  } else {
-    report.error(
-      `${baseUrl}/health is answered by something else (${status}, ${headers.get('content-type') ?? 'no type'}).`,
-      'BASE_URL should lead to this server, with its path if it has one.',
-    )
+const GATEWAY_ERRORS = [502, 503, 504]
+
+/** Explains a response that is not from this server. */
+function explainForeignResponse(
+  { status, headers, redirect }: ProbeResponse,
+  { BASE_URL: baseUrl, PORT }: Config,
+): Problem {
+  if (redirect !== undefined) {
+    return [
+      `${baseUrl}/health redirects to ${redirect.origin}${redirect.pathname}.`,
+      'Set BASE_URL to the target of the redirect: clients do not repeat tokens or forms after one.',
+    ]
   }
+  if (GATEWAY_ERRORS.includes(status)) {
+    return [
+      `The proxy at ${baseUrl} responds with ${status}: it does not reach the server.`,
+      `Point the proxy at port ${PORT}.`,
+    ]
+  }
+  if ([401, 403, 407].includes(status)) {
+    return [
+      `A proxy in front of ${baseUrl} requires its own sign-in or refuses the request (${status}).`,
+      'Let it pass requests to /mcp, /oauth, /.well-known and /health unchanged: clients cannot sign in at a proxy.',
+    ]
+  }
+  return [
+    `Another server responds at ${baseUrl}/health (${status}, ${headers.get('content-type') ?? 'no content type'}).`,
+    'Set BASE_URL to the address of this server, with its path if it has one.',
+  ]
 }
 
-/** RFC 8414 §3, RFC 9728 §3: what clients read before anything else. */
-async function reportDocuments(baseUrl: string, report: Report): Promise<void> {
+/** RFC 8414 §3, RFC 9728 §3: the metadata that clients read first. */
+async function reportDocuments(baseUrl: string, resource: Resource, report: Report): Promise<void> {
   const { origin, pathname } = new URL(baseUrl)
   const { issuer } = createEndpoints(baseUrl)
-  const resource = readResource(baseUrl)
   const path = pathname.replace(/\/$/, '')
   const [server] = await Promise.all([
-    reportDocument(`${origin}/.well-known/oauth-authorization-server${path}`, { issuer }, baseUrl, report),
-    reportDocument(getProtectedResourceMetadataUrl(resource), { resource: resource.url }, baseUrl, report),
+    reportDocument(`${origin}/.well-known/oauth-authorization-server${path}`, 'issuer', issuer, report),
+    reportDocument(getProtectedResourceMetadataUrl(resource), 'resource', resource.url, report),
   ])
   if (server === undefined) return
-  const ways = [
-    server.registration_endpoint === undefined ? [] : ['register by themselves'],
-    server.client_id_metadata_document_supported === true ? ['are known by the URL of a document'] : [],
-  ].flat()
-  report.ok(`Clients ${ways.join(', or ') || 'have to be set up one by one'}.`)
+  const [dcr, cimd] = [server.registration_endpoint, server.client_id_metadata_document_supported].map(
+    (value) => (value ? 'yes' : 'no'),
+  )
+  report.ok(`How clients can register: DCR: ${dcr}; CIMD: ${cimd}; STATIC_CLIENTS: yes.`)
 }
 
-/** The document, where it says what it should. */
+/** The document, if its `member` has the expected value; else reports why not. */
 async function reportDocument(
   url: string,
-  expected: { issuer: string } | { resource: string },
-  baseUrl: string,
+  member: 'issuer' | 'resource',
+  expected: string,
   report: Report,
-): Promise<Record<string, unknown> | undefined> {
-  const answer = await probe(url).catch(() => undefined)
-  const [[name, value] = ['', '']] = Object.entries(expected)
-  const found = answer?.json?.[name]
-  if (answer === undefined) report.error(`${url} gives no answer.`, 'See the log of the proxy.')
-  else if (isHostRefused(answer)) {
-    report.error(
-      'The proxy does not pass the Host header on, and the server refuses foreign ones (403).',
-      'In nginx: proxy_set_header Host $http_host; — others call it "preserve host".',
-    )
-  } else if (answer.status !== 200 || typeof found !== 'string') {
-    report.error(`${url} is not answered by the server (${answer.status}).`, adviseWellKnown(baseUrl))
-  } else if (found === value) {
-    report.ok(`${url} names ${value}, as it should.`)
-    return answer.json
-  } else {
-    report.error(`${url} names ${found} where clients expect ${value}.`, adviseIssuer(found, value))
+): Promise<ProbeResponse['json']> {
+  const { response } = await probe(url)
+  const problem = findDocumentProblem(url, response, response?.json?.[member], expected)
+  if (problem !== undefined) {
+    report.error(...problem)
+    return undefined
   }
-  return undefined
+  report.ok(`${url} has the expected ${member}, ${expected}.`)
+  return response?.json
 }
 
-function isHostRefused({ status, json }: Answer): boolean {
+function findDocumentProblem(
+  url: string,
+  response: ProbeResponse | undefined,
+  found: unknown,
+  expected: string,
+): Problem | undefined {
+  if (response === undefined) return [`${url} does not respond.`, 'Check the log of the proxy.']
+  if (isHostRefused(response)) {
+    return [
+      'The proxy does not pass on the Host header, and the server refuses other hosts than its own (403).',
+      'In nginx: proxy_set_header Host $http_host; — other proxies call it "preserve host".',
+    ]
+  }
+  if (response.status !== 200 || typeof found !== 'string') {
+    return [
+      `${url} does not lead to the server (${response.status}).`,
+      'Pass /.well-known/ at the root of the host on to the server, also where BASE_URL has a path: clients put the path after it.',
+    ]
+  }
+  if (found === expected) return undefined
+  const isDowngraded = expected.startsWith('https:') && found === expected.replace('https:', 'http:')
+  const cause = isDowngraded ? 'Clients refuse http behind TLS. ' : ''
+  return [
+    `${url} names ${found} where clients expect ${expected}.`,
+    `${cause}Documents contain the BASE_URL of the server that responds: it runs with other settings, or is another server.`,
+  ]
+}
+
+function isHostRefused({ status, json }: ProbeResponse): boolean {
   return status === 403 && String(json?.error_description).includes('Host header')
 }
 
-function adviseWellKnown(baseUrl: string): string {
-  if (new URL(baseUrl).pathname === '/') return 'Let the proxy pass /.well-known/ on to the server.'
-  return 'Well-known documents are at the root of the host, their path behind: let the proxy pass /.well-known/ there on to the server as well.'
-}
-
-function adviseIssuer(found: string, expected: string): string {
-  const isDowngraded = expected.startsWith('https:') && found === expected.replace('https:', 'http:')
-  const cause = isDowngraded ? 'Clients refuse http behind TLS. ' : ''
-  return `${cause}Documents follow BASE_URL of the server that answers: it runs with other settings than these, or is another one.`
-}
-
-/** RFC 9728 §5.1: an MCP client learns from this answer where to sign in. */
-async function reportChallenge(baseUrl: string, report: Report): Promise<void> {
-  const resource = readResource(baseUrl)
+/** RFC 9728 §5.1: MCP clients learn from the challenge where to sign in. */
+async function reportChallenge(resource: Resource, report: Report): Promise<void> {
   const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
-  const answer = await probe(resource.url, { method: 'POST', headers, body: '{}' }).catch(() => undefined)
-  const challenge = answer?.headers.get('www-authenticate') ?? ''
-  if (answer !== undefined && isHostRefused(answer)) return
-  if (answer?.status === 401 && challenge.includes(getProtectedResourceMetadataUrl(resource))) {
-    report.ok(`${resource.url} asks for a sign-in and says where.`)
-  } else {
-    report.error(
-      `${resource.url} should answer 401 and say where to sign in; what arrives is ${answer?.status ?? 'nothing'}${answer?.status === 401 ? ' without that' : ''}.`,
-      'Let the proxy pass POST and the WWW-Authenticate header through unchanged.',
-    )
+  const { response } = await probe(resource.url, { method: 'POST', headers, body: '{}' })
+  if (response !== undefined && isHostRefused(response)) return
+  const challenge = response?.headers.get('www-authenticate') ?? ''
+  const isComplete = challenge.includes(getProtectedResourceMetadataUrl(resource))
+  if (response?.status === 401 && isComplete) {
+    report.ok(`${resource.url} requires a sign-in and says where.`)
+    return
   }
-}
-
-function readResource(baseUrl: string): Resource {
-  const resource = createResource(baseUrl)
-  if (resource === undefined) throw new TypeError('The resource without limits is always there.')
-  return resource
+  const what = response?.status === 401 ? '401 without it' : (response?.status ?? 'no response')
+  report.error(
+    `${resource.url} should respond with 401 and a WWW-Authenticate header that says where to sign in; clients get ${what}.`,
+    'Let the proxy pass POST requests and the WWW-Authenticate header unchanged.',
+  )
 }

@@ -1,101 +1,110 @@
-import { describeRedisAddress, parseRedisAddress } from '../../lib/config/redis-address.ts'
+import { Cluster, type Redis } from 'ioredis'
+import type { Config } from '../../lib/config/load.ts'
+import {
+  describeRedisAddress,
+  formatHost,
+  parseRedisAddress,
+  type RedisAddress,
+} from '../../lib/config/redis-address.ts'
 import { isLoopbackHost } from '../../lib/model/loopback.ts'
-import { connectRedis, type RedisConnection } from '../../lib/store/redis/connect.ts'
-import { type RedisSettings, usesTls } from '../../lib/store/redis/options.ts'
+import { listPrimaries } from '../../lib/store/redis/cluster.ts'
+import { connectRedis } from '../../lib/store/redis/connect.ts'
+import { usesTls } from '../../lib/store/redis/options.ts'
 import { checkRedisServer } from './check-redis-server.ts'
-import { listRedisServers } from './list-redis-servers.ts'
 import { createReport, type Finding, type Report } from './report.ts'
 
-type RedisCheckSettings = RedisSettings & { BASE_URL: string }
-
-/** Whether Redis or Valkey is there, and such that it keeps what it is given. */
-export async function checkRedis(settings: RedisCheckSettings): Promise<Finding[]> {
+/** Checks that Redis or Valkey can be reached, does what the store needs, and loses no data. */
+export async function checkRedis(settings: Config): Promise<Finding[]> {
   const report = createReport('store')
+  const address = parseRedisAddress(settings.REDIS_URL)
   const warnings: string[] = []
-  const connection = await connectRedis(settings, {
-    info() {},
-    warn: (line: unknown) => warnings.push(String(line)),
-    error() {},
-  })
+  const log = { info() {}, warn: (line: unknown) => warnings.push(String(line)), error() {} }
+  const { client, problem, close } = await connectRedis(settings, log)
   try {
     reportSentinels(warnings, report)
-    if (connection.problem !== undefined) {
-      report.error(connection.problem, adviseConnection(settings, connection.problem))
-    } else {
-      await examine(connection, settings, report)
-    }
+    if (problem === undefined) await reportServers(client, address, settings, report)
+    else report.error(problem, adviseConnection(settings, address, problem))
   } finally {
-    await connection.close()
+    await close()
   }
   return report.findings
 }
 
-function adviseConnection(settings: RedisCheckSettings, problem: string): string {
-  const { shape } = parseRedisAddress(settings.REDIS_URL)
+function adviseConnection(settings: Config, { shape }: RedisAddress, problem: string): string {
   if (/NOAUTH|WRONGPASS/.test(problem))
     return 'Put user and password into REDIS_URL: redis://user:password@host:6379'
-  if (/certificate|altname|issuer|self.signed/i.test(problem)) {
-    return 'Name the file with its certificate authority in REDIS_CA, and the host as the certificate does in REDIS_URL.'
-  }
-  if (/no sentinel answers|know no primary/.test(problem)) {
-    return 'See whether the sentinels run and REDIS_URL names them: redis-cli -p 26379 sentinel masters lists the primaries they know.'
-  }
-  if (problem.includes('not part of a cluster')) return 'Name it as one server: redis://host:6379'
+  if (/certificate|altname|issuer|self.signed/i.test(problem))
+    return 'Set REDIS_CA to the file with the certificate authority of Redis, and use the host name of the certificate in REDIS_URL.'
+  if (/no sentinel responds|know no primary/.test(problem))
+    return 'Check that the sentinels run and that REDIS_URL names them: redis-cli -p 26379 sentinel masters lists the primaries they know.'
+  if (problem.includes('not part of a cluster')) return 'Use the form for one server: redis://host:6379'
   const scheme = usesTls(settings)
-    ? 'A server that does not speak TLS wants redis:// and no REDIS_TLS.'
-    : 'A server that speaks TLS only wants rediss://.'
+    ? 'If the server does not speak TLS, use redis:// and remove REDIS_TLS.'
+    : 'If the server speaks only TLS, use rediss://.'
   const test = shape === 'single' ? 'redis-cli -u "$REDIS_URL" ping' : 'redis-cli -h <host> ping'
-  return `See whether it runs and REDIS_URL is right: ${test} answers PONG. ${scheme}`
+  return `Check that it runs and that REDIS_URL is right: ${test} prints PONG. ${scheme}`
 }
 
-/** Those that are away, without which the others may be too few to agree on a failover. */
+/** Reports the sentinels that are unavailable: those that are left may be too few for a failover. */
 function reportSentinels(warnings: readonly string[], report: Report): void {
-  for (const line of warnings) {
-    if (!line.startsWith('Sentinel at')) continue
-    const finding = line.replace(/ Trying again until it is\.$/, '')
+  for (const line of warnings.filter((line) => line.startsWith('Sentinel at'))) {
     report.warning(
-      finding,
-      'Start it: a majority of all sentinels has to agree before another primary is made.',
+      line.replace(/ Trying again until it is\.$/, ''),
+      'Start it: a failover needs the agreement of a majority of all sentinels.',
     )
   }
 }
 
-async function examine(
-  { client }: RedisConnection,
-  settings: RedisCheckSettings,
+async function reportServers(
+  client: Redis | Cluster,
+  address: RedisAddress,
+  settings: Config,
   report: Report,
 ): Promise<void> {
-  const address = parseRedisAddress(settings.REDIS_URL)
-  const servers = listRedisServers(client, address)
-  if (address.shape !== 'single') report.ok(`REDIS_URL leads to ${describeRedisAddress(address)}.`)
-  reportConnection(settings, report)
-  for (const { name, server } of servers) {
-    if (server === undefined) {
-      report.error(
-        `The primary ${name} of the cluster does not answer: what is in its slots is away.`,
-        'Start it, or have a replica take over: redis-cli -h <replica> cluster failover takeover.',
-      )
+  const { shape } = address
+  if (shape !== 'single') report.ok(`REDIS_URL leads to ${describeRedisAddress(address)}.`)
+  reportConnection(settings, address, report)
+  for (const { name, server } of listServers(client, address)) {
+    if (server !== undefined) {
+      await checkRedisServer({ name, server, shape, baseUrl: settings.BASE_URL }, report)
       continue
     }
-    await checkRedisServer({ name, server, shape: address.shape, baseUrl: settings.BASE_URL }, report)
+    report.error(
+      `The primary ${name} of the cluster does not respond: the data in its slots is unavailable.`,
+      'Start it, or promote a replica: redis-cli -h <replica> cluster failover takeover.',
+    )
   }
 }
 
-function reportConnection(settings: RedisCheckSettings, report: Report): void {
-  const { hosts, password } = parseRedisAddress(settings.REDIS_URL)
-  const isRemote = hosts.some(({ host }) => !isLoopbackHost(host))
-  if (usesTls(settings) && !settings.REDIS_TLS_REJECT_UNAUTHORIZED) {
-    report.warning(
-      'The connection is encrypted, but with whoever answers: REDIS_TLS_REJECT_UNAUTHORIZED is false.',
-      'Name its certificate authority in REDIS_CA and remove the setting.',
-    )
-  } else {
-    report.ok(usesTls(settings) ? 'The connection is encrypted (TLS).' : 'The connection is not encrypted.')
+/** The servers with the data, as `host:port`: one, or the primaries of the cluster. Without `server` it is down. */
+function listServers(
+  client: Redis | Cluster,
+  { shape, hosts: [configured] }: RedisAddress,
+): { name: string; server: Redis | undefined }[] {
+  if (client instanceof Cluster) {
+    return listPrimaries(client).map(({ name, client }) => ({
+      name,
+      server: client?.status === 'ready' ? client : undefined,
+    }))
   }
-  if (isRemote && password === undefined) {
+  const { remoteAddress: host = '', remotePort: port = 0 } = client.stream
+  const connected = { host, port }
+  return [{ name: formatHost(shape === 'sentinel' ? connected : (configured ?? connected)), server: client }]
+}
+
+function reportConnection(settings: Config, { hosts, password }: RedisAddress, report: Report): void {
+  const isVerified = settings.REDIS_TLS_REJECT_UNAUTHORIZED
+  if (usesTls(settings)) {
+    report.okIf(
+      isVerified,
+      `The connection is encrypted (TLS); the certificate is ${isVerified ? 'verified' : 'not verified: REDIS_TLS_REJECT_UNAUTHORIZED is false'}.`,
+      'Set REDIS_CA to its certificate authority and remove REDIS_TLS_REJECT_UNAUTHORIZED.',
+    )
+  } else report.ok('The connection is not encrypted.')
+  if (hosts.some(({ host }) => !isLoopbackHost(host)) && password === undefined) {
     report.warning(
-      'It lets in whoever reaches it: REDIS_URL has no password.',
-      'Set one there (requirepass, or an ACL user) and put it into REDIS_URL.',
+      'REDIS_URL has no password: every machine that can reach Redis can read and change the data.',
+      'Set a password there (requirepass, or an ACL user) and put it into REDIS_URL.',
     )
   }
 }

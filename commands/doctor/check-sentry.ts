@@ -1,69 +1,194 @@
-import { reportCertificate } from './certificate.ts'
-import { checkSentryOAuth, type SentryCheckSettings } from './check-sentry-oauth.ts'
-import { type Answer, findForeignRedirect, ProbeError, probe } from './probe.ts'
-import { createReport, type Finding } from './report.ts'
+import type { Config } from '../../lib/config/load.ts'
+import { createToken } from '../../lib/crypto/hash.ts'
+import { createEndpoints } from '../../lib/oauth/endpoints.ts'
+import { createSentryLocation } from '../../lib/upstream/location.ts'
+import { createSentryOAuth, type SentryOAuth, UpstreamRefusedError } from '../../lib/upstream/oauth.ts'
+import { UpstreamUnavailableError } from '../../lib/upstream/request.ts'
+import { explainFailure, PROBE_TIMEOUT_MS, type ProbeResponse, probe, reportCertificate } from './probe.ts'
+import { createReport, type Finding, type Problem, type Report } from './report.ts'
 
-/** How far two clocks may be apart, in ms. */
-const MAX_SKEW = 30_000
+/** How much two clocks may differ. */
+const MAX_SKEW_MS = 30_000
 
-/** Whether Sentry is there, is what the settings say, and accepts this server as its OAuth application. */
-export async function checkSentry(settings: SentryCheckSettings): Promise<Finding[]> {
+/** Checks that Sentry can be reached and is healthy, its clock, and our OAuth application there. */
+export async function checkSentry(settings: Config): Promise<Finding[]> {
   const report = createReport('sentry')
-  const origin = new URL(`${settings.SENTRY_PROTOCOL}://${settings.SENTRY_HOST}`).origin
-  let answer: Answer
-  try {
-    // What Sentry's own pages read before anybody has signed in.
-    answer = await probe(`${origin}/api/client-config/`)
-  } catch (error) {
-    if (!(error instanceof ProbeError)) throw error
-    report.error(`${origin} cannot be reached: ${error.failure.reason}.`, error.failure.advice)
-    return [...report.findings, ...skip()]
+  const { origin } = createSentryLocation(settings)
+  const response = await reach(origin, report)
+  if (response === undefined) {
+    const finding = 'This check needs a Sentry that responds.'
+    const skipped = ['clock', 'sentry-oauth'].map((check): Finding => ({ check, status: 'skipped', finding }))
+    return [...report.findings, ...skipped]
   }
-
-  const elsewhere = findForeignRedirect(answer, origin)
-  if (elsewhere !== undefined) {
-    report.error(
-      `${origin} redirects to ${elsewhere.origin}.`,
-      `If that is your Sentry: SENTRY_HOST=${elsewhere.host} and SENTRY_PROTOCOL=${elsewhere.protocol.slice(0, -1)}.`,
-    )
-    return [...report.findings, ...skip()]
-  }
-  if (answer.status >= 500) {
-    report.error(`${origin} answers ${answer.status}.`, 'See whether Sentry itself is well, and its own log.')
-    return [...report.findings, ...skip()]
-  }
-  report.ok(`${describeRelease(answer)} answers at ${origin}.`)
   await reportCertificate(origin, report)
-  return [...report.findings, ...checkClock(answer), ...(await checkSentryOAuth(settings))]
+  return [...report.findings, ...checkClock(response), ...(await checkSentryOAuth(settings))]
 }
 
-function skip(): Finding[] {
-  return ['clock', 'sentry-oauth'].map((check) => ({
-    check,
-    status: 'skipped',
-    finding: 'Sentry has to be reached first.',
-  }))
+/** The response of Sentry; undefined after an error was reported. */
+async function reach(origin: string, report: Report): Promise<ProbeResponse | undefined> {
+  // Sentry's own pages read this before sign-in.
+  const { response, failure } = await probe(`${origin}/api/client-config/`)
+  if (response === undefined) {
+    report.error(`${origin} cannot be reached: ${failure.reason}.`, failure.advice)
+    return undefined
+  }
+  const { status, redirect } = response
+  if (redirect !== undefined && redirect.origin !== origin) {
+    report.error(
+      `${origin} redirects to ${redirect.origin}.`,
+      `If that is your Sentry, set SENTRY_HOST=${redirect.host} and SENTRY_PROTOCOL=${redirect.protocol.slice(0, -1)}.`,
+    )
+    return undefined
+  }
+  if (status >= 500) {
+    report.error(`${origin} responds with ${status}.`, 'Check the health and the log of Sentry.')
+    return undefined
+  }
+  report.ok(`${describeRelease(response)} responds at ${origin}.`)
+  return response
 }
 
-function describeRelease({ json }: Answer): string {
+function describeRelease({ json }: ProbeResponse): string {
   const version = (json?.version as { current?: unknown } | undefined)?.current
-  if (typeof version !== 'string' || !/^[\w.+-]{1,40}$/.test(version))
-    return 'A server that does not tell its version'
-  return `Sentry ${version}`
+  const isVersion = typeof version === 'string' && /^[\w.+-]{1,40}$/.test(version)
+  return isVersion ? `Sentry ${version}` : 'A server that does not report a version'
 }
 
-function checkClock({ headers, at }: Answer): Finding[] {
+function checkClock({ headers, at }: ProbeResponse): Finding[] {
   const report = createReport('clock')
   const skew = at - Date.parse(headers.get('date') ?? '')
   const seconds = Math.round(Math.abs(skew) / 1000)
-  if (Number.isNaN(skew)) report.skipped('Sentry does not say what time it is.')
-  else if (Math.abs(skew) > MAX_SKEW) {
-    report.warning(
+  if (Number.isNaN(skew)) report.skipped('The response of Sentry has no Date header.')
+  else {
+    report.okIf(
+      Math.abs(skew) <= MAX_SKEW_MS,
       `The clock of this machine is ${seconds} s ${skew > 0 ? 'ahead of' : 'behind'} Sentry's.`,
-      'Let NTP set it, on every machine that runs an instance: tokens are judged by it.',
+      'Synchronize it by NTP, on every machine that runs an instance: the expiry of tokens depends on it.',
     )
-  } else {
-    report.ok(`The clocks of this machine and of Sentry are ${seconds} s apart.`)
   }
   return report.findings
+}
+
+/** What the findings name. */
+interface Application {
+  /** The page of Sentry where applications are registered. */
+  page: string
+  callback: string
+  scope: readonly string[]
+}
+
+/**
+ * Checks the OAuth application at Sentry without a sign-in: the token endpoint gets an invalid code, the authorization
+ * endpoint a request without a session. No grant is created.
+ */
+async function checkSentryOAuth(settings: Config): Promise<Finding[]> {
+  const report = createReport('sentry-oauth')
+  const { origin } = createSentryLocation(settings)
+  const { callback } = createEndpoints(settings.BASE_URL)
+  const page = `${origin}/settings/account/api/applications/`
+  const application = { page, callback, scope: settings.SENTRY_SCOPES }
+  const oauth = createSentryOAuth(settings, callback, PROBE_TIMEOUT_MS)
+  await reportCredentials(oauth, application, report)
+  await reportAuthorization(oauth, application, report)
+  report.ok(`The callback URL to register at ${page} is ${callback}.`)
+  report.ok(`This release supports ${await describeFeatures(origin)}.`)
+  return report.findings
+}
+
+async function reportCredentials(oauth: SentryOAuth, { page }: Application, report: Report): Promise<void> {
+  const error = await oauth.exchangeCode(createToken(), createToken()).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  if (error instanceof UpstreamUnavailableError) {
+    report.error(
+      `The token endpoint cannot be used: ${describeOutage(error)}.`,
+      'Set SENTRY_HOST to the host where users sign in, without another login page in front of it.',
+    )
+    return
+  }
+  if (error === undefined) {
+    report.error('The token endpoint accepts an invalid code.', 'Set SENTRY_HOST to a real Sentry.')
+    return
+  }
+  if (!(error instanceof UpstreamRefusedError)) throw error
+  const { code } = error
+  // RFC 6749 §5.2: the server authenticates the client before it looks at the code.
+  if (code === 'invalid_grant') {
+    report.ok('The token endpoint accepts SENTRY_CLIENT_ID and SENTRY_CLIENT_SECRET.')
+  } else if (['invalid_client', 'unauthorized_client', 'invalid_credentials'].includes(code)) {
+    report.error(
+      `Sentry does not accept SENTRY_CLIENT_ID with SENTRY_CLIENT_SECRET (${code}).`,
+      `Copy both from the application at ${page}; a lost secret can be replaced there.`,
+    )
+  } else {
+    report.warning(`The token endpoint refuses an invalid code with ${code}.`, 'Check the log of Sentry.')
+  }
+}
+
+/** The response in place of OAuth, or the reason why there was none. */
+function describeOutage({ cause }: UpstreamUnavailableError): string {
+  const isResponse = cause instanceof Error && cause.name === 'Error' && cause.cause === undefined
+  return isResponse ? cause.message.replace(/\.$/, '') : explainFailure(cause).reason
+}
+
+/**
+ * Sentry checks client, callback URL and scopes before the session. It refuses with a page (400, in older releases
+ * 200) or with a redirect to the callback.
+ */
+async function reportAuthorization(
+  oauth: SentryOAuth,
+  application: Application,
+  report: Report,
+): Promise<void> {
+  const { scope } = application
+  const url = oauth.createAuthorizationUrl({ state: 'doctor', verifier: createToken(), scope })
+  const { response, failure } = await probe(url)
+  if (response === undefined) {
+    report.error(`The authorization endpoint cannot be reached: ${failure.reason}.`, failure.advice)
+    return
+  }
+  const parameter = /invalid (?:<em>)?(client_id|redirect_uri)/i.exec(response.text)?.[1]?.toLowerCase()
+  const problem = explainRefusal(parameter ?? response.redirect?.searchParams.get('error'), application)
+  if (problem !== undefined) report.error(...problem)
+  else if (response.status >= 400)
+    report.error(`The authorization endpoint responds with ${response.status}.`, 'Check the log of Sentry.')
+  else report.ok('The authorization endpoint accepts the client, its callback URL and its scopes.')
+}
+
+function explainRefusal(
+  refusal: string | null | undefined,
+  { callback, page, scope }: Application,
+): Problem | undefined {
+  const problems: Record<string, Problem> = {
+    redirect_uri: [
+      `The callback URL ${callback} is not registered at Sentry.`,
+      `Add exactly this URL as an authorized redirect URI at ${page}.`,
+    ],
+    client_id: ['Sentry has no active application with SENTRY_CLIENT_ID.', `Copy it from ${page}.`],
+    invalid_scope: [
+      `Sentry does not know all of SENTRY_SCOPES (${scope.join(', ')}).`,
+      'Remove the scopes that this release lacks; the tools that need them are then disabled.',
+    ],
+  }
+  return Object.entries(problems).find(([name]) => name === refusal)?.[1]
+}
+
+/** What differs between releases, as Sentry reports it without credentials. */
+async function describeFeatures(origin: string): Promise<string> {
+  const results = await Promise.all([
+    probe(`${origin}/.well-known/oauth-authorization-server`),
+    probe(`${origin}/oauth/revoke/`, { method: 'POST', body: new URLSearchParams() }),
+    probe(`${origin}/api/0/users/me/regions/`),
+  ])
+  const [metadata, revocation, regions] = results.map(({ response }) => response)
+  const methods = metadata?.json?.code_challenge_methods_supported
+  const features = {
+    PKCE: Array.isArray(methods) ? methods.includes('S256') : undefined,
+    'a revocation endpoint': revocation && revocation.status !== 404 && revocation.json !== undefined,
+    regions: regions && regions.status !== 404,
+  }
+  return Object.entries(features)
+    .map(([name, has]) => `${name}: ${has === undefined ? 'unknown' : has ? 'yes' : 'no'}`)
+    .join('; ')
 }

@@ -1,16 +1,13 @@
 import type { Config } from '../../lib/config/load.ts'
 import { configureAgentProvider } from '../../lib/mcp/core/agent-provider.ts'
 import { loadMcpCore } from '../../lib/mcp/core/load.ts'
-import type { McpSettings } from '../../lib/mcp/open.ts'
 import { createToolPolicy, UnknownToolError } from '../../lib/mcp/tools/policy.ts'
 import { createResource } from '../../lib/model/resource.ts'
 import { ACTIVE_SKILLS } from '../../lib/model/skills.ts'
 import { createReport, type Finding } from './report.ts'
 
-type ToolCheckSettings = McpSettings & Pick<Config, 'BASE_URL'>
-
-/** What clients get: the URL to give them, and how many tools a user finds who grants everything. */
-export async function checkTools(settings: ToolCheckSettings): Promise<Finding[]> {
+/** Reports the URL for clients, and the number of tools for a user who consents to everything. */
+export async function checkTools(settings: Config): Promise<Finding[]> {
   const report = createReport('clients')
   report.ok(`Clients connect to ${createResource(settings.BASE_URL)?.url}.`)
   const core = await loadMcpCore()
@@ -22,22 +19,22 @@ export async function checkTools(settings: ToolCheckSettings): Promise<Finding[]
       skills: new Set<string>(ACTIVE_SKILLS),
       constraints: {},
     }
-    const verdicts = Object.keys(core.tools).map((name) => policy.judge(name, everything).verdict)
-    const [listed, reachable] = ['listed', 'reachable'].map(
-      (wanted) => verdicts.filter((verdict) => verdict === wanted).length,
+    const decisions = Object.keys(core.tools).map((name) => policy.decide(name, everything).decision)
+    const [listed, searchable] = ['listed', 'available'].map(
+      (wanted) => decisions.filter((decision) => decision === wanted).length,
     )
-    const access = settings.READ_ONLY ? ', none of which changes anything' : ''
-    report.ok(`They list ${listed} tools and find ${reachable} more by searching${access}.`)
+    const access = settings.READ_ONLY ? ', all read-only' : ''
+    report.ok(`Clients list ${listed} tools and find ${searchable} more by search${access}.`)
     report.ok(describeSearch(settings, hasAgentProvider))
   } catch (error) {
     if (!(error instanceof UnknownToolError)) throw error
-    report.error(error.message, 'The server does not start like this.')
+    report.error(error.message, 'Correct DISABLED_TOOLS: the server does not start with it.')
   }
   return report.findings
 }
 
-function describeSearch({ DIRECT_SEARCH }: ToolCheckSettings, hasAgentProvider: boolean): string {
-  if (hasAgentProvider) return 'The search tools take plain words: an AI provider is set.'
-  if (DIRECT_SEARCH) return "The search tools take Sentry's query syntax: no AI provider is set."
-  return 'The search tools are off: no AI provider is set, and DIRECT_SEARCH is false.'
+function describeSearch({ DIRECT_SEARCH }: Config, hasAgentProvider: boolean): string {
+  if (hasAgentProvider) return 'The search tools accept natural language: an AI provider is configured.'
+  if (DIRECT_SEARCH) return "The search tools accept Sentry's query syntax: no AI provider is configured."
+  return 'The search tools are disabled: no AI provider is configured, and DIRECT_SEARCH is false.'
 }

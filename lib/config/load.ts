@@ -4,61 +4,53 @@ import { isLoopbackHost } from '../model/loopback.ts'
 import { createRedirectUriPolicy } from '../model/redirect-uri-pattern.ts'
 import { ACTIVE_SKILLS } from '../model/skills.ts'
 import { parseRedisAddress } from './redis-address.ts'
-import type { Setting } from './setting.ts'
-import { SettingError } from './setting-error.ts'
+import { type Setting, SettingError } from './setting.ts'
 import { SETTINGS, type Settings } from './settings.ts'
 
-/**
- * The settings under their environment names, parsed and checked. Whoever holds a `Config` need not check
- * anything again.
- */
+/** The settings under the names of their environment variables, parsed and validated. */
 export type Config = Readonly<Settings>
 
-/** Everything that is wrong with the settings, all at once, in sentences for the person who set them. */
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Invalid configuration: all problems at once, in sentences for the operator. */
 export class ConfigError extends StartUpError {
   readonly problems: readonly string[]
 
   constructor(problems: readonly string[]) {
     const list = problems.map((problem) => `  - ${problem}`).join('\n')
-    super(`The settings are not complete:\n${list}\n\nTo see it work first: npm run demo needs no settings.`)
+    super(`Invalid configuration:\n${list}\n\nTo try the server first: npm run demo needs no settings.`)
     this.problems = problems
   }
 }
 
 /**
- * Reads the settings out of an environment. Each may also be given as NAME_FILE, the path of a file that holds
- * the value, as container secrets are. Throws `ConfigError`, which names every setting that is missing or wrong.
+ * Reads the settings from an environment. Each may also be given as NAME_FILE, the path of a file that holds the
+ * value, as container secrets are. Throws a `ConfigError`, which names every setting that is missing or wrong.
  */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function loadConfig(env: Environment): Config {
   const problems: string[] = []
   const values: Record<string, unknown> = {}
   for (const [name, setting] of Object.entries(SETTINGS)) {
-    const text = readValue(env, name, setting, problems)
-    if (text === undefined) {
-      if (setting.required) problems.push(`${name} is not set: ${setting.expected}.`)
-      else values[name] = setting.default
-      continue
-    }
-    try {
-      values[name] = setting.parse(text)
-    } catch (error) {
-      if (error instanceof SettingError) {
-        problems.push(...error.problems.map((problem) => `${name}, ${problem}`))
-        continue
+    const text = readText(env, name, setting, problems)
+    if (text !== undefined) {
+      try {
+        values[name] = setting.parse(text)
+      } catch (error) {
+        problems.push(...describeFailure(error, name, setting, text))
       }
-      const shown = setting.secret ? '' : ` (it is ${JSON.stringify(text)})`
-      problems.push(`${name} should be ${setting.expected}${shown}.`)
-    }
+    } else if (setting.required) problems.push(`${name} is not set: ${setting.expected}.`)
+    else values[name] = setting.default
   }
   problems.push(...findConflicts(values))
   if (problems.length > 0) throw new ConfigError(problems)
+  // Each value comes from its own setting, which a loop over all of them cannot tell the compiler.
   return Object.freeze(values) as unknown as Config
 }
 
-function readValue(
-  env: Readonly<Record<string, string | undefined>>,
+function readText(
+  env: Environment,
   name: string,
-  { alias = name }: Pick<Setting<unknown>, 'alias'>,
+  { alias = name }: Setting<unknown>,
   problems: string[],
 ): string | undefined {
   const value = env[alias]?.trim() || env[name]?.trim() || undefined
@@ -73,13 +65,24 @@ function readValue(
   }
 }
 
-/** What is wrong with settings that are each good by themselves; those that are not are missing here. */
+function describeFailure(
+  error: unknown,
+  name: string,
+  { expected, secret }: Setting<unknown>,
+  text: string,
+): string[] {
+  if (error instanceof SettingError) return error.problems.map((problem) => `${name}: ${problem}`)
+  const shown = secret ? '' : ` (it is ${JSON.stringify(text)})`
+  return [`${name} should be ${expected}${shown}.`]
+}
+
+/** Settings that are valid each, but not together. Those that are invalid are missing from `settings`. */
 function findConflicts(settings: Partial<Settings>): string[] {
   const conflicts: string[] = []
   const base = URL.parse(settings.BASE_URL ?? '')
   if (base?.protocol === 'http:' && !isLoopbackHost(base.hostname)) {
     conflicts.push(
-      `BASE_URL may use http only for this machine itself (http://localhost:3000); clients and browsers refuse to sign in at ${JSON.stringify(settings.BASE_URL)}. Put TLS in front and use its https address.`,
+      `BASE_URL may use http only for this machine itself (http://localhost:3000); clients and browsers refuse to sign in at ${JSON.stringify(settings.BASE_URL)}. Put TLS in front and use its https URL.`,
     )
   }
   const { AUDIT_LOG, AUDIT_FILE } = settings
@@ -88,12 +91,12 @@ function findConflicts(settings: Partial<Settings>): string[] {
   }
   const { PORT, METRICS_PORT } = settings
   if (PORT !== undefined && PORT !== 0 && PORT === METRICS_PORT) {
-    conflicts.push('METRICS_PORT should be another port than PORT, which strangers can reach.')
+    conflicts.push('METRICS_PORT should be another port than PORT, which is public.')
   }
   const { DISABLED_SKILLS = [] } = settings
   if (ACTIVE_SKILLS.every((skill) => DISABLED_SKILLS.includes(skill))) {
     conflicts.push(
-      `DISABLED_SKILLS takes every skill away, so that nobody could be granted anything; leave at least one of ${ACTIVE_SKILLS.join(', ')}.`,
+      `DISABLED_SKILLS disables every skill, which leaves users nothing to grant; enable at least one of ${ACTIVE_SKILLS.join(', ')}.`,
     )
   }
   const providers = ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'OPENROUTER_API_KEY'] as const
@@ -107,21 +110,17 @@ function findConflicts(settings: Partial<Settings>): string[] {
 }
 
 function findRedisConflicts(settings: Partial<Settings>): string[] {
-  const { REDIS_URL, REDIS_CLIENT_CERT, REDIS_CLIENT_KEY, REDIS_SENTINEL_USERNAME } = settings
+  const { REDIS_URL, REDIS_CLIENT_CERT, REDIS_CLIENT_KEY } = settings
+  const { REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD } = settings
   const conflicts: string[] = []
-  const areGood = 'REDIS_CLIENT_CERT' in settings && 'REDIS_CLIENT_KEY' in settings
-  if (areGood && (REDIS_CLIENT_CERT === undefined) !== (REDIS_CLIENT_KEY === undefined)) {
+  const areValid = 'REDIS_CLIENT_CERT' in settings && 'REDIS_CLIENT_KEY' in settings
+  if (areValid && (REDIS_CLIENT_CERT === undefined) !== (REDIS_CLIENT_KEY === undefined)) {
     conflicts.push('REDIS_CLIENT_CERT and REDIS_CLIENT_KEY need each other: set both, or neither.')
   }
-  const { REDIS_SENTINEL_PASSWORD } = settings
-  if (REDIS_SENTINEL_USERNAME !== undefined && REDIS_SENTINEL_PASSWORD === undefined) {
-    conflicts.push('REDIS_SENTINEL_PASSWORD is not set, and REDIS_SENTINEL_USERNAME needs it.')
-  }
-  if (
-    REDIS_SENTINEL_PASSWORD !== undefined &&
-    REDIS_URL !== undefined &&
-    parseRedisAddress(REDIS_URL).shape !== 'sentinel'
-  ) {
+  if (REDIS_SENTINEL_PASSWORD === undefined) {
+    if (REDIS_SENTINEL_USERNAME !== undefined)
+      conflicts.push('REDIS_SENTINEL_PASSWORD is not set, and REDIS_SENTINEL_USERNAME needs it.')
+  } else if (REDIS_URL !== undefined && parseRedisAddress(REDIS_URL).shape !== 'sentinel') {
     conflicts.push('REDIS_SENTINEL_PASSWORD is set, but REDIS_URL names no sentinels (redis+sentinel://…).')
   }
   return conflicts
@@ -131,12 +130,10 @@ function findClientConflicts(settings: Partial<Settings>): string[] {
   const { DCR, DCR_TOKEN, STATIC_CLIENTS = [], ALLOWED_REDIRECT_URI_PATTERNS = ['*'] } = settings
   const conflicts: string[] = []
   if (DCR === 'token' && DCR_TOKEN === undefined) {
-    conflicts.push('DCR_TOKEN is not set, and DCR=token lets only those register who have it.')
+    conflicts.push('DCR_TOKEN is not set, and DCR=token needs it.')
   }
   if (DCR === 'open' && DCR_TOKEN !== undefined) {
-    conflicts.push(
-      'DCR_TOKEN is set, but everybody may register: DCR should be token, or DCR_TOKEN not be set.',
-    )
+    conflicts.push('DCR_TOKEN is set, but DCR=open does not require it: set DCR=token, or remove DCR_TOKEN.')
   }
   const isAllowed = createRedirectUriPolicy(ALLOWED_REDIRECT_URI_PATTERNS)
   for (const { id, redirectUris } of STATIC_CLIENTS) {

@@ -1,6 +1,6 @@
-import { SettingError } from './setting-error.ts'
+import { SettingError } from './setting.ts'
 
-/** Where Redis is, in one of its three shapes: one server, a primary that sentinels watch, or a cluster. */
+/** The address of Redis: one server, a primary behind Sentinel, or a cluster. */
 export type RedisAddress = Single | Sentinel | Cluster
 
 interface Common {
@@ -8,7 +8,7 @@ interface Common {
   hosts: readonly RedisHost[]
   username: string | undefined
   password: string | undefined
-  /** The number of the database; a cluster has only 0. */
+  /** The number of the database. A cluster has only 0. */
   database: number
   /** Whether the URL says TLS. */
   isSecure: boolean
@@ -39,14 +39,14 @@ const HOST = /^(?:\[([\da-f:.]+)\]|([^\s:[\]]+))(?::(\d{1,5}))?$/i
 const [PORT, SENTINEL_PORT] = [6379, 26_379]
 
 /**
- * Takes a REDIS_URL apart:
+ * Parses a REDIS_URL:
  *
  *     redis[s]://[user:password@]host[:port][/database]
  *     redis[s]+sentinel://[user:password@]host[:port][,host[:port]…]/primary[/database]
  *     redis[s]+cluster://[user:password@]host[:port][,host[:port]…]
  *
- * User and password are those of Redis, and percent-encoded. Throws when the text has none of these forms;
- * `SettingError` says what it lacks.
+ * User and password are those of Redis, percent-encoded. Throws when the text has none of these forms; a
+ * `SettingError` says what is missing.
  */
 export function parseRedisAddress(text: string): RedisAddress {
   const [, scheme = '', form = '', credentials = '', hosts = '', path = ''] = FORM.exec(text) ?? []
@@ -61,7 +61,7 @@ export function parseRedisAddress(text: string): RedisAddress {
     case 'sentinel':
       if (first === '' || more.length > 0) {
         throw new SettingError([
-          'as one for Sentinel, should end with the name of the primary: redis+sentinel://host:26379,host:26379/name or …/name/database.',
+          'a URL for Sentinel must end with the name of the primary: redis+sentinel://host:26379,host:26379/name or …/name/database.',
         ])
       }
       return {
@@ -73,14 +73,14 @@ export function parseRedisAddress(text: string): RedisAddress {
     case 'cluster':
       if (path !== '' && path !== '0') {
         throw new SettingError([
-          'as one for a cluster, should end after the hosts: a cluster has only one database.',
+          'a URL for a cluster must end after the hosts: a cluster has only one database.',
         ])
       }
       return { ...common, shape: 'cluster', database: 0 }
     default:
       if (common.hosts.length > 1) {
         throw new SettingError([
-          'with several hosts, should begin with redis+sentinel:// or redis+cluster:// (rediss+… for TLS).',
+          'a URL with several hosts must begin with redis+sentinel:// or redis+cluster:// (rediss+… for TLS).',
         ])
       }
       if (second !== '') throw new TypeError('more than a database')
@@ -88,7 +88,7 @@ export function parseRedisAddress(text: string): RedisAddress {
   }
 }
 
-/** What a person calls it, without user and password. */
+/** The address for messages, without user and password. */
 export function describeRedisAddress(address: RedisAddress): string {
   const hosts = address.hosts.map(formatHost).join(', ')
   switch (address.shape) {

@@ -1,41 +1,52 @@
-import { parseText } from './parsers.ts'
-
-/** A setting: what it is for, what it should be, and how its text becomes a value. */
-export interface Setting<Value> {
-  /** What it is for, one sentence for the table in the documentation. */
-  purpose: string
+/** A kind of value: what a text of it looks like, and how it is parsed. */
+export interface Kind<Value> {
   /** Completes "NAME should be …". */
   expected: string
-  required: boolean
-  default: Value
   /** A secret is never repeated in a message. */
-  secret: boolean
-  /** The name under which other programs look for it first. */
-  alias?: string
-  /** Throws when the text is not what is expected; `SettingError` says in its own words why not. */
+  secret?: boolean
+  /** Throws when the text is malformed; a `SettingError` says why. */
   parse(text: string): Value
 }
 
-/** What of a setting is said for each: the rest follows. */
-export interface Form<Value> {
-  expected: string
-  secret?: boolean
+/** One setting: its kind, and what the documents say about it. */
+export interface Setting<Value> extends Kind<Value> {
+  /** One or more sentences for the documents. */
+  purpose: string
+  required: boolean
+  /** The value of a setting that is not required and not set. */
+  default?: Value
+  /** Another name of the variable, which is read first. */
   alias?: string
-  parse(text: string): Value
+  /** What `.env.example` shows in place of the default. */
+  example?: string
+}
+
+/** Why the value of a setting is malformed, without repeating a secret. The sentences follow "NAME: ". */
+export class SettingError extends Error {
+  override readonly name = 'SettingError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join(' '))
+    this.problems = problems
+  }
 }
 
 /** A setting without which the service does not start. */
-export function required<Value>(purpose: string, form: Form<Value>): Setting<Value> {
-  // The default of a required setting is never read; it only carries the type.
-  return { purpose, secret: false, ...form, required: true, default: undefined as Value }
+export function required<Value>(kind: Kind<Value>, purpose: string, example?: string): Setting<Value> {
+  return { ...kind, purpose, required: true, example }
 }
 
-/** A setting that is `fallback` where it is not set. */
-export function optional<Value>(purpose: string, fallback: Value, form: Form<Value>): Setting<Value> {
-  return { purpose, secret: false, ...form, required: false, default: fallback }
+/** A setting that is `undefined` unless it is set. */
+export function optional<Value>(kind: Kind<Value>, purpose: string): Setting<Value | undefined> {
+  return { ...kind, purpose, required: false }
 }
 
-/** A setting that is any text, or none. */
-export function optionalText(purpose: string, secret = false): Setting<string | undefined> {
-  return optional(purpose, undefined as string | undefined, { expected: 'text', secret, parse: parseText })
+/** A setting that is `fallback` unless it is set. */
+export function withDefault<Value>(
+  kind: Kind<Value>,
+  fallback: NoInfer<Value>,
+  purpose: string,
+): Setting<Value> & { default: Value } {
+  return { ...kind, purpose, required: false, default: fallback }
 }

@@ -1,328 +1,274 @@
-import type { Client } from '../model/client.ts'
 import { ACTIVE_SKILLS } from '../model/skills.ts'
-import {
-  listOf,
-  oneOf,
-  parseBaseUrl,
-  parseBearerToken,
-  parseBoolean,
-  parseCertificate,
-  parseCount,
-  parseHost,
-  parseHttpUrl,
-  parseKeys,
-  parseList,
-  parsePatterns,
-  parsePort,
-  parsePrivateKey,
-  parseProxies,
-  parseProxyUrl,
-  parseRedisUrl,
-  parseScopes,
-  parseSeconds,
-  parseText,
-} from './parsers.ts'
-import { optional, optionalText, required } from './setting.ts'
-import { parseStaticClients } from './static-clients.ts'
-import { TELEMETRY_SETTINGS } from './telemetry-settings.ts'
+import * as kind from './kinds.ts'
+import { optional, required, type Setting, withDefault } from './setting.ts'
 
-const KEY_ADVICE = '32 characters or more; generate one with: openssl rand -base64 32'
 const SENTRY_APPLICATION = 'of the OAuth application at SENTRY_HOST under /settings/account/api/applications/'
+const YEAR = 365 * 86_400
 
-/**
- * Every setting of the service: what it is for, what it should be, and how its text becomes a value. The
- * messages about wrong settings, the table in the documentation and `.env.example` all follow this list.
- */
-export const SETTINGS = {
-  BASE_URL: required('The public URL of this server, as clients and browsers see it.', {
-    expected: 'the public URL of this server, such as https://mcp.example.com',
-    parse: parseBaseUrl,
-  }),
-  SENTRY_HOST: required('The host of the Sentry to sign in at.', {
-    expected: 'the host name of your Sentry without a scheme, such as sentry.io or sentry.example.com',
-    parse: parseHost,
-  }),
-  SENTRY_CLIENT_ID: required('The client id of the OAuth application at Sentry.', {
-    expected: `the client id ${SENTRY_APPLICATION}`,
-    parse: parseText,
-  }),
-  SENTRY_CLIENT_SECRET: required('The client secret of the OAuth application at Sentry.', {
-    expected: `the client secret ${SENTRY_APPLICATION}`,
-    secret: true,
-    parse: parseText,
-  }),
+const REQUIRED = {
+  BASE_URL: required(
+    kind.baseUrl,
+    'The public URL of this server, as clients and browsers see it.',
+    'http://localhost:3000',
+  ),
+  SENTRY_HOST: required(kind.sentryHost, 'The host of the Sentry at which users sign in.', 'sentry.io'),
+  SENTRY_CLIENT_ID: required(
+    { ...kind.text, expected: `the client id ${SENTRY_APPLICATION}` },
+    'The OAuth application at Sentry. Its redirect URI is BASE_URL followed by /oauth/callback.',
+    '',
+  ),
+  SENTRY_CLIENT_SECRET: required(
+    { ...kind.secret, expected: `the client secret ${SENTRY_APPLICATION}` },
+    'The client secret of the OAuth application at Sentry.',
+    '',
+  ),
   ENCRYPTION_KEY: required(
-    'Seals what is stored. A comma-separated list rolls keys: the first one seals, all open.',
-    {
-      expected: KEY_ADVICE,
-      secret: true,
-      parse: parseKeys,
-    },
+    kind.keys,
+    'Encrypts stored tokens. Of several keys the first encrypts, all decrypt.',
   ),
   JWT_SIGNING_KEY: required(
-    'Signs tokens. A comma-separated list rolls keys: the first one signs, all verify.',
-    {
-      expected: KEY_ADVICE,
-      secret: true,
-      parse: parseKeys,
-    },
+    kind.keys,
+    'Signs tokens and client ids. Of several keys the first signs, all verify.',
   ),
-
-  PORT: optional('The port to listen on.', 3000, { expected: 'a port from 0 to 65535', parse: parsePort }),
-  HOST: optional('The address to listen on.', '0.0.0.0', { expected: 'an address', parse: parseText }),
-  TRUST_PROXY: optional('The reverse proxies whose forwarding headers are believed.', [] as string[], {
-    expected: 'addresses or CIDR ranges, such as 10.0.0.0/8,127.0.0.1',
-    parse: parseProxies,
-  }),
-  LOG_LEVEL: optional('How much is logged; debug is verbose and still redacted.', 'info' as LogLevel, {
-    expected: 'one of fatal, error, warn, info, debug, trace, silent',
-    parse: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
-  }),
-  AUDIT_LOG: optional(
-    'Where the audit log goes: into the ordinary log, or to AUDIT_FILE.',
-    'stdout' as AuditLog,
-    {
-      expected: 'stdout or file',
-      parse: oneOf(['stdout', 'file']),
-    },
-  ),
-  AUDIT_FILE: optional('The file of the audit log.', undefined as string | undefined, {
-    expected: 'the path of a file',
-    parse: parseText,
-  }),
-  ...TELEMETRY_SETTINGS,
-  SHUTDOWN_GRACE: optional(
-    'How long the process takes at most to end after SIGTERM, in seconds; a fifth of it is for telling proxies.',
-    25,
-    {
-      expected: 'a number of seconds from 1 to 3600',
-      parse: parseSeconds(1, 3600),
-    },
-  ),
-
-  STORE: optional(
-    'Where state is kept; embedded is one SQLite file, for one process.',
-    'redis' as StoreKind,
-    {
-      expected: 'redis or embedded',
-      parse: oneOf(['redis', 'embedded']),
-    },
-  ),
-  DATA_DIR: optional('The folder of the embedded store.', './data', {
-    expected: 'a folder',
-    parse: parseText,
-  }),
-  REDIS_URL: optional(
-    'Redis or Valkey: one server, one that sentinels watch, or a cluster.',
-    'redis://localhost:6379',
-    {
-      expected:
-        'redis://host:6379, redis+sentinel://host:26379,host:26379/name or redis+cluster://host:6379,host:6379, or one that begins with rediss for TLS',
-      secret: true,
-      parse: parseRedisUrl,
-    },
-  ),
-  REDIS_WAIT: optional(
-    'Whether the service starts while Redis is away, and waits for it; without, it ends.',
-    true,
-    {
-      expected: 'true or false',
-      parse: parseBoolean,
-    },
-  ),
-  REDIS_TLS: optional('TLS toward Redis; by default what the URL says.', undefined as boolean | undefined, {
-    expected: 'true or false',
-    parse: parseBoolean,
-  }),
-  REDIS_TLS_REJECT_UNAUTHORIZED: optional('Whether the certificate of Redis is verified.', true, {
-    expected: 'true or false',
-    parse: parseBoolean,
-  }),
-  REDIS_CA: optional(
-    'The authorities that certificates of Redis come from.',
-    undefined as string | undefined,
-    {
-      expected: 'certificates (PEM), or the path of a file that holds them',
-      parse: parseCertificate,
-    },
-  ),
-  REDIS_CLIENT_CERT: optional(
-    'The certificate that Redis knows the service by.',
-    undefined as string | undefined,
-    {
-      expected: 'a certificate (PEM), or the path of a file that holds it',
-      parse: parseCertificate,
-    },
-  ),
-  REDIS_CLIENT_KEY: optional('The private key of that certificate.', undefined as string | undefined, {
-    expected: 'a private key without a passphrase (PEM), or the path of a file that holds it',
-    secret: true,
-    parse: parsePrivateKey,
-  }),
-  REDIS_SENTINEL_USERNAME: optionalText('The user at the sentinels, where they have users.'),
-  REDIS_SENTINEL_PASSWORD: optionalText('The password of the sentinels, where they have one.', true),
-
-  SENTRY_PROTOCOL: optional('How Sentry is reached; http only in an isolated network.', 'https' as Protocol, {
-    expected: 'https or http',
-    parse: oneOf(['https', 'http']),
-  }),
-  SENTRY_SCOPES: optional(
-    'What is asked for at Sentry.',
-    ['org:read', 'project:read', 'project:write', 'team:read', 'team:write', 'event:write'],
-    { expected: 'Sentry scopes separated by commas, such as org:read,project:read', parse: parseScopes },
-  ),
-  ALLOWED_REDIRECT_URI_PATTERNS: optional('Where clients may send users back to.', ['*'], {
-    expected: 'patterns separated by commas, such as http://localhost:*,https://*.example.com/callback',
-    parse: parsePatterns,
-  }),
-  SENTRY_TOKEN_PASSTHROUGH: optional(
-    "Accepts users' own Sentry tokens at /mcp, for machines without a browser.",
-    false,
-    {
-      expected: 'true or false',
-      parse: parseBoolean,
-    },
-  ),
-  DCR: optional('Who may register a client: everybody, whoever has DCR_TOKEN, or nobody.', 'open' as Dcr, {
-    expected: 'open, token or off',
-    parse: oneOf(['open', 'token', 'off']),
-  }),
-  DCR_TOKEN: optional(
-    'The token that lets a client register, with DCR=token.',
-    undefined as string | undefined,
-    {
-      expected: KEY_ADVICE,
-      secret: true,
-      parse: parseBearerToken,
-    },
-  ),
-  STATIC_CLIENTS: optional('Clients that need not register.', [] as Client[], {
-    expected:
-      'a JSON array of client metadata, such as [{"client_id":"…","client_secret":"…","redirect_uris":["https://…"]}]',
-    secret: true,
-    parse: parseStaticClients,
-  }),
-  CLIENT_ID_METADATA_DOCUMENTS: optional(
-    'Whether clients may be known by the URL of a document; auto: where the server can reach out.',
-    'auto' as DocumentMode,
-    {
-      expected: 'auto, true or false',
-      parse: oneOf(['auto', 'true', 'false']),
-    },
-  ),
-  ADVERTISE_ISS: optional('Whether metadata says that answers carry iss, which they always do.', true, {
-    expected: 'true or false',
-    parse: parseBoolean,
-  }),
-  ACCESS_TOKEN_TTL: optional('How long an access token holds, in seconds.', 3600, {
-    expected: 'a number of seconds from 60 to 86400',
-    parse: parseSeconds(60, 86_400),
-  }),
-  REFRESH_TOKEN_TTL: optional('How long an unused sign-in holds, in seconds.', 30 * 86_400, {
-    expected: 'a number of seconds from 3600 to 31536000',
-    parse: parseSeconds(3600, 31_536_000),
-  }),
-  GRANT_TTL: optional('How long a sign-in holds however much it is used, in seconds.', 365 * 86_400, {
-    expected: 'a number of seconds from 3600 to 31536000',
-    parse: parseSeconds(3600, 31_536_000),
-  }),
-  REFRESH_GRACE: optional('How long a refresh token just replaced is answered again, in seconds.', 120, {
-    expected: 'a number of seconds from 0 to 3600',
-    parse: parseSeconds(0, 3600),
-  }),
-  RATE_LIMIT_MCP: optional('MCP requests a minute and user; 0 is off.', 600, {
-    expected: 'a whole number',
-    parse: parseCount,
-  }),
-  RATE_LIMIT_OAUTH: optional('OAuth requests a minute and address; 0 is off.', 120, {
-    expected: 'a whole number',
-    parse: parseCount,
-  }),
-
-  TOOL_SURFACE: optional('Which tools are listed directly.', 'standard' as ToolSurface, {
-    expected: 'standard, compact or full',
-    parse: oneOf(['standard', 'compact', 'full']),
-  }),
-  READ_ONLY: optional('Takes away every tool that changes something.', false, {
-    expected: 'true or false',
-    parse: parseBoolean,
-  }),
-  DISABLED_SKILLS: optional('Skills nobody gets.', [] as string[], {
-    expected: `skills separated by commas, out of ${ACTIVE_SKILLS.join(', ')}`,
-    parse: listOf(ACTIVE_SKILLS),
-  }),
-  DISABLED_TOOLS: optional('Tools nobody gets.', [] as string[], {
-    expected: 'names of tools separated by commas',
-    parse: parseList,
-  }),
-  DEFAULT_SKILLS: optional('Skills preselected on the consent page.', [...ACTIVE_SKILLS] as string[], {
-    expected: `skills separated by commas, out of ${ACTIVE_SKILLS.join(', ')}`,
-    parse: listOf(ACTIVE_SKILLS),
-  }),
-  DIRECT_SEARCH: optional('Keeps the search tools without an AI provider: they take query syntax.', false, {
-    expected: 'true or false',
-    parse: parseBoolean,
-  }),
-  MCP_URL: optional('The documentation search.', 'https://mcp.sentry.dev', {
-    expected: 'a URL that begins with https:// or http://',
-    parse: parseHttpUrl,
-  }),
-
-  HTTPS_PROXY: optional('The proxy for requests to https addresses.', undefined as string | undefined, {
-    expected: 'the URL of a proxy, such as http://proxy.example.com:3128',
-    secret: true,
-    alias: 'https_proxy',
-    parse: parseProxyUrl,
-  }),
-  HTTP_PROXY: optional(
-    'The proxy for requests to http addresses, and to https ones where HTTPS_PROXY is not set.',
-    undefined as string | undefined,
-    {
-      expected: 'the URL of a proxy, such as http://proxy.example.com:3128',
-      secret: true,
-      alias: 'http_proxy',
-      parse: parseProxyUrl,
-    },
-  ),
-  NO_PROXY: optional('Hosts that are reached without a proxy.', [] as string[], {
-    expected: 'hosts separated by commas, such as sentry.example.com,.internal.example.com',
-    alias: 'no_proxy',
-    parse: parseList,
-  }),
-
-  EMBEDDED_AGENT_PROVIDER: optional(
-    'The AI provider, where keys of several are set.',
-    undefined as Provider,
-    {
-      expected: 'openai, azure-openai, anthropic or openrouter',
-      parse: oneOf(['openai', 'azure-openai', 'anthropic', 'openrouter']),
-    },
-  ),
-  OPENAI_API_KEY: optionalText('Turns the AI-powered tools on, with OpenAI or a compatible endpoint.', true),
-  OPENAI_BASE_URL: optional('An OpenAI-compatible endpoint.', undefined as string | undefined, {
-    expected: 'a URL that begins with https:// or http://',
-    parse: parseHttpUrl,
-  }),
-  OPENAI_MODEL: optionalText('The model at that endpoint.'),
-  OPENAI_API_VERSION: optionalText('The API version of an Azure OpenAI endpoint.'),
-  ANTHROPIC_API_KEY: optionalText('Turns the AI-powered tools on, with Anthropic.', true),
-  ANTHROPIC_BASE_URL: optional('Another endpoint for Anthropic.', undefined as string | undefined, {
-    expected: 'a URL that begins with https:// or http://',
-    parse: parseHttpUrl,
-  }),
-  ANTHROPIC_MODEL: optionalText('The model at Anthropic.'),
-  OPENROUTER_API_KEY: optionalText('Turns the AI-powered tools on, with OpenRouter.', true),
-  OPENROUTER_MODEL: optionalText('The model at OpenRouter.'),
-  OPENROUTER_REASONING_EFFORT: optionalText('The reasoning effort at OpenRouter.'),
 }
 
-export type Settings = { [Name in keyof typeof SETTINGS]: (typeof SETTINGS)[Name]['default'] }
+const HTTP_SERVER = {
+  PORT: withDefault(kind.port, 3000, 'The port to listen on.'),
+  HOST: withDefault({ ...kind.text, expected: 'an address' }, '0.0.0.0', 'The address to listen on.'),
+  TRUST_PROXY: withDefault(
+    kind.addressRanges,
+    [],
+    'The reverse proxies whose forwarding headers are trusted.',
+  ),
+  LOG_LEVEL: withDefault(
+    kind.choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    'info',
+    'The log level; debug is verbose and still redacted.',
+  ),
+  SHUTDOWN_GRACE: withDefault(
+    kind.seconds(1, 3600),
+    25,
+    'The time limit of a graceful shutdown, in seconds.',
+  ),
+}
 
-type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
-type StoreKind = 'redis' | 'embedded'
-type Protocol = 'https' | 'http'
-type AuditLog = 'stdout' | 'file'
-type Dcr = 'open' | 'token' | 'off'
-type DocumentMode = 'auto' | 'true' | 'false'
-type ToolSurface = 'standard' | 'compact' | 'full'
-type Provider = 'openai' | 'azure-openai' | 'anthropic' | 'openrouter' | undefined
+const STORAGE = {
+  STORE: withDefault(
+    kind.choice(['redis', 'embedded']),
+    'redis',
+    'The store; embedded is one SQLite file, for one process.',
+  ),
+  DATA_DIR: withDefault(
+    { ...kind.text, expected: 'a folder' },
+    './data',
+    'The folder of the embedded store.',
+  ),
+  REDIS_URL: withDefault(
+    kind.redisUrl,
+    'redis://localhost:6379',
+    'Redis or Valkey: one server, Sentinel or a cluster.',
+  ),
+  REDIS_WAIT: withDefault(
+    kind.flag,
+    true,
+    'Start while Redis is unavailable and wait for it; otherwise exit.',
+  ),
+  REDIS_TLS: optional(kind.flag, 'Use TLS to Redis. By default the URL decides.'),
+  REDIS_TLS_REJECT_UNAUTHORIZED: withDefault(kind.flag, true, 'Verify the certificate of Redis.'),
+  REDIS_CA: optional(kind.certificate, 'The certificate authorities that are trusted for Redis.'),
+  REDIS_CLIENT_CERT: optional(
+    { ...kind.certificate, expected: 'a certificate (PEM), or the path of a file that holds it' },
+    'The client certificate for Redis.',
+  ),
+  REDIS_CLIENT_KEY: optional(kind.privateKey, 'The private key of REDIS_CLIENT_CERT.'),
+  REDIS_SENTINEL_USERNAME: optional(kind.text, 'The user name at the sentinels, if they have users.'),
+  REDIS_SENTINEL_PASSWORD: optional(kind.secret, 'The password of the sentinels, if they have one.'),
+}
+
+const SENTRY = {
+  SENTRY_PROTOCOL: withDefault(
+    kind.choice(['https', 'http']),
+    'https',
+    'The protocol to Sentry; http only in an isolated network.',
+  ),
+  SENTRY_SCOPES: withDefault(
+    kind.scopes,
+    ['org:read', 'project:read', 'project:write', 'team:read', 'team:write', 'event:write'],
+    'The scopes that are requested from Sentry.',
+  ),
+}
+
+const SIGN_IN = {
+  ALLOWED_REDIRECT_URI_PATTERNS: withDefault(
+    kind.redirectUriPatterns,
+    ['*'],
+    'The redirect URIs that clients may use.',
+  ),
+  DCR: withDefault(
+    kind.choice(['open', 'token', 'off']),
+    'open',
+    'Dynamic client registration: open, with DCR_TOKEN, or off.',
+  ),
+  DCR_TOKEN: optional(kind.bearerToken, 'The bearer token for registration, with DCR=token.'),
+  STATIC_CLIENTS: {
+    ...withDefault(kind.staticClients, [], 'Clients that do not have to register.'),
+    example: '[{"client_id":"gateway","redirect_uris":["https://gateway.example.com/callback"]}]',
+  },
+  CLIENT_ID_METADATA_DOCUMENTS: withDefault(
+    kind.choice(['auto', 'true', 'false']),
+    'auto',
+    'Accept the URL of a metadata document as a client id (CIMD).',
+  ),
+  ADVERTISE_ISS: withDefault(kind.flag, true, 'Advertise RFC 9207 iss support; iss is sent in any case.'),
+  SENTRY_TOKEN_PASSTHROUGH: withDefault(
+    kind.flag,
+    false,
+    "Accept users' own Sentry tokens (Sentry-Bearer) at /mcp.",
+  ),
+  ACCESS_TOKEN_TTL: withDefault(
+    kind.seconds(60, 86_400),
+    3600,
+    'The lifetime of an access token, in seconds.',
+  ),
+  REFRESH_TOKEN_TTL: withDefault(
+    kind.seconds(3600, YEAR),
+    30 * 86_400,
+    'The lifetime of an unused grant, in seconds.',
+  ),
+  GRANT_TTL: withDefault(kind.seconds(3600, YEAR), YEAR, 'The lifetime of a grant, used or not, in seconds.'),
+  REFRESH_GRACE: withDefault(
+    kind.seconds(0, 3600),
+    120,
+    'The time a rotated refresh token still works, in seconds.',
+  ),
+  RATE_LIMIT_MCP: withDefault(kind.count, 600, 'MCP requests per minute and user; 0 is no limit.'),
+  RATE_LIMIT_OAUTH: withDefault(
+    kind.count,
+    120,
+    'Requests per minute, address and OAuth endpoint; 0 is no limit.',
+  ),
+}
+
+const TOOLS = {
+  TOOL_SURFACE: withDefault(
+    kind.choice(['standard', 'compact', 'full']),
+    'standard',
+    'The tools that are listed directly.',
+  ),
+  READ_ONLY: withDefault(kind.flag, false, 'Disable every tool that changes something.'),
+  DISABLED_SKILLS: withDefault(
+    kind.choices('skills', ACTIVE_SKILLS),
+    [],
+    'Skills that are disabled for all users.',
+  ),
+  DISABLED_TOOLS: withDefault(
+    kind.list('names of tools separated by commas'),
+    [],
+    'Tools that are disabled for all users.',
+  ),
+  DEFAULT_SKILLS: withDefault(
+    kind.choices('skills', ACTIVE_SKILLS),
+    [...ACTIVE_SKILLS],
+    'Skills that are preselected on the consent page.',
+  ),
+  DIRECT_SEARCH: withDefault(
+    kind.flag,
+    false,
+    "Keep the search tools without an AI provider, for Sentry's query syntax.",
+  ),
+  MCP_URL: withDefault(kind.httpUrl, 'https://mcp.sentry.dev', 'The documentation search.'),
+}
+
+const AI_PROVIDER = {
+  EMBEDDED_AGENT_PROVIDER: optional(
+    kind.choice(['openai', 'azure-openai', 'anthropic', 'openrouter']),
+    'The AI provider, if keys of several are set.',
+  ),
+  OPENAI_API_KEY: optional(
+    kind.secret,
+    'Enables the AI-powered tools, with OpenAI or a compatible endpoint.',
+  ),
+  OPENAI_BASE_URL: optional(kind.httpUrl, 'An OpenAI-compatible endpoint.'),
+  OPENAI_MODEL: optional(kind.text, 'The model at that endpoint.'),
+  OPENAI_API_VERSION: optional(kind.text, 'The API version of an Azure OpenAI endpoint.'),
+  ANTHROPIC_API_KEY: optional(kind.secret, 'Enables the AI-powered tools, with Anthropic.'),
+  ANTHROPIC_BASE_URL: optional(kind.httpUrl, 'Another endpoint for Anthropic.'),
+  ANTHROPIC_MODEL: optional(kind.text, 'The model at Anthropic.'),
+  OPENROUTER_API_KEY: optional(kind.secret, 'Enables the AI-powered tools, with OpenRouter.'),
+  OPENROUTER_MODEL: optional(kind.text, 'The model at OpenRouter.'),
+  OPENROUTER_REASONING_EFFORT: optional(kind.text, 'The reasoning effort at OpenRouter.'),
+}
+
+const OUTBOUND_PROXY = {
+  HTTPS_PROXY: { ...optional(kind.proxyUrl, 'The proxy for requests to https URLs.'), alias: 'https_proxy' },
+  HTTP_PROXY: {
+    ...optional(kind.proxyUrl, 'The proxy for requests to http URLs, and to https URLs without HTTPS_PROXY.'),
+    alias: 'http_proxy',
+  },
+  NO_PROXY: {
+    ...withDefault(
+      kind.list('hosts separated by commas, such as sentry.example.com,.internal.example.com'),
+      [],
+      'The hosts that are reached without a proxy.',
+    ),
+    alias: 'no_proxy',
+  },
+}
+
+const AUDIT_LOG = {
+  AUDIT_LOG: withDefault(
+    kind.choice(['stdout', 'file']),
+    'stdout',
+    'The audit log goes to the ordinary log, or to AUDIT_FILE.',
+  ),
+  AUDIT_FILE: optional({ ...kind.text, expected: 'the path of a file' }, 'The file of the audit log.'),
+}
+
+const OBSERVABILITY = {
+  METRICS_PORT: optional(
+    { ...kind.port, expected: `${kind.port.expected} that is not PORT` },
+    'The port of GET /metrics for Prometheus. Without it there are no metrics.',
+  ),
+  SENTRY_DSN: optional(kind.dsn, "The project that receives this server's own errors."),
+  SENTRY_ENVIRONMENT: withDefault(kind.text, 'production', 'The environment of error reports.'),
+  SENTRY_RELEASE: optional(
+    kind.text,
+    'The release of error reports; by default name and version of this server.',
+  ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional(
+    { ...kind.httpUrl, expected: 'the URL of an OTLP/HTTP endpoint, such as http://localhost:4318' },
+    'The endpoint for traces, without the path /v1/traces.',
+  ),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: optional(kind.otlpTracesUrl, 'The endpoint for traces, with the path.'),
+  OTEL_EXPORTER_OTLP_PROTOCOL: withDefault(
+    kind.choice(['http/protobuf', 'http/json']),
+    'http/protobuf',
+    'The encoding of traces. gRPC is not supported.',
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS: optional(kind.otlpHeaders, 'Headers of the requests that carry traces.'),
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: optional(kind.otlpHeaders, 'More such headers, which take precedence.'),
+  OTEL_SERVICE_NAME: withDefault(kind.text, 'sentry-mcp', 'The service name of traces.'),
+  OTEL_SDK_DISABLED: withDefault(kind.flag, false, 'Disable traces, even if an endpoint is set.'),
+}
+
+/** The settings under the headings of the documents. */
+export const SETTING_GROUPS: Record<string, Record<string, Setting<unknown>>> = {
+  Required: REQUIRED,
+  'HTTP server': HTTP_SERVER,
+  Storage: STORAGE,
+  Sentry: SENTRY,
+  'Sign-in': SIGN_IN,
+  Tools: TOOLS,
+  'AI provider': AI_PROVIDER,
+  'Outbound proxy': OUTBOUND_PROXY,
+  'Audit log': AUDIT_LOG,
+  Observability: OBSERVABILITY,
+}
+
+/** Every setting of the service, by the name of its environment variable. */
+export const SETTINGS = {
+  ...{ ...REQUIRED, ...HTTP_SERVER, ...STORAGE, ...SENTRY, ...SIGN_IN },
+  ...{ ...TOOLS, ...AI_PROVIDER, ...OUTBOUND_PROXY, ...AUDIT_LOG, ...OBSERVABILITY },
+}
+
+export type Settings = { [Name in keyof typeof SETTINGS]: ReturnType<(typeof SETTINGS)[Name]['parse']> }

@@ -2,14 +2,8 @@ import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
 import { hashToken } from '../crypto/hash.ts'
 import type { Client } from '../model/client.ts'
-import {
-  ClientMetadataSchema,
-  checkApplicationType,
-  checkFlow,
-  checkRedirectUris,
-  readName,
-} from '../model/client-metadata.ts'
-import { SettingError } from './setting-error.ts'
+import { ClientMetadataSchema, findMetadataProblems, readName } from '../model/client-metadata.ts'
+import { SettingError } from './setting.ts'
 
 const StaticClientSchema = Type.Object({
   ...ClientMetadataSchema.properties,
@@ -20,34 +14,31 @@ const StaticClientSchema = Type.Object({
 type StaticClient = Static<typeof StaticClientSchema>
 
 /**
- * The clients that the operator has set: a JSON array of client metadata (RFC 7591 §2), each with its `client_id`
- * and, unless it is public, its `client_secret`. Throws `SettingError`, which names all that is wrong.
+ * Clients that the operator configures: a JSON array of client metadata (RFC 7591 §2), each with its `client_id` and,
+ * unless it is public, its `client_secret`. Throws a `SettingError` that names all problems of all clients.
  */
 export function parseStaticClients(text: string): Client[] {
-  const list = parseJson(text)
+  const list: unknown = JSON.parse(text)
+  if (!Array.isArray(list)) throw new TypeError('not an array')
   const problems = list.flatMap((item, index) =>
     findProblems(item).map((problem) => `client ${index + 1}: ${problem}`),
   )
   const clients = list.filter((item) => Value.Check(StaticClientSchema, item))
   const ids = clients.map(({ client_id }) => client_id)
-  if (new Set(ids).size < ids.length) problems.push('client_id is the same more than once.')
+  if (new Set(ids).size < ids.length) problems.push('two clients have the same client_id.')
   if (problems.length > 0) throw new SettingError(problems)
   return clients.map(createClient)
-}
-
-function parseJson(text: string): unknown[] {
-  const list: unknown = JSON.parse(text)
-  if (!Array.isArray(list)) throw new TypeError('not an array')
-  return list
 }
 
 function findProblems(item: unknown): string[] {
   if (!Value.Check(StaticClientSchema, item)) {
     const [problem] = Value.Errors(StaticClientSchema, item)
-    return [`${problem?.instancePath.split('/')[1] ?? 'client_id'} is missing or not of its form.`]
+    return [`${problem?.instancePath.split('/')[1] ?? 'client_id'} is missing or malformed.`]
   }
-  const checks = [checkId, checkSecret, checkAuthMethod, checkRedirectUris, checkApplicationType, checkFlow]
-  return checks.flatMap((check) => describeFailure(() => check(item)))
+  const problems = [assertId, assertSecret, assertAuthMethod].flatMap((assert) =>
+    describeFailure(() => assert(item)),
+  )
+  return [...problems, ...findMetadataProblems(item).map(({ message }) => message)]
 }
 
 function describeFailure(check: () => unknown): string[] {
@@ -59,15 +50,15 @@ function describeFailure(check: () => unknown): string[] {
   }
 }
 
-/** RFC 6749 Appendix A.1; the ids that this server finds in other ways are not the operator's to give. */
-function checkId({ client_id }: StaticClient): void {
+/** RFC 6749 Appendix A.1. Ids that look like those of registered or CIMD clients are reserved for these. */
+function assertId({ client_id }: StaticClient): void {
   if (!/^[\x20-\x7e]{1,200}$/.test(client_id))
     throw new TypeError('client_id must be 1 to 200 ASCII characters.')
   if (/^(c\d+\.|https:)/.test(client_id))
-    throw new TypeError('client_id must not begin like those of this server.')
+    throw new TypeError('client_id must not begin with https: or like an id that this server issues (c1.).')
 }
 
-function checkSecret({ client_secret }: StaticClient): void {
+function assertSecret({ client_secret }: StaticClient): void {
   if (client_secret !== undefined && !/^[\x21-\x7e]{32,500}$/.test(client_secret)) {
     throw new TypeError(
       'client_secret must be 32 characters or more; generate one with: openssl rand -hex 32.',
@@ -75,7 +66,7 @@ function checkSecret({ client_secret }: StaticClient): void {
   }
 }
 
-function checkAuthMethod({ client_secret, token_endpoint_auth_method: method }: StaticClient): void {
+function assertAuthMethod({ client_secret, token_endpoint_auth_method: method }: StaticClient): void {
   const methods = client_secret === undefined ? ['none'] : ['client_secret_basic', 'client_secret_post']
   if (method !== undefined && !methods.includes(method)) {
     const what = client_secret === undefined ? 'without a client_secret' : 'with a client_secret'

@@ -1,8 +1,8 @@
 import { createHash, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 
 /**
- * SHA-256 as base64url, 43 characters: how tokens, codes and transaction ids are kept and compared, so that what
- * is stored cannot be presented. PKCE's S256 is the same function (RFC 7636 §4.2).
+ * SHA-256 as base64url, 43 characters. Tokens, codes and transaction ids are stored and compared as this hash, so
+ * that a stored one cannot be presented. PKCE's S256 is the same function (RFC 7636 §4.2).
  */
 export function hashToken(token: string): string {
   return hash('sha256', token, 'base64url')
@@ -23,7 +23,7 @@ export function createToken(): string {
   return randomBytes(32).toString('base64url')
 }
 
-/** Compares two texts in time that depends on neither. */
+/** Compares two texts in constant time. */
 export function isEqual(left: string, right: string): boolean {
   return timingSafeEqual(
     createHash('sha256').update(left).digest(),

@@ -1,21 +1,21 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 
-/** A key for one purpose. The id says which setting it came from without giving it away. */
+/** A key for one purpose. The id tells which key of the setting it was derived from, without revealing it. */
 export interface DerivedKey {
   id: string
-  /** 256 bits. Node prepares bytes anew at each use, and a key object once. */
+  /** 256 bits. A KeyObject avoids importing the key again at every use. */
   key: KeyObject
 }
 
-/** The keys of one purpose: the first of the setting makes what is new, all of them read what is there. */
+/** The keys of one purpose: the first one of the setting seals or signs, all of them open or verify. */
 export interface KeyRing {
   current: DerivedKey
   find(id: string): DerivedKey | undefined
 }
 
 /**
- * Derives the keys of one purpose from the keys of a setting (HKDF-SHA-256, RFC 5869), so that no key ever serves
- * two purposes and a setting may be any text of enough length.
+ * Derives the keys of one purpose from the keys of a setting (HKDF-SHA-256, RFC 5869), so that a key never serves
+ * two purposes, and a setting may be any text that is long enough.
  */
 export function deriveKeys(secrets: readonly string[], purpose: string): KeyRing {
   const keys = secrets.map((secret) => ({

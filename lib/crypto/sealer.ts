@@ -1,11 +1,11 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { TransientError } from '../errors.ts'
+import { decrypt, encrypt } from './aes-gcm.ts'
 import { deriveKeys } from './key-ring.ts'
 
 export interface Sealer {
   /**
    * Encrypts text with AES-256-GCM under the first key. `context` names the record it belongs to and is
-   * authenticated with it, so that one record's content cannot stand in another.
+   * authenticated along with it, so that sealed content cannot be moved to another record.
    */
   seal(text: string, context: string): string
   /** Decrypts what `seal` made for the same context. Throws `UnsealError`. */
@@ -15,8 +15,8 @@ export interface Sealer {
 }
 
 /**
- * Something stored cannot be decrypted: the key is not among those of the settings, or the record was altered.
- * That is an operator's fault to find, never a reason to tell a client that its credentials are gone.
+ * A stored record cannot be decrypted: its key is missing from ENCRYPTION_KEY, or the record was altered. The
+ * operator has to find out why; the client's credentials are still good, and clients are told only to try again.
  */
 export class UnsealError extends TransientError {
   constructor(message: string, options?: { cause?: unknown }) {
@@ -26,45 +26,31 @@ export class UnsealError extends TransientError {
 }
 
 const VERSION = 'v1'
-const NONCE_BYTES = 12
-const TAG_BYTES = 16
 
-/** Seals and opens what is stored. The form is `v1.<key id>.<base64url of nonce, text and tag>`. */
+/** Seals and opens stored text. The format is `v1.<key id>.<base64url of nonce, ciphertext and tag>`. */
 export function createSealer(secrets: readonly string[]): Sealer {
   const keys = deriveKeys(secrets, 'seal')
-
-  function seal(text: string, context: string): string {
-    const nonce = randomBytes(NONCE_BYTES)
-    const cipher = createCipheriv('aes-256-gcm', keys.current.key, nonce).setAAD(Buffer.from(context))
-    const body = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
-    return `${VERSION}.${keys.current.id}.${body.toString('base64url')}`
-  }
+  const prefix = `${VERSION}.${keys.current.id}.`
 
   function open(sealed: string, context: string): string {
-    const [version, keyId, text] = sealed.split('.')
-    if (version !== VERSION || keyId === undefined || text === undefined) {
-      throw new UnsealError('A sealed record is not of a known form.')
+    const [version, keyId, encrypted] = sealed.split('.')
+    if (version !== VERSION || keyId === undefined || encrypted === undefined) {
+      throw new UnsealError('A sealed record is malformed.')
     }
     const found = keys.find(keyId)
     if (found === undefined) {
       throw new UnsealError(`A record is sealed with key ${keyId}, which is not in ENCRYPTION_KEY.`)
     }
-    const body = Buffer.from(text, 'base64url')
     try {
-      const decipher = createDecipheriv('aes-256-gcm', found.key, body.subarray(0, NONCE_BYTES), {
-        authTagLength: TAG_BYTES,
-      })
-      decipher.setAAD(Buffer.from(context)).setAuthTag(body.subarray(-TAG_BYTES))
-      const opened = decipher.update(body.subarray(NONCE_BYTES, -TAG_BYTES))
-      return Buffer.concat([opened, decipher.final()]).toString('utf8')
+      return decrypt(encrypted, found.key, context)
     } catch (cause) {
-      throw new UnsealError('A sealed record was altered or belongs to another place.', { cause })
+      throw new UnsealError('A sealed record was altered or belongs to another context.', { cause })
     }
   }
 
-  function isCurrent(sealed: string): boolean {
-    return sealed.startsWith(`${VERSION}.${keys.current.id}.`)
+  return {
+    seal: (text, context) => prefix + encrypt(text, keys.current.key, context),
+    open,
+    isCurrent: (sealed) => sealed.startsWith(prefix),
   }
-
-  return { seal, open, isCurrent }
 }

@@ -1,30 +1,31 @@
 import { createHmac, type KeyObject } from 'node:crypto'
 import { type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { LRUCache } from 'lru-cache'
 import { hashToken, isEqual } from './hash.ts'
 import { deriveKeys, type KeyRing } from './key-ring.ts'
 
-/** What the service vouches for by itself. Each has a key of its own, so none can be passed off as another. */
+/** What a MAC is made for. Each purpose has its own key, so a MAC of one is never valid for another. */
 export type MacPurpose = 'client-id' | 'refresh-token' | 'csrf' | 'audit' | 'rate-limit'
 
 export interface Signer {
   /** A JWT with HS256 under the first key, its type in the header (RFC 9068 §2.1). */
   signJwt(claims: JWTPayload, type: string): Promise<string>
-  /** The claims of a JWT of ours: algorithm, type, signature, issuer and time are checked. Throws jose's errors. */
+  /** The claims of a JWT from `signJwt`. Verifies algorithm, type, signature, issuer and times; throws jose's errors. */
   verifyJwt(token: string, expected: { type: string; issuer: string }): Promise<JWTPayload>
   /** A MAC of 28 characters over `text`: the key's id and 128 bits of HMAC-SHA-256. */
   createMac(purpose: MacPurpose, text: string): string
-  /** Whether `mac` is one of ours over `text`. */
-  checkMac(purpose: MacPurpose, text: string, mac: string): boolean
+  /** Whether `mac` was made by `createMac` for this purpose and text. */
+  verifyMac(purpose: MacPurpose, text: string, mac: string): boolean
 }
 
 const KEY_ID_LENGTH = 6
 const MAC_BYTES = 16
 
-/** How many verified tokens are remembered, by their hashes. */
+/** How many verified tokens are cached, by their hashes. */
 const MAX_VERIFIED = 10_000
 
-/** Seconds by which the clocks of two instances may differ. */
-const CLOCK_SKEW = 30
+/** How far the clocks of two instances may be apart. */
+const CLOCK_SKEW_SECONDS = 30
 
 export function createSigner(secrets: readonly string[]): Signer {
   const jwtKeys = deriveKeys(secrets, 'jwt')
@@ -36,8 +37,8 @@ export function createSigner(secrets: readonly string[]): Signer {
     'rate-limit': deriveKeys(secrets, 'rate-limit'),
   }
 
-  /** What was verified once stays good until it ends, since keys do not change while the process lives. */
-  const verified = new Map<string, JWTPayload>()
+  /** A verified token stays valid until it expires, since keys do not change while the process runs. */
+  const verified = new LRUCache<string, JWTPayload>({ max: MAX_VERIFIED })
 
   function signJwt(claims: JWTPayload, type: string): Promise<string> {
     const { id, key } = jwtKeys.current
@@ -46,11 +47,10 @@ export function createSigner(secrets: readonly string[]): Signer {
 
   async function verifyJwt(token: string, expected: { type: string; issuer: string }): Promise<JWTPayload> {
     const key = hashToken(`${expected.type} ${expected.issuer} ${token}`)
-    const known = verified.get(key)
-    if (known?.exp !== undefined && known.exp + CLOCK_SKEW > Date.now() / 1000) return known
+    const cached = verified.get(key)
+    if (cached?.exp !== undefined && cached.exp + CLOCK_SKEW_SECONDS > Date.now() / 1000) return cached
     const payload = await verifySignature(token, expected)
     verified.set(key, payload)
-    if (verified.size > MAX_VERIFIED) verified.delete(verified.keys().next().value ?? '')
     return payload
   }
 
@@ -62,7 +62,7 @@ export function createSigner(secrets: readonly string[]): Signer {
       algorithms: ['HS256'],
       typ: expected.type,
       issuer: expected.issuer,
-      clockTolerance: CLOCK_SKEW,
+      clockTolerance: CLOCK_SKEW_SECONDS,
       requiredClaims: ['exp', 'iat', 'jti', 'sub'],
     })
     return payload
@@ -80,12 +80,12 @@ export function createSigner(secrets: readonly string[]): Signer {
     return id + computeMac(key, text)
   }
 
-  function checkMac(purpose: MacPurpose, text: string, mac: string): boolean {
+  function verifyMac(purpose: MacPurpose, text: string, mac: string): boolean {
     const found = macKeys[purpose].find(mac.slice(0, KEY_ID_LENGTH))
     return found !== undefined && isEqual(computeMac(found.key, text), mac.slice(KEY_ID_LENGTH))
   }
 
-  return { signJwt, verifyJwt, createMac, checkMac }
+  return { signJwt, verifyJwt, createMac, verifyMac }
 }
 
 function computeMac(key: KeyObject, text: string): string {

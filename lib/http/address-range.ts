@@ -1,14 +1,20 @@
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+
 /**
- * What of an address stands for whoever has it: an IPv4 address, or the /64 of an IPv6 one, since a household is
- * given all of that.
+ * The range that a client's address is counted under: an IPv4 address itself, the /64 of an IPv6 address, since a
+ * household is assigned all of it. Text that is not an address is returned as it is.
  */
 export function readAddressRange(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
-  if (mapped !== undefined || !address.includes(':')) return mapped ?? address
-  const [before = '', after] = address.split('%')[0]?.split('::') ?? []
-  const head = before.split(':').filter((group) => group !== '')
-  const tail = after === undefined ? [] : after.split(':').filter((group) => group !== '')
-  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0')
-  const groups = [...head, ...zeros, ...tail].map((group) => Number.parseInt(group, 16).toString(16))
-  return `${groups.slice(0, 4).join(':')}::/64`
+  if (!ipaddr.isValid(address)) return address
+  const parsed = ipaddr.process(address)
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString()
+  const network = parsed.parts.slice(0, 4).map((part) => part.toString(16))
+  return `${network.join(':')}::/64`
+}
+
+/** Whether a text is an IPv4 or IPv6 address, or a range of them in CIDR notation (RFC 4632 §3.1, RFC 4291 §2.3). */
+export function isAddressOrRange(text: string): boolean {
+  const [address = '', ...length] = text.split('/')
+  return isIP(address) !== 0 && (length.length === 0 || ipaddr.isValidCIDR(text))
 }

@@ -2,34 +2,32 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 
-/** A turn of the event loop that was shorter than this, in ms, had nothing to do. */
-const LULL = 0.2
+/** A turn of the event loop that took less than this was idle. */
+const IDLE_TURN_MS = 0.2
 
-/** How many turns are waited for one without work. */
 const MAX_TURNS = 1_000
 
-/** How often the connections are looked at, in ms. */
-const INTERVAL = 25
+const CHECK_INTERVAL_MS = 25
 
-/** The end of a server that loses no request. */
+/** Graceful shutdown of a server, without losing a request. */
 export interface Drain {
-  /** Whether the server is about to end and should get no more requests. */
+  /** Whether the server is shutting down and should get no more requests. */
   readonly isDraining: boolean
-  /** Says from now on that the server is about to end; everything is still served. */
-  announce(): void
+  /** Marks the server as draining. Requests are still served. */
+  start(): void
   /**
-   * Announces the end, serves for `pause` ms more, closes the listener and resolves when no connection is left.
-   * Connections are ended by their clients, which each answer asks to do, or once nothing came or went for
-   * another `pause`; calls in flight may take as long as they want.
+   * Starts draining, serves for another `noticeMs`, closes the listener, and resolves when no connection is left.
+   * Clients close their connections, as every response asks them to; unused ones are closed once no byte was
+   * transferred for another `noticeMs`. Requests in flight are not limited.
    */
-  empty(pause: number): Promise<void>
+  run(noticeMs: number): Promise<void>
 }
 
 /**
- * A server that closes an idle connection can lose the request that is on its way on it, and one that closes its
- * listener those on connections that wait to be accepted; proxies repeat neither if it was a POST. Hence the order:
- * proxies that ask for readiness choose other instances; the listener closes while the connections that proxies keep
- * go on serving, so that hardly anybody is opening one; then every answer ends its connection, with notice.
+ * Closing an idle connection can lose the request that is arriving on it, and closing the listener can lose those on
+ * connections that wait to be accepted. Proxies do not retry either one if it was a POST. Hence the order: proxies
+ * that check readiness choose other instances; the listener closes while kept connections go on serving, when hardly
+ * any new connection is being made; then every response closes its connection, with notice.
  */
 export function createDrain(server: Server): Drain {
   const sockets = new Set<Socket>()
@@ -40,35 +38,34 @@ export function createDrain(server: Server): Drain {
     socket.once('close', () => sockets.delete(socket))
   })
 
-  async function empty(pause: number): Promise<void> {
+  async function run(noticeMs: number): Promise<void> {
     isDraining = true
-    await sleep(pause)
-    await awaitLull()
-    // Not the close of http.Server, which ends idle connections as well.
-    NetServer.prototype.close.call(server)
-    server.prependListener('request', endConnection)
-    let quietSince = Date.now()
+    await sleep(noticeMs)
+    await waitForIdleTurn()
+    closeListener(server)
+    server.prependListener('request', closeAfterResponse)
+    let idleSince = Date.now()
     let transferred = countBytes()
     while (sockets.size > 0) {
-      await sleep(INTERVAL)
+      await sleep(CHECK_INTERVAL_MS)
       const current = countBytes()
-      if (current !== transferred) quietSince = Date.now()
-      else if (Date.now() - quietSince > pause) endUnused()
+      if (current !== transferred) idleSince = Date.now()
+      else if (Date.now() - idleSince > noticeMs) closeUnused()
       transferred = current
     }
   }
 
-  function endConnection(_request: IncomingMessage, response: ServerResponse): void {
+  function closeAfterResponse(_request: IncomingMessage, response: ServerResponse): void {
     response.setHeader('connection', 'close')
   }
 
-  /** What has come and gone on the connections there are. */
+  /** The bytes transferred on all open connections. */
   function countBytes(): number {
     return sockets.values().reduce((sum, { bytesRead, bytesWritten }) => sum + bytesRead + bytesWritten, 0)
   }
 
-  /** An answer that was under way when the listener closed leaves its connection idle: it ends here too. */
-  function endUnused(): void {
+  /** Closes idle connections, and those without a request so far, which Node does not count as idle (nodejs/node#63470). */
+  function closeUnused(): void {
     server.closeIdleConnections()
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
   }
@@ -77,18 +74,26 @@ export function createDrain(server: Server): Drain {
     get isDraining() {
       return isDraining
     },
-    announce() {
+    start() {
       isDraining = true
     },
-    empty,
+    run,
   }
 }
 
-/** Resolves right after a turn in which nothing but accepting connections can have taken place. */
-async function awaitLull(): Promise<void> {
+/**
+ * Stops accepting connections and leaves the open ones alone. Since Node 19 `http.Server.close` closes idle connections
+ * too (nodejs/node#43522), on purpose and without an option (nodejs/node#53939), so this calls its base class's.
+ */
+function closeListener(server: Server): void {
+  NetServer.prototype.close.call(server)
+}
+
+/** Resolves right after an idle turn of the event loop, in which it can only have accepted connections. */
+async function waitForIdleTurn(): Promise<void> {
   for (let turn = 0; turn < MAX_TURNS; turn += 1) {
     const startedAt = performance.now()
     await nextTurn()
-    if (performance.now() - startedAt < LULL) return
+    if (performance.now() - startedAt < IDLE_TURN_MS) return
   }
 }

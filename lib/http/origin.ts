@@ -1,16 +1,16 @@
 import { isLoopbackHost } from '../model/loopback.ts'
 
 /**
- * Whether a page of this origin may speak to us: our own does, and for a server on loopback every page of this
- * machine, which is how developers' tools come.
+ * Whether pages of this origin may call the server: its own origin and, for a server on loopback, every loopback origin,
+ * which developers' tools have.
  */
 export function isAllowedOrigin(origin: string, base: URL): boolean {
   return isAllowedUrl(URL.parse(origin), base)
 }
 
 /**
- * Whether a Host header names this server. A foreign one means that a page elsewhere had its name resolve to us
- * (DNS rebinding, CVE-2025-66414), or that a proxy does not pass the header on.
+ * Whether a Host header names this server. Another one means that a foreign page's name resolves to this server (DNS
+ * rebinding, CVE-2025-66414), or that a proxy rewrites the header.
  */
 export function isAllowedHost(host: string, base: URL): boolean {
   if (host === base.host) return true

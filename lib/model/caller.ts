@@ -1,26 +1,25 @@
-/** Whoever a request is answered for: one user, signed in through one client, with what the grant covers. */
+/** The authenticated caller: user, client and what the grant allows. */
 export interface Caller {
   clientId: string
   clientName: string
-  /** The user, as access tokens name them. */
+  /** The user, as in the `sub` of access tokens. */
   subject: string
   /** The user's id at Sentry. */
   userId: string
-  /** The Sentry scopes that the grant covers. */
+  /** The granted Sentry scopes. */
   scope: ReadonlySet<string>
   skills: ReadonlySet<string>
   constraints: Constraints
   /**
-   * Sentry's access token of this user, renewed first when it is about to end. Rejects when the user has to sign
-   * in again, or when Sentry or the store is away.
+   * Sentry's access token of the user, renewed first if it is about to expire. Rejects with `SignInRequiredError`, or
+   * with a `TransientError`, which says nothing about the sign-in.
    */
   openAccessToken(): Promise<string>
   /**
-   * A new access token after Sentry refused the one before, which `openAccessToken` then gives as well; undefined
-   * when the user has to sign in again. Rejects when Sentry or the store is away, which says nothing about the
-   * sign-in.
+   * A new access token after Sentry refused the current one; `openAccessToken` then returns it too. Rejects as
+   * `openAccessToken` does.
    */
-  renewAccessToken(): Promise<string | undefined>
+  renewAccessToken(): Promise<string>
 }
 
 /** The part of Sentry that a protected resource is limited to. */
@@ -28,8 +27,8 @@ export interface Constraints {
   organizationSlug?: string
   /** Never without an organization. */
   projectSlug?: string
-  /** Where sentry.io keeps the organization. */
+  /** The URL of the organization's region at sentry.io. */
   regionUrl?: string
-  /** What the project sends to Sentry, such as `traces`; a tool that needs more is not offered. */
+  /** Which data the project sends to Sentry, such as `traces`; a tool that needs other data is not offered. */
   projectCapabilities?: Readonly<Record<string, boolean>>
 }

@@ -1,5 +1,4 @@
 import Type, { type Static } from 'typebox'
-import { InvalidClientMetadataError, InvalidRedirectUriError } from '../oauth/errors.ts'
 import { isLoopbackHost } from './loopback.ts'
 import { isSafeRedirectUri } from './redirect-uri.ts'
 import type { RedirectUriPolicy } from './redirect-uri-pattern.ts'
@@ -8,7 +7,7 @@ export const SUPPORTED_GRANT_TYPES = ['authorization_code', 'refresh_token']
 export const SUPPORTED_RESPONSE_TYPES = ['code']
 const MAX_NAME_LENGTH = 100
 
-/** What a client may say of itself (RFC 7591 §2). What is not named here is ignored, as §2 asks. */
+/** The client metadata that this server reads (RFC 7591 §2). Other members are ignored, as §2 asks. */
 export const ClientMetadataSchema = Type.Object({
   redirect_uris: Type.Optional(Type.Array(Type.String())),
   client_name: Type.Optional(Type.String()),
@@ -20,50 +19,60 @@ export const ClientMetadataSchema = Type.Object({
 
 export type ClientMetadata = Static<typeof ClientMetadataSchema>
 
+/** Why client metadata is refused. Each way to become a client reports it as an error of its own. */
+export interface ClientMetadataProblem {
+  field: 'redirect_uris' | 'grant_types' | 'response_types'
+  /** A public sentence that repeats nothing of the metadata. */
+  message: string
+}
+
 /**
- * The redirect URIs, each of which may be one at all (RFC 6749 §3.1.2, RFC 8252 §7). A single one that may not
- * refuses the whole: a client that believes it registered three must not find out at sign-in that it has two.
+ * The problems of client metadata, at most one for each field, in the order in which they are reported. `isAllowed`
+ * is the operator's policy (ALLOWED_REDIRECT_URI_PATTERNS); without one every safe redirect URI passes.
  */
-export function checkRedirectUris({ redirect_uris: uris = [] }: ClientMetadata): readonly string[] {
-  if (uris.length === 0) throw new InvalidRedirectUriError('Invalid redirect_uri: at least one is needed.')
-  checkEach(
-    uris,
-    isSafeRedirectUri,
-    'is not https, http on loopback, or of a private-use scheme, or is not spelled canonically',
-  )
-  return uris
+export function findMetadataProblems(
+  metadata: ClientMetadata,
+  isAllowed: RedirectUriPolicy = () => true,
+): ClientMetadataProblem[] {
+  const { grant_types, response_types } = metadata
+  const problems: [ClientMetadataProblem['field'], string | undefined][] = [
+    ['redirect_uris', findRedirectUriProblem(metadata, isAllowed)],
+    ['grant_types', findSupportProblem('grant_types', grant_types, SUPPORTED_GRANT_TYPES)],
+    ['response_types', findSupportProblem('response_types', response_types, SUPPORTED_RESPONSE_TYPES)],
+  ]
+  return problems.flatMap(([field, message]) => (message === undefined ? [] : [{ field, message }]))
 }
 
-/** A web client is reached over https, and not on the user's own machine (OpenID Connect Registration §2). */
-export function checkApplicationType({ application_type, redirect_uris = [] }: ClientMetadata): void {
-  if (application_type !== 'web') return
-  checkEach(redirect_uris, isWebUri, 'is not one that a client of application_type web can have')
-}
-
-/** The operator allows every one of the redirect URIs (ALLOWED_REDIRECT_URI_PATTERNS). */
-export function checkAllowedRedirectUris(
-  { redirect_uris = [] }: ClientMetadata,
-  isAllowed: RedirectUriPolicy,
-): void {
-  checkEach(redirect_uris, isAllowed, 'is not among those this server allows')
-}
-
-/** A client that can do more than we support keeps what both can do; one that cannot do it at all is refused. */
-export function checkFlow({ grant_types, response_types }: ClientMetadata): void {
-  checkSupported('grant_types', grant_types, SUPPORTED_GRANT_TYPES)
-  checkSupported('response_types', response_types, SUPPORTED_RESPONSE_TYPES)
-}
-
-/** The name without characters that could make it look like something else: control, format and bidi characters. */
+/** The name without control, format and bidi characters, which could make it look like another name. */
 export function readName({ client_name }: ClientMetadata): string {
   const cleaned = (client_name ?? '').replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '').trim()
-  // By characters: a slice of the string could end in half of one.
+  // By characters: slicing the string could cut a surrogate pair.
   return [...cleaned].slice(0, MAX_NAME_LENGTH).join('') || 'Unnamed client'
 }
 
-function checkEach(uris: readonly string[], isGood: (uri: string) => boolean, problem: string): void {
-  const place = uris.findIndex((uri) => !isGood(uri))
-  if (place >= 0) throw new InvalidRedirectUriError(`Invalid redirect_uri: number ${place + 1} ${problem}.`)
+/**
+ * Redirect URIs have to be safe (RFC 6749 §3.1.2, RFC 8252 §7), https and not on loopback for a web client (OpenID
+ * Connect Registration §2), and allowed by the operator. One bad URI refuses the whole registration: a client that
+ * believes it registered three must not find out at sign-in that it has two.
+ */
+function findRedirectUriProblem(
+  { redirect_uris: uris = [], application_type: type }: ClientMetadata,
+  isAllowed: RedirectUriPolicy,
+): string | undefined {
+  if (uris.length === 0) return 'Invalid redirect_uri: at least one is required.'
+  const rules: [(uri: string) => boolean, string][] = [
+    [
+      isSafeRedirectUri,
+      'is not https, http on loopback, or of a private-use scheme, or is not spelled canonically',
+    ],
+    [(uri) => type !== 'web' || isWebUri(uri), 'cannot belong to a client of application_type web'],
+    [isAllowed, 'is not among those this server allows'],
+  ]
+  for (const [isGood, problem] of rules) {
+    const index = uris.findIndex((uri) => !isGood(uri))
+    if (index >= 0) return `Invalid redirect_uri: number ${index + 1} ${problem}.`
+  }
+  return undefined
 }
 
 function isWebUri(uri: string): boolean {
@@ -71,13 +80,12 @@ function isWebUri(uri: string): boolean {
   return url?.protocol === 'https:' && !isLoopbackHost(url.hostname)
 }
 
-function checkSupported(
+/** A client that supports more than this server keeps what both support; with nothing in common it is refused. */
+function findSupportProblem(
   name: string,
-  wanted: readonly string[] | undefined,
-  supported: readonly string[],
-): void {
-  if (wanted === undefined || wanted.length === 0) return
-  if (!wanted.some((value) => value === supported[0])) {
-    throw new InvalidClientMetadataError(`${name} must include ${supported[0]}.`)
-  }
+  wanted: readonly string[] = [],
+  [needed]: readonly string[],
+): string | undefined {
+  if (wanted.length === 0 || wanted.some((value) => value === needed)) return undefined
+  return `${name} must include ${needed}.`
 }

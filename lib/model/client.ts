@@ -1,25 +1,25 @@
 import type { JSONWebKeySet } from 'jose'
 
-/** How a client proves at the token endpoint that it is itself (RFC 7591 §2). */
+/** How a client authenticates at the token endpoint (RFC 7591 §2). */
 export type ClientAuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt'
 
-/** Where the public keys of a client are: with its metadata, or at a URL that those name (RFC 7591 §2). */
+/** The public keys of a client: part of its metadata, or at a URL that the metadata names (RFC 7591 §2). */
 export type ClientKeys = { jwks: JSONWebKeySet } | { jwksUri: string }
 
-/** A party that asks for access on a user's behalf, in whatever way this server came to know it. */
+/** An OAuth client: static, registered (DCR), or published as a metadata document (CIMD). */
 export interface Client {
   id: string
-  /** What it calls itself: not verified by anybody but `verifiedHost`. */
+  /** The client's own name for itself. Only `verifiedHost` says that it was verified. */
   name: string
   redirectUris: readonly string[]
   tokenEndpointAuthMethod: ClientAuthMethod
-  /** SHA-256 of its secret; only where it has one. */
+  /** SHA-256 of its secret; only for a client that has one. */
   secretHash?: string
-  /** Only where it may sign assertions, even if it need not. */
+  /** Only for a client that may sign assertions, even if it need not. */
   keys?: ClientKeys
-  /** The host that publishes its name; only where it is known by its metadata document. */
+  /** The host that publishes the metadata document; only for CIMD clients. */
   verifiedHost?: string
 }
 
-/** What a client that registers is to be: it has no id yet, and so no secret and no keys. */
+/** The metadata of a client that registers. It has no id yet, and so no secret and no keys. */
 export type ClientRegistration = Pick<Client, 'name' | 'redirectUris' | 'tokenEndpointAuthMethod'>

@@ -1,21 +1,20 @@
 import { isLoopbackHost } from './loopback.ts'
 
-/** Where an operator lets clients send users back to. */
+/** Whether the operator allows a redirect URI. The URI has to be safe (`isSafeRedirectUri`). */
 export type RedirectUriPolicy = (uri: string) => boolean
 
 /**
- * A policy out of ALLOWED_REDIRECT_URI_PATTERNS. Patterns are compared component by component, never as text:
+ * The policy of ALLOWED_REDIRECT_URI_PATTERNS. Patterns are compared component by component, never as text:
  *
  * - `*` allows every URI that is structurally safe;
  * - the scheme is exact; a private-use scheme may be followed by `*` for everything of that scheme;
  * - the host is exact, or `*.example.com` for hosts below it;
- * - the port is exact, or `*`; without one it is the scheme's own, and any on loopback, where programs get the port
- *   that is free (RFC 8252 §7.3);
+ * - the port is exact, or `*`; without one it is the scheme's default, and any port on loopback, where programs
+ *   listen on whichever is free (RFC 8252 §7.3);
  * - the path is exact, or ends in `/*` for everything below it; a pattern without a path means any path;
  * - a query is allowed only as the pattern spells it.
  *
- * Whether a URI is safe at all (`isSafeRedirectUri`) is not this function's question and comes first. Throws
- * `TypeError` naming a pattern that is none of these.
+ * Throws `TypeError`, which names the pattern, for a pattern of another form.
  */
 export function createRedirectUriPolicy(patterns: readonly string[]): RedirectUriPolicy {
   const matchers = patterns.map(parsePattern)
@@ -50,7 +49,7 @@ function parseAuthority(pattern: string, scheme: string, authority: string): (ur
   const parts = /^(\*\.)?([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(\d+|\*))?$/.exec(authority)
   const name = parts?.[2]
   if (parts === null || name === undefined) {
-    throw new TypeError(`${JSON.stringify(pattern)} has a host that no pattern can have.`)
+    throw new TypeError(`${JSON.stringify(pattern)} has a host that a pattern cannot have.`)
   }
   const [below, port] = [parts[1] !== undefined, parts[3]]
   if (below && !name.includes('.')) {

@@ -6,13 +6,13 @@ const MAX_LENGTH = 2048
 /** Control characters, encoded once or many times: line breaks among them, which split headers (CWE-113). */
 const ENCODED_CONTROL = /%(25)*([01][0-9a-f]|7f)/i
 
-/** Labels that can be in the DNS (RFC 952, and the underscore of RFC 2181 §11), without a dot at the end, or IPv6. */
+/** DNS labels (RFC 952, and the underscore of RFC 2181 §11) without a trailing dot, or an IPv6 address. */
 const HOST = /^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])$/
 
 /**
- * Whether a URI may be a redirect URI at all: absolute, of a safe scheme, http only on loopback, without
- * fragment (RFC 6749 §3.1.2) or user information, and spelled exactly as every URL parser spells it, so that
- * what is compared here is what a browser will open.
+ * Whether a URI can be a redirect URI: absolute, of a safe scheme, http only on loopback, without fragment (RFC 6749
+ * §3.1.2) or user information, and spelled exactly as every URL parser spells it, so that a browser opens the URI
+ * that was compared here.
  */
 export function isSafeRedirectUri(uri: string): boolean {
   if (uri.length > MAX_LENGTH || !/^[\x21-\x7e]+$/.test(uri) || /[\\"<>^`{|}#]/.test(uri)) return false
@@ -26,16 +26,16 @@ export function isSafeRedirectUri(uri: string): boolean {
   return !isUnsafeScheme(scheme) && isCanonicalPrivateUri(uri, url)
 }
 
-/** A web URI whose text is what the parser made of it; the slash of an empty path may be left out. */
+/** Whether the parser leaves a web URI unchanged; the slash of an empty path may be missing. */
 function isCanonicalWebUri(uri: string, url: URL): boolean {
   if (!isPlainPath(url.pathname) || !HOST.test(url.hostname)) return false
   return uri === url.href || uri === `${url.origin}${url.search}`
 }
 
 /**
- * A URI of a private-use scheme, whose text is what the parser made of it. It has no user information, and no step
- * up in its path; without a slash at its front the parser leaves a path as it is, and others may not. What comes
- * after the scheme is no port, which would make the scheme a host.
+ * Whether the parser leaves a URI of a private-use scheme unchanged, and it has neither user information nor dot
+ * segments: this parser keeps the dot segments of a path without a leading slash, other parsers may resolve them. A
+ * port in place of the path would turn the scheme into a host.
  */
 function isCanonicalPrivateUri(uri: string, url: URL): boolean {
   const rest = uri.slice(url.protocol.length)
@@ -51,8 +51,8 @@ function isCanonicalPrivateUri(uri: string, url: URL): boolean {
 }
 
 /**
- * A path that every parser reads alike: some decode before they resolve it, once or many times, so it has no
- * encoded separators and dots, and nothing that is no UTF-8 (an overlong slash); and some take `..;x` for a step up.
+ * Whether every parser reads a path alike. Some decode it before they resolve it, once or repeatedly, so encoded
+ * separators, encoded dots and invalid UTF-8 (an overlong slash) are refused; some resolve `..;x` as a dot segment.
  */
 function isPlainPath(path: string): boolean {
   if (/%(25)*(2f|5c|2e)/i.test(path) || /(^|\/)\.{1,2};/.test(path)) return false
@@ -65,8 +65,8 @@ function isPlainPath(path: string): boolean {
 }
 
 /**
- * Whether a requested redirect URI is one of a client's own: byte for byte (RFC 9700 §2.1), or, where both are
- * http on the same loopback host, apart from the port (RFC 8252 §7.3).
+ * Whether a client has registered a requested redirect URI: byte for byte (RFC 9700 §2.1), or apart from the port if
+ * both are http on the same loopback host (RFC 8252 §7.3).
  */
 export function isRegisteredRedirectUri(requested: string, registered: readonly string[]): boolean {
   return registered.includes(requested) || registered.some((uri) => isSameLoopbackUri(requested, uri))
@@ -84,7 +84,7 @@ function isSameLoopbackUri(requested: string, registered: string): boolean {
   )
 }
 
-/** The part of a redirect URI that tells a person where it leads: its host, or its scheme where it has none. */
+/** The part of a redirect URI that tells a person where it leads: its host, or scheme and host of a private-use URI. */
 export function describeRedirectTarget(uri: string): string {
   const url = new URL(uri)
   return url.protocol === 'https:' || url.protocol === 'http:' ? url.host : `${url.protocol}//${url.host}`

@@ -1,19 +1,19 @@
-/** A slug as Sentry makes them: what may stand for an organisation or a project in a path. */
+/** The slugs that Sentry gives organizations and projects. */
 const SLUG = /^[a-zA-Z0-9][a-zA-Z0-9_-]{0,99}$/
 
-/** A protected resource of this server (RFC 8707, RFC 9728): `/mcp`, or `/mcp` limited to part of Sentry. */
+/** A protected resource of this server (RFC 8707, RFC 9728): `/mcp`, or `/mcp` limited to an organization or project. */
 export interface Resource {
-  /** Its identifier, which is also the audience of its access tokens. */
+  /** Its identifier, which is the audience of its access tokens. */
   url: string
   /** The path below the base URL, which begins with `/mcp`. */
   path: string
-  /** The organisation it is limited to. */
+  /** The slug of the organization it is limited to. */
   organization: string | undefined
-  /** The project it is limited to; never without an organisation. */
+  /** The slug of the project it is limited to; never without an organization. */
   project: string | undefined
 }
 
-/** The resource with these limits. Undefined when one of them cannot be a slug. */
+/** The resource with these limits. Undefined if one of them is not a slug. */
 export function createResource(
   baseUrl: string,
   organization?: string,
@@ -26,8 +26,8 @@ export function createResource(
 }
 
 /**
- * Parses a resource indicator (RFC 8707 §2). A trailing slash and a query are ignored, since clients add both;
- * everything else must be the identifier itself. Undefined when it is not a resource of this server.
+ * Parses a resource indicator (RFC 8707 §2). A trailing slash and a query are ignored, since clients add both; the
+ * rest must equal the identifier. Undefined if it is not a resource of this server.
  */
 export function parseResource(baseUrl: string, indicator: string): Resource | undefined {
   if (indicator.includes('#')) return undefined
@@ -38,7 +38,7 @@ export function parseResource(baseUrl: string, indicator: string): Resource | un
   return resource?.url === text.replace(/\/$/, '') ? resource : undefined
 }
 
-/** Whether a text can be the slug of an organisation or project, and so may stand in a path. */
+/** Whether a text has the form of a slug of an organization or project. */
 export function isSlug(text: string): boolean {
   return SLUG.test(text)
 }

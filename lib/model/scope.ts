@@ -7,7 +7,18 @@ export function formatScope(scopes: readonly string[]): string {
   return scopes.join(' ')
 }
 
-/** Whether every one of `scopes` is among `granted`. */
+/** Whether `granted` includes all of `scopes`. */
 export function isScopeWithin(scopes: readonly string[], granted: readonly string[]): boolean {
   return scopes.every((scope) => granted.includes(scope))
+}
+
+/** Sentry's levels of access to one kind of object; each includes the levels before it. */
+const LEVELS = ['read', 'write', 'admin']
+
+/** Whether `granted` covers a scope of Sentry: `project:write` also covers `project:read`. */
+export function coversSentryScope(granted: Iterable<string>, required: string): boolean {
+  const [kind, level = ''] = required.split(':')
+  const least = LEVELS.indexOf(level)
+  const sufficient = least === -1 ? [required] : LEVELS.slice(least).map((higher) => `${kind}:${higher}`)
+  return [...granted].some((scope) => sufficient.includes(scope))
 }

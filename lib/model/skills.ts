@@ -1,13 +1,13 @@
 interface SkillDescription {
   title: string
   description: string
-  /** One of these Sentry scopes is needed for the skill to do anything; none are where it only reads. */
+  /** The skill needs one of these Sentry scopes; empty for a skill that only reads. */
   scopes: readonly string[]
 }
 
 /**
- * The skills a user can grant, in the order the consent page shows them. mcp-core puts every tool under one or
- * more of them; a test holds their names against mcp-core's own.
+ * The skills a user can grant, in the order of the consent page. mcp-core assigns every tool to one or more of them;
+ * a test compares the names with mcp-core's.
  */
 export const SKILLS = {
   inspect: {

@@ -2,34 +2,31 @@ import { request } from 'node:https'
 import type { TLSSocket } from 'node:tls'
 import { createLookup, type Network } from './network.ts'
 
-/** Whether the outside can be reached, as far as is known. */
-export interface EgressWatch {
-  /** False until a first look has succeeded. */
+/** Whether the service can reach the Internet. */
+export interface EgressMonitor {
+  /** As of the last check; false until the first one has succeeded. */
   isOpen(): boolean
   close(): void
 }
 
-/** How long a host may take to let us in, in ms. */
-const PATIENCE = 2_000
-
-/** How often it is looked, in ms. */
-const INTERVAL = 5 * 60_000
+const CONNECT_TIMEOUT_MS = 2_000
+const CHECK_INTERVAL_MS = 5 * 60_000
 
 /**
- * Watches whether TLS connections to all of these places (`host:port`) can be made: at once, which nothing waits
- * for, and every five minutes from then on. `onChange` hears of the first look and whenever the answer changes;
- * it gets the reason when the way is closed.
+ * Checks whether TLS connections to all of these places (`host:port`) can be made: immediately, without delaying the
+ * caller, and every five minutes. `onChange` is called after the first check and whenever the result changes, with
+ * the reason when a place cannot be reached.
  */
-export function watchEgress(
+export function monitorEgress(
   places: readonly string[],
   { network, onChange }: { network: Network; onChange(reason: unknown): void },
-): EgressWatch {
+): EgressMonitor {
   let isOpen: boolean | undefined
-  const timer = setInterval(look, INTERVAL).unref()
-  look()
+  const timer = setInterval(check, CHECK_INTERVAL_MS).unref()
+  check()
 
-  async function look(): Promise<void> {
-    const outcomes = await Promise.allSettled(places.map((place) => reach(place, network)))
+  async function check(): Promise<void> {
+    const outcomes = await Promise.allSettled(places.map((place) => connectTo(place, network)))
     const failure = outcomes.find((outcome) => outcome.status === 'rejected')
     const wasOpen = isOpen
     isOpen = failure === undefined
@@ -39,21 +36,22 @@ export function watchEgress(
   return { isOpen: () => isOpen === true, close: () => clearInterval(timer) }
 }
 
-function reach(place: string, network: Network): Promise<void> {
+function connectTo(place: string, network: Network): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  // Nothing is sent: it is never ended, only connected.
+  // The request is never ended, so that it connects and sends nothing.
   const connection = request(`https://${place}/`, {
     agent: network.agent ?? false,
     lookup: createLookup(network),
     ca: network.ca,
   })
     .on('socket', (socket: TLSSocket) => {
-      // Through a proxy it comes when all is done.
+      // Through a proxy, the socket is emitted after its handshake.
       if (socket.authorized) resolve()
       else socket.once('secureConnect', resolve)
     })
     .on('error', reject)
-  const timer = setTimeout(() => reject(new Error(`${place} did not answer in ${PATIENCE} ms.`)), PATIENCE)
+  const onTimeout = () => reject(new Error(`${place} did not respond within ${CONNECT_TIMEOUT_MS} ms.`))
+  const timer = setTimeout(onTimeout, CONNECT_TIMEOUT_MS)
   return promise.finally(() => {
     clearTimeout(timer)
     connection.destroy()

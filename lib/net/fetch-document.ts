@@ -2,16 +2,17 @@ import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { isIP } from 'node:net'
 import { TransientError } from '../errors.ts'
-import { createLookup, type Network, refuseForbidden } from './network.ts'
+import { readBounded } from '../http/read-bounded.ts'
+import { createLookup, type Network, resolveAllowed } from './network.ts'
 
-/** How long everything together may take: name server, connection, TLS and the answer, in ms. */
-const DEADLINE = 5_000
+/** Limit for name resolution, connection, TLS and response together. */
+const FETCH_TIMEOUT_MS = 5_000
 
-/** A JSON document of somebody else's. */
+/** Another party's JSON document. */
 export interface FetchedDocument {
   content: unknown
-  /** How long it holds by its own word, in ms; 0 when it says nothing. */
-  lifetime: number
+  /** How long it may be cached according to its headers; 0 when they do not say. */
+  maxAgeMs: number
 }
 
 /** The document could not be fetched. `cause` says why, for the log only. */
@@ -26,8 +27,8 @@ export class DocumentUnavailableError extends TransientError {
 }
 
 /**
- * Fetches a JSON document of at most `maxBytes` from an https URL that somebody else named. It goes only where the
- * network allows, follows no redirect, sends nothing but the request, and ends within five seconds. Throws
+ * Fetches a JSON document of at most `maxBytes` from an https URL that an untrusted party named. It connects to allowed
+ * addresses only, follows no redirect, sends no credentials, and ends within five seconds. Throws
  * `DocumentUnavailableError`.
  */
 export async function fetchDocument(
@@ -35,14 +36,14 @@ export async function fetchDocument(
   { network, maxBytes }: { network: Network; maxBytes: number },
 ): Promise<FetchedDocument> {
   try {
-    checkUrl(url)
-    // An agent may go through a proxy, where `lookup` is not asked.
-    if (network.agent !== undefined) await refuseForbidden(new URL(url).hostname, network)
-    const response = await send(url, network)
+    assertNamedHttps(url)
+    // An agent may connect through a proxy, and then does not call `lookup`.
+    if (network.agent !== undefined) await resolveAllowed(new URL(url).hostname, network)
+    const response = await sendRequest(url, network)
     try {
-      checkResponse(response)
-      const content: unknown = JSON.parse(await readText(response, maxBytes))
-      return { content, lifetime: readLifetime(response) }
+      assertJson(response)
+      const text = new TextDecoder('utf-8', { fatal: true }).decode(await readBounded(response, maxBytes))
+      return { content: JSON.parse(text), maxAgeMs: readMaxAge(response) }
     } finally {
       response.destroy()
     }
@@ -51,22 +52,22 @@ export async function fetchDocument(
   }
 }
 
-/** Node connects to an address in a URL without asking `lookup`, so there must be a name. */
-function checkUrl(url: string): void {
+/** Node connects to an address in a URL without calling `lookup`, so the host must be a name. */
+function assertNamedHttps(url: string): void {
   const { protocol, hostname } = new URL(url)
   if (protocol !== 'https:') throw new Error('Only https is fetched.')
   if (hostname.startsWith('[') || isIP(hostname) !== 0) throw new Error('Only named hosts are fetched from.')
 }
 
-function send(url: string, network: Network): Promise<IncomingMessage> {
+function sendRequest(url: string, network: Network): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   request(url, {
-    // Without a proxy a connection of its own, which `lookup` is asked for.
+    // Without a proxy, a new connection, for which Node calls `lookup`.
     agent: network.agent ?? false,
     lookup: createLookup(network),
     ca: network.ca,
     headers: { accept: 'application/json', 'accept-encoding': 'identity' },
-    signal: AbortSignal.timeout(DEADLINE),
+    signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
   })
     .on('response', resolve)
     .on('error', reject)
@@ -74,26 +75,15 @@ function send(url: string, network: Network): Promise<IncomingMessage> {
   return promise
 }
 
-function checkResponse({ statusCode, headers }: IncomingMessage): void {
-  if (statusCode !== 200) throw new Error(`The answer has status ${statusCode}.`)
+function assertJson({ statusCode, headers }: IncomingMessage): void {
+  if (statusCode !== 200) throw new Error(`The response has status ${statusCode}.`)
   if (!/^application\/([a-z0-9.+-]+\+)?json *(;|$)/i.test(headers['content-type'] ?? '')) {
-    throw new Error('The answer is not JSON.')
+    throw new Error('The response is not JSON.')
   }
 }
 
-async function readText(response: IncomingMessage, maxBytes: number): Promise<string> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of response) {
-    length += chunk.length
-    if (length > maxBytes) throw new Error(`The answer is longer than ${maxBytes} bytes.`)
-    chunks.push(chunk)
-  }
-  return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
-}
-
-/** RFC 9111 §5.2.2 and §5.1: what is left of the age that the answer may reach. */
-function readLifetime({ headers }: IncomingMessage): number {
+/** What is left of the response's max-age (RFC 9111 §5.2.2, §5.1), in ms. */
+function readMaxAge({ headers }: IncomingMessage): number {
   const policy = headers['cache-control'] ?? ''
   if (/\bno-(store|cache)\b/i.test(policy)) return 0
   const maxAge = Number(/\bmax-age="?(\d{1,9})/i.exec(policy)?.[1] ?? 0)

@@ -1,18 +1,20 @@
 import { setGlobalProxyFromEnv } from 'node:http'
 import { Agent } from 'node:https'
-import type { Config } from '../config/load.ts'
 import { type Network, PUBLIC_NETWORK } from './network.ts'
 
-export type OutgoingProxySettings = Pick<Config, 'HTTPS_PROXY' | 'HTTP_PROXY' | 'NO_PROXY'>
+export interface OutgoingProxySettings {
+  HTTPS_PROXY: string | undefined
+  HTTP_PROXY: string | undefined
+  NO_PROXY: readonly string[]
+}
 
-/** What is never asked for through a proxy, which would look for it on its own machine. */
+/** Never requested through a proxy, for which these names mean its own machine. */
 const THIS_MACHINE = ['localhost', '127.0.0.1', '::1', '[::1]']
 
 /**
- * Sends every `fetch` of this process through the proxies of the settings, and so every `http` or `https` request
- * that does not bring an agent of its own. HTTP_PROXY alone serves https addresses as well. NO_PROXY names
- * hosts, which with a leading dot stand for all below them as well; `*` is every host. Returns a function that
- * undoes it.
+ * Sends every `fetch` of this process through the proxies of the settings, and every `http` or `https` request without
+ * an agent of its own. HTTP_PROXY alone is used for https URLs as well. NO_PROXY lists hosts; a leading dot includes
+ * all subdomains, `*` is every host. Returns a function that restores direct connections.
  */
 export function useOutgoingProxy(settings: OutgoingProxySettings): () => void {
   const proxies = readProxies(settings)
@@ -20,18 +22,18 @@ export function useOutgoingProxy(settings: OutgoingProxySettings): () => void {
 }
 
 /**
- * The public Internet as strangers' documents are fetched from it: through the proxies of the settings, where
- * there are any for a host.
+ * The public Internet, as documents of untrusted parties are fetched from it: through the proxy of the settings, if
+ * there is one for a host.
  */
 export function openPublicNetwork(settings: OutgoingProxySettings): Network {
   const proxyEnv = readProxies(settings)
   return proxyEnv === undefined ? PUBLIC_NETWORK : { ...PUBLIC_NETWORK, agent: new Agent({ proxyEnv }) }
 }
 
-/** The proxies of the settings as Node takes them; undefined where no host is reached through one. */
+/** The proxies of the settings in the form of Node's `proxyEnv`; undefined when every connection is direct. */
 export function readProxies(settings: OutgoingProxySettings) {
   const { HTTP_PROXY, HTTPS_PROXY = HTTP_PROXY, NO_PROXY } = settings
-  // Beside other names Node would not know the star for what it is.
+  // Node understands `*` only when it is alone.
   if (HTTPS_PROXY === undefined || NO_PROXY.includes('*')) return undefined
   return { HTTPS_PROXY, HTTP_PROXY, NO_PROXY: [...NO_PROXY, ...THIS_MACHINE].join(',') }
 }

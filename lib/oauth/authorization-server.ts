@@ -1,4 +1,3 @@
-import type { Config } from '../config/load.ts'
 import type { Sealer } from '../crypto/sealer.ts'
 import type { Signer } from '../crypto/signer.ts'
 import type { Client } from '../model/client.ts'
@@ -9,69 +8,71 @@ import type { Audit } from '../telemetry/audit.ts'
 import type { UpstreamAccess } from '../upstream/access.ts'
 import type { SentryOAuth } from '../upstream/oauth.ts'
 import type { UpstreamRevocation } from '../upstream/revocation.ts'
-import { createAccountCookie } from './account/session.ts'
+import { createAccountCookie } from './account.ts'
 import { createBrowserCookie } from './authorize/browser.ts'
 import { createChoiceCookie } from './authorize/skill-choice.ts'
-import type { ClientDocuments } from './clients/cimd.ts'
+import type { CimdClients } from './clients/cimd.ts'
 import { findClient } from './clients/find.ts'
 import { createEndpoints, type Endpoints } from './endpoints.ts'
 
-/** What every endpoint of the authorization server works with. */
-export interface AuthorizationServer {
-  config: Config
+/** The settings of the authorization server. Lifetimes are in seconds. */
+export interface OAuthSettings {
+  BASE_URL: string
+  SENTRY_HOST: string
+  SENTRY_SCOPES: readonly string[]
+  READ_ONLY: boolean
+  DEFAULT_SKILLS: readonly string[]
+  DISABLED_SKILLS: readonly string[]
+  ALLOWED_REDIRECT_URI_PATTERNS: readonly string[]
+  STATIC_CLIENTS: readonly Client[]
+  DCR: 'open' | 'token' | 'off'
+  DCR_TOKEN: string | undefined
+  ACCESS_TOKEN_TTL: number
+  REFRESH_TOKEN_TTL: number
+  REFRESH_GRACE: number
+  GRANT_TTL: number
+}
+
+export interface AuthorizationServerOptions {
+  settings: OAuthSettings
+  store: Store
+  sealer: Sealer
+  signer: Signer
+  sentryOAuth: SentryOAuth
+  sentryTokens: UpstreamAccess
+  revocation: UpstreamRevocation
+  audit: Audit
+  cimd: CimdClients
+}
+
+/** What the endpoints of the authorization server share. A function takes the members that it needs (`Pick`). */
+export interface AuthorizationServer extends AuthorizationServerOptions {
   endpoints: Endpoints
   browserCookie: ReturnType<typeof createBrowserCookie>
   choiceCookie: ReturnType<typeof createChoiceCookie>
   accountCookie: ReturnType<typeof createAccountCookie>
-  store: Store
-  sealer: Sealer
-  signer: Signer
-  sentry: SentryOAuth
-  upstream: UpstreamAccess
-  revocation: UpstreamRevocation
-  audit: Audit
-  clientDocuments: ClientDocuments
-  /** The scopes that can be asked for; the names are Sentry's. */
-  scopes: readonly string[]
-  /** The skills that can be granted, and whether each is preselected. */
+  /** The skills that a user can grant, and whether each is preselected. */
   offeredSkills: ReadonlyMap<Skill, boolean>
   isAllowedRedirectUri: RedirectUriPolicy
   /**
-   * The client with this id; undefined when there is none. Throws `StoreUnavailableError`, and where the id is the
-   * URL of a document `DocumentUnavailableError` or `InvalidClientError`.
+   * The client with this id; undefined if there is none. Throws `StoreUnavailableError`, and for the URL of a metadata
+   * document `DocumentUnavailableError` or `InvalidClientError`.
    */
   findClient(id: string): Promise<Client | undefined>
 }
 
-type Collaborators = Pick<
-  AuthorizationServer,
-  | 'config'
-  | 'store'
-  | 'sealer'
-  | 'signer'
-  | 'sentry'
-  | 'upstream'
-  | 'revocation'
-  | 'audit'
-  | 'clientDocuments'
->
-
-export function createAuthorizationServer(collaborators: Collaborators): AuthorizationServer {
-  const { config } = collaborators
-  const server = {
-    ...collaborators,
-    endpoints: createEndpoints(config.BASE_URL),
-    browserCookie: createBrowserCookie(config.BASE_URL),
-    choiceCookie: createChoiceCookie(config.BASE_URL),
-    accountCookie: createAccountCookie(config.BASE_URL),
-    scopes: config.SENTRY_SCOPES,
-    offeredSkills: new Map(
-      ACTIVE_SKILLS.filter((skill) => !config.DISABLED_SKILLS.includes(skill)).map((skill) => [
-        skill,
-        config.DEFAULT_SKILLS.includes(skill),
-      ]),
-    ),
-    isAllowedRedirectUri: createRedirectUriPolicy(config.ALLOWED_REDIRECT_URI_PATTERNS),
+export function createAuthorizationServer(options: AuthorizationServerOptions): AuthorizationServer {
+  const { settings, store, signer, cimd } = options
+  const { BASE_URL, DISABLED_SKILLS, DEFAULT_SKILLS, STATIC_CLIENTS: staticClients } = settings
+  const offered = ACTIVE_SKILLS.filter((skill) => !DISABLED_SKILLS.includes(skill))
+  return {
+    ...options,
+    endpoints: createEndpoints(BASE_URL),
+    browserCookie: createBrowserCookie(BASE_URL),
+    choiceCookie: createChoiceCookie(BASE_URL),
+    accountCookie: createAccountCookie(BASE_URL),
+    offeredSkills: new Map(offered.map((skill) => [skill, DEFAULT_SKILLS.includes(skill)])),
+    isAllowedRedirectUri: createRedirectUriPolicy(settings.ALLOWED_REDIRECT_URI_PATTERNS),
+    findClient: (id) => findClient(id, { staticClients, store, signer, cimd }),
   }
-  return { ...server, findClient: (id) => findClient(id, server) }
 }

@@ -1,6 +1,6 @@
 /**
- * The absolute URLs of this server, all made from BASE_URL and never from a request: the issuer is the same
- * bytes in metadata, tokens and `iss` (RFC 8414 §3.3, RFC 9207 §2.4).
+ * The absolute URLs of this server, made from BASE_URL and never from a request: the issuer has to be the same bytes in
+ * metadata, tokens and `iss` (RFC 8414 §3.3, RFC 9207 §2.4).
  */
 export interface Endpoints {
   issuer: string
@@ -10,11 +10,11 @@ export interface Endpoints {
   token: string
   registration: string
   revocation: string
-  /** The page on which users see their connected clients; what its forms are posted to is below it. */
+  /** The page of a user's connected clients; its forms are posted to paths below it. */
   account: string
-  /** The page that says how to connect a client. */
+  /** The set-up page. */
   home: string
-  /** The origin that browsers name when they post a form of ours. */
+  /** The `Origin` header of the forms of our pages. */
   origin: string
 }
 

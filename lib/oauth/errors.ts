@@ -1,11 +1,11 @@
 /**
- * An error that goes to a client as `{"error", "error_description"}` (RFC 6749 §5.2). The description is a public
- * sentence of ours; whatever led to it stays in `cause`, for the log.
+ * An error that a client receives as `{"error", "error_description"}` (RFC 6749 §5.2). The message is the public
+ * description; `cause` is for the log only.
  */
 export abstract class OAuthError extends Error {
   /** The registered error code. */
   abstract readonly code: string
-  /** The HTTP status where the error is answered directly. */
+  /** The HTTP status of a direct response. */
   readonly status: number = 400
 
   constructor(description: string, options?: { cause?: unknown }) {
@@ -14,18 +14,18 @@ export abstract class OAuthError extends Error {
   }
 }
 
-/** RFC 6749 §4.1.2.1 and §5.2: a parameter is missing, repeated or not of its form. */
+/** RFC 6749 §4.1.2.1 and §5.2: a parameter is missing, repeated or malformed. */
 export class InvalidRequestError extends OAuthError {
   override readonly code = 'invalid_request'
 }
 
-/** RFC 6749 §5.2: the client is unknown or did not authenticate. Clients drop their registration on it. */
+/** RFC 6749 §5.2: the client is unknown or did not authenticate. Clients discard their registration on it. */
 export class InvalidClientError extends OAuthError {
   override readonly code = 'invalid_client'
   override readonly status = 401
 }
 
-/** RFC 6749 §5.2: the code or refresh token is not, or no longer, good. Clients sign in again on it. */
+/** RFC 6749 §5.2: the code or refresh token is invalid, expired or revoked. Clients sign in again on it. */
 export class InvalidGrantError extends OAuthError {
   override readonly code = 'invalid_grant'
 }
@@ -45,12 +45,12 @@ export class InvalidScopeError extends OAuthError {
   override readonly code = 'invalid_scope'
 }
 
-/** RFC 8707 §2: the resource is not one of ours, or not the one that was granted. */
+/** RFC 8707 §2: the resource is not a resource of this server, or not the one that was granted. */
 export class InvalidTargetError extends OAuthError {
   override readonly code = 'invalid_target'
 }
 
-/** RFC 6749 §4.1.2.1: the user said no. */
+/** RFC 6749 §4.1.2.1: the user or the operator refused. */
 export class AccessDeniedError extends OAuthError {
   override readonly code = 'access_denied'
   override readonly status = 403
@@ -66,66 +66,98 @@ export class InvalidClientMetadataError extends OAuthError {
   override readonly code = 'invalid_client_metadata'
 }
 
-/** RFC 7591 §3 and RFC 6750 §3.1: registering takes a token of the operator's, which is missing or wrong. */
+/** RFC 7591 §3 and RFC 6750 §3.1: registration requires an initial access token, which is missing or wrong. */
 export class InvalidInitialTokenError extends OAuthError {
   override readonly code = 'invalid_token'
   override readonly status = 401
 }
 
-/** RFC 6749 §4.1.2.1: our fault, and trying again at once will not help. */
+/** RFC 6749 §4.1.2.1: a fault of this server that a retry will not mend. */
 export class ServerError extends OAuthError {
   override readonly code = 'server_error'
   override readonly status = 500
 }
 
 /**
- * The store or Sentry is away (RFC 6749 §4.1.2.1). The one code on which MCP clients keep what they have, so
- * every passing fault becomes this.
+ * The store or Sentry is unavailable (RFC 6749 §4.1.2.1). MCP clients keep their tokens on this code alone, so every
+ * transient error becomes this one.
  */
 export class TemporarilyUnavailableError extends OAuthError {
   override readonly code = 'temporarily_unavailable'
   override readonly status: number = 503
-  /** Seconds after which trying again makes sense. */
-  readonly retryAfter: number
+  readonly retryAfterSeconds: number
 
   constructor(
     description: string,
-    { retryAfter = 2, ...options }: { cause?: unknown; retryAfter?: number } = {},
+    { retryAfterSeconds = 2, ...options }: { cause?: unknown; retryAfterSeconds?: number } = {},
   ) {
     super(description, options)
-    this.retryAfter = retryAfter
+    this.retryAfterSeconds = retryAfterSeconds
   }
 }
 
-/** More requests than the operator allows, which passes by itself; clients keep what they have. */
+/** More requests than the operator allows. The code is `temporarily_unavailable`, so clients keep their tokens. */
 export class TooManyRequestsError extends TemporarilyUnavailableError {
   override readonly status = 429
 
-  /** `retryAfter` is in seconds. */
-  constructor(retryAfter: number) {
-    super('Too many requests. Wait a moment.', { retryAfter })
+  constructor(retryAfterSeconds: number) {
+    super('Too many requests. Wait a moment.', { retryAfterSeconds })
   }
 }
 
 /**
- * An error that the client's redirect URI is told (RFC 6749 §4.1.2.1). It can only be made once the client and
- * its redirect URI are proven, since it takes them.
+ * An error that the browser takes to the client's redirect URI (RFC 6749 §4.1.2.1). Its constructor takes a verified
+ * redirect, so it cannot be thrown before client and redirect URI are verified.
  */
 export class AuthorizationError extends Error {
   override readonly name = 'AuthorizationError'
   readonly error: OAuthError
-  readonly client: ProvenRedirect
+  readonly redirect: VerifiedRedirect
 
-  constructor(error: OAuthError, client: ProvenRedirect) {
+  constructor(error: OAuthError, redirect: VerifiedRedirect) {
     super(error.message, { cause: error })
     this.error = error
-    this.client = client
+    this.redirect = redirect
   }
 }
 
-/** Where an authorization response may go: the redirect URI has been matched against the client's own. */
-export interface ProvenRedirect {
+/** Where an authorization response may go: the redirect URI has been compared with the registered ones. */
+export interface VerifiedRedirect {
   redirectUri: string
-  /** What the client sent along, returned byte for byte; undefined when it sent none. */
+  /** The client's `state`, returned byte for byte; undefined if the client sent none. */
   state: string | undefined
+}
+
+/**
+ * An error that a user sees on a page, because the redirect URI is not verified or the client cannot help. The message
+ * is the public sentence; `cause` is for the log only.
+ */
+export class PageError extends Error {
+  override readonly name = 'PageError'
+  readonly status: number
+  /** What the user can do. */
+  readonly advice: string
+
+  constructor(status: number, sentence: string, advice: string, options?: { cause?: unknown }) {
+    super(sentence, options)
+    this.status = status
+    this.advice = advice
+  }
+}
+
+export const START_AGAIN =
+  'Go back to your MCP client or to the account page of this server, and start the sign-in again.'
+
+/** The transaction has expired, was used, or never existed: a page kept too long, or a link opened twice. */
+export function createExpiredError(): PageError {
+  return new PageError(400, 'This sign-in has expired or was already used.', START_AGAIN)
+}
+
+/** RFC 9700 §4.7 and CVE-2026-27124: only the browser that started a sign-in may continue it. */
+export function createOtherBrowserError(): PageError {
+  return new PageError(
+    403,
+    'This sign-in was started in another browser.',
+    'Open the link in the browser that your MCP client opened, or connect again from the client. If you did not start a sign-in yourself, close this page: the link may be an attempt to get at your data.',
+  )
 }

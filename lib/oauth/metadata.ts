@@ -3,7 +3,7 @@ import type { Resource } from '../model/resource.ts'
 import { ASSERTION_ALGORITHMS } from './clients/assertion.ts'
 import type { Endpoints } from './endpoints.ts'
 
-/** RFC 8414 §2: what is advertised is what is enforced, and nothing else. */
+/** RFC 8414 §2. Metadata advertises exactly what the endpoints enforce. */
 export const AuthorizationServerMetadataSchema = Type.Object({
   issuer: Type.String(),
   authorization_endpoint: Type.String(),
@@ -37,29 +37,29 @@ export const ProtectedResourceMetadataSchema = Type.Object({
 export type AuthorizationServerMetadata = Static<typeof AuthorizationServerMetadataSchema>
 export type ProtectedResourceMetadata = Static<typeof ProtectedResourceMetadataSchema>
 
-/** What a client is offered, as the settings and the surroundings have it. */
-export interface ServerOffers {
-  /** That it registers itself (RFC 7591). */
-  registration: boolean
-  /** That its id is the URL of a document (draft-ietf-oauth-client-id-metadata-document §5). */
-  documents: boolean
-  /** The promise that answers carry `iss` (RFC 9207 §3). They do in any case; some clients stumble over the promise. */
+/** The optional features that metadata advertises. */
+export interface AdvertisedFeatures {
+  /** Dynamic client registration (RFC 7591). */
+  dcr: boolean
+  /** Client id metadata documents (draft-ietf-oauth-client-id-metadata-document §5). */
+  cimd: boolean
+  /** `iss` in authorization responses (RFC 9207 §3). It is always sent; some clients fail if metadata says so. */
   iss: boolean
 }
 
 export function createAuthorizationServerMetadata(
   endpoints: Endpoints,
   scopes: readonly string[],
-  offers: ServerOffers,
+  features: AdvertisedFeatures,
 ): AuthorizationServerMetadata {
   const methods = ['none', 'client_secret_basic', 'client_secret_post']
-  // Only a client with a document can publish keys.
-  if (offers.documents) methods.push('private_key_jwt')
+  // Only CIMD clients publish keys.
+  if (features.cimd) methods.push('private_key_jwt')
   return {
     issuer: endpoints.issuer,
     authorization_endpoint: endpoints.authorization,
     token_endpoint: endpoints.token,
-    ...(offers.registration && { registration_endpoint: endpoints.registration }),
+    ...(features.dcr && { registration_endpoint: endpoints.registration }),
     revocation_endpoint: endpoints.revocation,
     scopes_supported: [...scopes],
     response_types_supported: ['code'],
@@ -67,13 +67,13 @@ export function createAuthorizationServerMetadata(
     grant_types_supported: ['authorization_code', 'refresh_token'],
     token_endpoint_auth_methods_supported: [...methods],
     revocation_endpoint_auth_methods_supported: [...methods],
-    ...(offers.documents && {
+    ...(features.cimd && {
       token_endpoint_auth_signing_alg_values_supported: [...ASSERTION_ALGORITHMS],
       revocation_endpoint_auth_signing_alg_values_supported: [...ASSERTION_ALGORITHMS],
     }),
     code_challenge_methods_supported: ['S256'],
-    authorization_response_iss_parameter_supported: offers.iss,
-    client_id_metadata_document_supported: offers.documents,
+    authorization_response_iss_parameter_supported: features.iss,
+    client_id_metadata_document_supported: features.cimd,
     service_documentation: endpoints.home,
   }
 }
@@ -93,9 +93,7 @@ export function createProtectedResourceMetadata(
   }
 }
 
-/**
- * The well-known URL of a resource's metadata (RFC 9728 §3.1): the well-known part goes between host and path.
- */
+/** The URL of a resource's metadata (RFC 9728 §3.1): the well-known path goes between host and path. */
 export function getProtectedResourceMetadataUrl(resource: Resource): string {
   const { origin, pathname } = new URL(resource.url)
   return `${origin}/.well-known/oauth-protected-resource${pathname}`

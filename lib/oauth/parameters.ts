@@ -2,16 +2,16 @@ import Type from 'typebox'
 import { InvalidRequestError } from './errors.ts'
 
 /**
- * A parameter as a query or form brings it. The parsers answer a list where it is repeated, which every endpoint
- * refuses (RFC 6749 §3.1 and §3.2), but only after it knows whom to tell.
+ * A parameter of a query or form. A repeated one parses to a list, which every endpoint refuses (RFC 6749 §3.1 and
+ * §3.2), but only once it knows whether the error goes to the client or to the user.
  */
 export const ParameterSchema = Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())]))
 
 export type Parameter = string | string[] | undefined
 
 /**
- * The value of a parameter that may stand once. An empty one counts as left out (RFC 6749 §3.1). Throws
- * `InvalidRequestError` when it is repeated or longer than `maxLength` characters.
+ * The value of an optional parameter. An empty one counts as omitted (RFC 6749 §3.1). Throws `InvalidRequestError` if
+ * it is repeated or longer than `maxLength` characters.
  */
 export function readParameter(name: string, value: Parameter, maxLength = 2048): string | undefined {
   if (Array.isArray(value)) throw new InvalidRequestError(`${name} must not be repeated.`)
@@ -19,7 +19,7 @@ export function readParameter(name: string, value: Parameter, maxLength = 2048):
   return value || undefined
 }
 
-/** The value of a parameter that must stand once. Throws `InvalidRequestError`. */
+/** The value of a required parameter. Throws `InvalidRequestError`. */
 export function requireParameter(name: string, value: Parameter, maxLength?: number): string {
   const text = readParameter(name, value, maxLength)
   if (text === undefined) throw new InvalidRequestError(`${name} is missing.`)

@@ -5,7 +5,7 @@ import { type Html, html } from './html.ts'
 import { renderPage } from './layout.ts'
 
 interface AccountForms {
-  /** The URL of the page; its forms are posted to paths below. */
+  /** The URL of the page; its forms are posted to paths below it. */
   action: string
   csrfToken: string
   sentryHost: string
@@ -13,7 +13,7 @@ interface AccountForms {
   home: string
 }
 
-/** A connected client, as far as its user is shown it. */
+/** A connected client: what its user sees of its grant. */
 export interface ConnectedClient
   extends Pick<
     GrantRecord,
@@ -24,17 +24,17 @@ export interface ConnectedClient
 }
 
 export interface Account extends AccountForms {
-  /** What the user is called. */
+  /** The user's name at Sentry. */
   user: string
   clients: ConnectedClient[]
 }
 
-/** Asks a user to sign in before anything of theirs is shown. */
+/** The page that asks a user to sign in; it shows nothing about them. */
 export function renderAccountSignInPage({ action, csrfToken, sentryHost, home }: AccountForms): string {
   return renderPage(
     'Your connected clients',
     html`<h1>Your connected clients</h1>
-<p>See which MCP clients may use Sentry as you, and take that back.</p>
+<p>See which MCP clients can use Sentry as you, and revoke their access.</p>
 <form method="post" action="${action}/sign-in">
 <input type="hidden" name="csrf" value="${csrfToken}">
 <div class="actions"><button class="primary">Sign in at ${sentryHost}</button></div>
@@ -43,14 +43,14 @@ export function renderAccountSignInPage({ action, csrfToken, sentryHost, home }:
   )
 }
 
-/** Shows a user their connected clients, each with a button that ends its access. */
+/** The page with a user's connected clients, each with a button that revokes its access. */
 export function renderAccountPage(account: Account): string {
   const { action, csrfToken, sentryHost, home, user, clients } = account
   return renderPage(
     'Your connected clients',
     html`<h1>Your connected clients</h1>
 <p class="soft">Signed in at ${sentryHost} as ${user}.</p>
-${clients.length === 0 ? html`<p>No client is connected. Once you connect one, you find it here.</p>` : renderClients(account)}
+${clients.length === 0 ? html`<p>No client is connected. A client that you connect appears here.</p>` : renderClients(account)}
 <form method="post" action="${action}/sign-out">
 <input type="hidden" name="csrf" value="${csrfToken}">
 <p class="soft foot"><a href="${home}">How to connect a client</a><button class="link">Sign out of this page</button></p>
@@ -59,7 +59,7 @@ ${clients.length === 0 ? html`<p>No client is connected. Once you connect one, y
 }
 
 function renderClients({ action, csrfToken, clients }: Account): Html {
-  return html`<p>Whatever you revoke ends at once. A client that is revoked can ask you again.</p>
+  return html`<p>Revoking takes effect at once. A revoked client can ask for access again.</p>
 <form method="post" action="${action}/revoke">
 <input type="hidden" name="csrf" value="${csrfToken}">
 ${clients.map(renderClient)}
@@ -71,7 +71,7 @@ function renderClient(client: ConnectedClient): Html {
   const { id, clientName, status, skills, createdAt, lastUsedAt } = client
   return html`<section>
 <h2>${clientName}</h2>
-${status === 'sign_in_required' ? html`<p class="warn">Sentry no longer accepts its sign-in. It works again once you connect it anew.</p>` : html``}
+${status === 'sign_in_required' ? html`<p class="warn">Sentry no longer accepts its sign-in. Connect it again to use it.</p>` : html``}
 <dl>
 <div><dt>Reaches</dt><dd>${describeLimit(client)}${client.organizationId === undefined ? '' : ', in the one organization that Sentry allows'}</dd></div>
 <div><dt>May</dt><dd>${describeSkills(skills)}</dd></div>
@@ -100,7 +100,7 @@ const TIME_FORMAT = new Intl.DateTimeFormat('en-GB', {
   timeZone: 'UTC',
 })
 
-/** A moment for people, and exactly for machines. */
+/** A time, readable for people and exact for programs. */
 function renderTime(time: number): Html {
   return html`<time datetime="${new Date(time).toISOString()}">${TIME_FORMAT.format(time)} UTC</time>`
 }

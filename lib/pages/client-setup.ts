@@ -1,19 +1,19 @@
 import { type Html, html } from './html.ts'
 
-/** How one MCP client is connected. */
+/** How to connect an MCP client. */
 export interface ClientSetup {
   name: string
-  /** What to do, before the snippet. */
+  /** What to do; shown before the snippet. */
   steps: Html
-  /** A command to run or the content of a file, exactly. */
+  /** A command to run, or the content of a file. */
   snippet?: string
-  /** What to do after it. */
+  /** A note; shown after the snippet. */
   afterwards?: Html
-  /** A link that the client itself opens. */
+  /** A deep link that the client opens. */
   install?: string
 }
 
-/** How the clients that people use are connected to the MCP endpoint at `mcpUrl`. */
+/** How to connect the common MCP clients to the endpoint at `mcpUrl`. */
 export function createClientSetups(mcpUrl: string): ClientSetup[] {
   return [
     {
@@ -25,7 +25,7 @@ export function createClientSetups(mcpUrl: string): ClientSetup[] {
       name: 'Claude.ai and Claude Desktop',
       steps: html`Under <em>Settings → Connectors → Add custom connector</em>, enter this address:`,
       snippet: mcpUrl,
-      afterwards: html`It is Anthropic's servers that connect, for the desktop app too, so this address must be reachable from the internet. Where it is not, use mcp-remote, below.`,
+      afterwards: html`Anthropic's servers connect to it, for the desktop app too, so this address must be reachable from the internet. If it is not, use mcp-remote, below.`,
     },
     {
       name: 'Cursor',
@@ -61,19 +61,19 @@ export function createClientSetups(mcpUrl: string): ClientSetup[] {
     },
     {
       name: 'Any other, with mcp-remote',
-      steps: html`A client that only starts programs gets this in its MCP settings. It needs Node.js:`,
+      steps: html`For a client that only starts local programs, put this into its MCP settings. It needs Node.js:`,
       snippet: formatJson({ mcpServers: { sentry: { command: 'npx', args: ['-y', 'mcp-remote', mcpUrl] } } }),
     },
   ]
 }
 
-/** The deep link that installs a server in Cursor: its settings as JSON in Base64. */
+/** The deep link that installs a server in Cursor: its configuration as JSON in Base64. */
 function createCursorLink(url: string): string {
   const config = Buffer.from(JSON.stringify({ url })).toString('base64')
   return `cursor://anysphere.cursor-deeplink/mcp/install?name=sentry&config=${encodeURIComponent(config)}`
 }
 
-/** The deep link that installs a server in VS Code: its settings as JSON. */
+/** The deep link that installs a server in VS Code: its configuration as JSON. */
 function createVsCodeLink(url: string): string {
   return `vscode:mcp/install?${encodeURIComponent(JSON.stringify({ name: 'sentry', type: 'http', url }))}`
 }

@@ -5,25 +5,25 @@ import { type Html, html } from './html.ts'
 import { renderPage } from './layout.ts'
 
 export interface Consent {
-  /** Where the form is posted to. */
+  /** The URL that the form is posted to. */
   action: string
   transactionId: string
   csrfToken: string
   clientName: string
-  /** The host that publishes the client's name; undefined where the name is only what the client says. */
+  /** The host that publishes the client's metadata document; undefined if nothing verifies its name. */
   verifiedHost: string | undefined
   redirectUri: string
   sentryHost: string
-  /** What the resource is limited to, if it is. */
+  /** The limits of the resource. */
   organization: string | undefined
   project: string | undefined
-  /** Whether whatever changes something is off for everybody here. */
+  /** Whether this server offers only what reads. */
   isReadOnly: boolean
-  /** The skills a user may grant here, and whether each is ticked. */
+  /** The skills that a user can grant, and whether each is ticked. */
   skills: ReadonlyMap<Skill, boolean>
 }
 
-/** Asks a user whether a client may act for them at Sentry. One form, two buttons, no script. */
+/** The page that asks a user whether a client may act for them at Sentry. One form, two buttons, no script. */
 export function renderConsentPage(consent: Consent): string {
   return renderPage(
     `Allow ${consent.clientName} to use Sentry?`,
@@ -41,7 +41,7 @@ export function renderConsentPage(consent: Consent): string {
 <legend>What it may do</legend>
 ${[...consent.skills].map(([skill, isTicked]) => renderSkill(skill, isTicked))}
 </fieldset>
-${consent.isReadOnly ? html`<p>This server only reads: whatever would change something at Sentry is off here.</p>` : html``}
+${consent.isReadOnly ? html`<p>This server is read-only: a client cannot change anything at Sentry through it.</p>` : html``}
 <p class="soft">It never gets more than your own permissions at Sentry, and never your Sentry password or token.</p>
 <div class="actions">
 <button name="decision" value="deny">Deny</button>
@@ -57,10 +57,10 @@ function renderSkill(skill: Skill, isTicked: boolean): Html {
 `
 }
 
-/** A host vouches for a name, but any program on a user's machine may use it (MCP authorization, CIMD). */
+/** A host vouches for a name, but every program on a user's computer can use it (MCP authorization, CIMD). */
 function describeName({ verifiedHost, redirectUri }: Consent): Html {
   if (verifiedHost === undefined) {
-    return html`Not verified: the name is what the client calls itself, and nobody has checked it.`
+    return html`Not verified: the client chose this name itself.`
   }
   const caution = isLoopbackHost(new URL(redirectUri).hostname)
     ? ' It runs on your computer, where other programs could use the same name.'
@@ -68,7 +68,7 @@ function describeName({ verifiedHost, redirectUri }: Consent): Html {
   return html`Verified: the name is published by <strong>${verifiedHost}</strong>.${caution}`
 }
 
-/** What a resource is limited to, in words. */
+/** The limits of a resource, in words. */
 export function describeLimit({ organization, project }: Pick<Consent, 'organization' | 'project'>): Html {
   if (organization === undefined) return html`everything you can see at Sentry`
   if (project === undefined) return html`organization <strong>${organization}</strong>`

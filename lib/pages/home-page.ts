@@ -10,22 +10,22 @@ export interface Home {
   sentryHost: string
 }
 
-/** Tells people what this server is and how they connect their client to it. */
+/** The page that says what this server is and how to connect a client. */
 export function renderHomePage({ mcpUrl, account, sentryHost }: Home): string {
   return renderPage(
     'Sentry MCP server',
     html`<h1>Sentry for your MCP client</h1>
-<p>This server lets an MCP client, such as a coding agent, work with the Sentry at <strong>${sentryHost}</strong> for you. You sign in there yourself; the client never gets more than your own permissions, and only what you allow it.</p>
-<p>Its address is</p>
+<p>This server lets an MCP client, such as a coding agent, work with Sentry at <strong>${sentryHost}</strong> for you. You sign in there yourself; the client gets only what you allow, and never more than your own permissions.</p>
+<p>Its address:</p>
 <pre>${mcpUrl}</pre>
 <h2>Connect a client</h2>
 ${createClientSetups(mcpUrl).map(renderSetup)}
-<h2>Limit what it reaches</h2>
-<p>Add an organization, or an organization and a project, by the names that Sentry's own addresses have for them:</p>
+<h2>Limit a client to an organization or project</h2>
+<p>Add the slug of an organization, or of an organization and a project, to the address:</p>
 <pre>${mcpUrl}/&lt;organization&gt;
 ${mcpUrl}/&lt;organization&gt;/&lt;project&gt;</pre>
-<h2>See what is connected</h2>
-<p><a href="${account}">Your connected clients</a>, to see and to revoke.</p>`,
+<h2>Manage connected clients</h2>
+<p><a href="${account}">Your connected clients</a>: see them, and revoke their access.</p>`,
   )
 }
 

@@ -1,4 +1,4 @@
-/** Text that is HTML already and must not be escaped again. */
+/** HTML, which is not escaped again. */
 export class Html {
   readonly text: string
 
@@ -8,8 +8,8 @@ export class Html {
 }
 
 /**
- * A template whose values are escaped, for elements and for quoted attributes alike. Values of `Html` stand as
- * they are, and so do the members of a list.
+ * A template whose values are escaped, for elements and for quoted attributes. Values of `Html`, and lists of them, are
+ * inserted unchanged.
  */
 export function html(strings: TemplateStringsArray, ...values: (string | Html | Html[])[]): Html {
   return new Html(strings.map((text, index) => text + formatValue(values[index])).join(''))

@@ -42,10 +42,10 @@ code, pre { font-family: ui-monospace, monospace; font-size: .9rem; overflow-wra
 pre { margin: .5rem 0; padding: .7rem .9rem; white-space: pre-wrap; border: 1px solid var(--line); border-radius: 8px; background: var(--back); }
 `
 
-/** The source expression that lets a content security policy allow the one style sheet of our pages. */
+/** The source expression with which a content security policy allows the style sheet of the pages. */
 export const STYLE_SOURCE = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`
 
-/** A whole page: one style sheet, no script, nothing loaded from anywhere. */
+/** A complete page: one style sheet, no script, nothing loaded. */
 export function renderPage(title: string, content: Html): string {
   const page = html`<!doctype html>
 <html lang="en">

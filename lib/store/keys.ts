@@ -1,8 +1,8 @@
-/** Builds the names of keys. Names hold identifiers and hashes, never a secret. */
+/** Names of keys. They contain identifiers and hashes, never a secret. */
 export interface StoreKeys {
   /** A registered client. */
   client(id: string): string
-  /** A client's assertion that was used, by its SHA-256. */
+  /** A used client assertion, by the SHA-256 of client and jti. */
   assertion(assertionHash: string): string
   /** A transaction, by the SHA-256 of its state. */
   transaction(idHash: string): string
@@ -10,19 +10,19 @@ export interface StoreKeys {
   code(codeHash: string): string
   /** A grant. */
   grant(grantId: string): string
-  /** A glob that every grant's key matches, and no other (SCAN). */
-  everyGrant: string
-  /** The grant whose key this is. */
-  readGrantId(key: string): string
-  /** The right to renew the upstream token of a grant; in the same slot as the grant. */
+  /** The glob that matches the keys of all grants, and no others (SCAN). */
+  grantPattern: string
+  /** The id of the grant that a key of `grantPattern` belongs to. */
+  parseGrantId(key: string): string
+  /** The lock for renewing the upstream token of a grant; in the same slot as the grant. */
   upstreamLock(grantId: string): string
-  /** The grants of a subject. */
+  /** The index of a subject's grants. */
   subject(subject: string): string
 }
 
 /**
- * Key builders for one deployment. What is in braces decides the slot of a Redis Cluster (hash tag), so that
- * every script finds its keys in one slot. `prefix` therefore must not contain braces.
+ * Key builders for one deployment. The part in braces is the hash tag, which decides the slot in a Redis Cluster, so
+ * that every script finds its keys in one slot. `prefix` must not contain braces.
  */
 export function createKeys(prefix: string): StoreKeys {
   return {
@@ -31,17 +31,16 @@ export function createKeys(prefix: string): StoreKeys {
     transaction: (idHash) => `${prefix}:transaction:{${idHash}}`,
     code: (codeHash) => `${prefix}:code:{${codeHash}}`,
     grant: (grantId) => `${prefix}:grant:{${grantId}}`,
-    // The prefix may hold the brackets of an IPv6 address, which a glob would take for a set of characters.
-    everyGrant: `${prefix.replace(/[\\*?[\]]/g, '\\$&')}:grant:{*}`,
-    readGrantId: (key) => key.slice(`${prefix}:grant:{`.length, -1),
+    // The brackets of an IPv6 address in the prefix would be a character class.
+    grantPattern: `${prefix.replace(/[\\*?[\]]/g, '\\$&')}:grant:{*}`,
+    parseGrantId: (key) => key.slice(`${prefix}:grant:{`.length, -1),
     upstreamLock: (grantId) => `${prefix}:upstream-lock:{${grantId}}`,
     subject: (subject) => `${prefix}:subject:{${subject}}`,
   }
 }
 
 /**
- * The prefix of the deployment at `baseUrl`. Deployments with different public URLs may share one Redis, for
- * the tokens of one mean nothing to the other.
+ * The prefix of the deployment at `baseUrl`, so that deployments with different public URLs can share one Redis.
  */
 export function createKeyPrefix(baseUrl: string): string {
   const { host, pathname } = new URL(baseUrl)

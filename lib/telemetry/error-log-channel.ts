@@ -1,33 +1,33 @@
 import { channel } from 'node:diagnostics_channel'
 import type { FastifyServerOptions } from 'fastify'
 
-/** What an error report is made of: a line of the log at level error or fatal. */
+/** A log line at level error or fatal, from which an error report is made. */
 export interface ErrorLine {
   level: 'error' | 'fatal'
   message: string | undefined
   error: unknown
-  /** The fields of the line, those of its request among them. */
+  /** The fields of the line, including those of its request. */
   fields: Readonly<Record<string, unknown>>
 }
 
-/** Under this a line carries the error it tells of in its own words. pino writes no symbols. */
+/** The key under which a line carries its error when `err` should not be logged: pino ignores symbols. */
 export const CAUSE = Symbol('cause')
 
-const ERROR = 50
-const FATAL = 60
+const ERROR_LEVEL = 50
+const FATAL_LEVEL = 60
 
-const lines = channel('sentry-mcp:serious-line')
+const lines = channel('sentry-mcp:error-line')
 
 type LoggerOptions = Exclude<FastifyServerOptions['logger'], boolean | undefined>
 type LogMethod = NonNullable<NonNullable<LoggerOptions['hooks']>['logMethod']>
 
-/** pino's hook that tells of serious lines. A line that LOG_LEVEL hides is not told of. */
+/** A hook for pino that publishes lines at level error and fatal. Lines below LOG_LEVEL are not published. */
 export const publishErrorLine: LogMethod = function publishErrorLine(args, method, level) {
-  if (level >= ERROR) lines.publish(readLine(args, this.bindings(), level))
+  if (level >= ERROR_LEVEL) lines.publish(readLine(args, this.bindings(), level))
   return method.apply(this, args)
 }
 
-/** Listens to the serious lines of this process. Returns a function that ends it. */
+/** Calls `listen` for every published line of this process. Returns a function that unsubscribes. */
 export function onErrorLine(listen: (line: ErrorLine) => void): () => void {
   const listener = (line: unknown) => listen(line as ErrorLine)
   lines.subscribe(listener)
@@ -39,7 +39,7 @@ function readLine(args: readonly unknown[], bindings: Record<string, unknown>, l
   const message = typeof first === 'string' ? first : typeof second === 'string' ? second : undefined
   const given = typeof first === 'object' && first !== null ? (first as Record<PropertyKey, unknown>) : {}
   return {
-    level: level >= FATAL ? 'fatal' : 'error',
+    level: level >= FATAL_LEVEL ? 'fatal' : 'error',
     message,
     error: given instanceof Error ? given : (given[CAUSE] ?? given.err),
     fields: { ...bindings, ...given },

@@ -7,34 +7,36 @@ import {
   Scope,
   ServerRuntimeClient,
 } from '@sentry/core'
-import type { Config } from '../config/load.ts'
 import { VERSION } from '../config/version.ts'
 import { TransientError } from '../errors.ts'
 import type { ErrorLine } from './error-log-channel.ts'
 import { redactSecrets } from './redact.ts'
 
-/** How long a report may take to be delivered, in ms. */
-const DELIVERY_TIMEOUT = 5_000
+/** For the delivery of a report. */
+const DELIVERY_TIMEOUT_MS = 5_000
 
-/** A client went away in the middle of its answer. */
-const BROKEN_OFF = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'])
+/** Codes of errors that mean that the client disconnected. */
+const DISCONNECTED = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'])
 
-/** As long as any token, code or state of ours, and in their alphabet. */
+/** Runs as long as tokens, codes and states, in their alphabet. */
 const LONG_RUN = /[\w-]{24,}/g
 
 export interface ErrorReports {
-  /** Reports an error of our own; what passes by itself is left out. It never throws. */
+  /** Reports an error of the service, unless it is transient or the client's. It never throws. */
   report(line: ErrorLine): void
-  /** Delivers what is left, within `limit` ms. */
-  close(limit: number): Promise<void>
+  /** Delivers pending reports, within `timeoutMs`. */
+  close(timeoutMs: number): Promise<void>
 }
 
-export type ErrorReportSettings = Pick<Config, 'SENTRY_ENVIRONMENT' | 'SENTRY_RELEASE'>
+export interface ErrorReportSettings {
+  SENTRY_ENVIRONMENT: string | undefined
+  /** The version of the service by default. */
+  SENTRY_RELEASE: string | undefined
+}
 
 /**
- * Reports errors of this service to a project at a Sentry. The client is nobody's but ours: made global, it would
- * take what mcp-core, which uses the same SDK, reports and traces with the arguments of tools. An event is what is
- * listed in `keepHarmless` and nothing else.
+ * Reports errors of this service to a project of a Sentry. The SDK's client is not global: mcp-core uses the same SDK,
+ * and would report and trace through it, with the arguments of tools. `filterEvent` lists all that an event contains.
  */
 export function openErrorReports(dsn: string, settings: ErrorReportSettings): ErrorReports {
   const client = new ServerRuntimeClient({
@@ -48,38 +50,38 @@ export function openErrorReports(dsn: string, settings: ErrorReportSettings): Er
     sendClientReports: false,
     transport: ({ url, recordDroppedEvent, headers }) =>
       createTransport({ recordDroppedEvent }, ({ body }) => deliver(url, headers, body)),
-    beforeSend: keepHarmless,
+    beforeSend: filterEvent,
   })
   client.init()
 
   function report(line: ErrorLine): void {
     const { level, message, error } = line
-    if (!isOurs(line)) return
+    if (!isReportable(line)) return
     const scope = new Scope()
     scope.setLevel(level)
     scope.setTags(readTags(line))
     if (error instanceof Error) client.captureException(error, { originalException: error }, scope)
-    else client.captureMessage(message ?? 'an error without a word', level, undefined, scope)
+    else client.captureMessage(message ?? 'error without a message', level, undefined, scope)
   }
 
   return {
     report,
-    async close(limit) {
-      await client.close(limit)
+    async close(timeoutMs) {
+      await client.close(timeoutMs)
     },
   }
 }
 
-/** Lines at level error that carry no error tell of outages; a fatal one is always worth a report. */
-function isOurs({ level, error }: ErrorLine): boolean {
+/** A fatal line is always reported. Lines at level error without an error are about outages. */
+function isReportable({ level, error }: ErrorLine): boolean {
   if (level === 'fatal') return true
   if (!(error instanceof Error)) return false
-  if ('code' in error && BROKEN_OFF.has(String(error.code))) return false
-  // An outage would be reported with every request.
+  if ('code' in error && DISCONNECTED.has(String(error.code))) return false
+  // Otherwise an outage would be reported with every request.
   return !(error instanceof TransientError || error.cause instanceof TransientError)
 }
 
-/** By these an operator finds the lines of the log that belong to an event. */
+/** Tags by which an operator finds the log lines of an event. */
 function readTags({ message, fields }: ErrorLine): Record<string, string> {
   const tags = { log_message: message, request_id: fields.reqId, tool: fields.tool }
   return Object.fromEntries(
@@ -87,9 +89,9 @@ function readTags({ message, fields }: ErrorLine): Record<string, string> {
   )
 }
 
-/** Through `fetch`, and so through the proxies of the settings. */
+/** Uses `fetch`, and thereby the proxies of the settings. */
 async function deliver(url: string, headers: Record<string, string> | undefined, body: string | Uint8Array) {
-  const signal = AbortSignal.timeout(DELIVERY_TIMEOUT)
+  const signal = AbortSignal.timeout(DELIVERY_TIMEOUT_MS)
   const response = await fetch(url, { method: 'POST', headers, body: Buffer.from(body), signal })
   await response.body?.cancel()
   return {
@@ -101,12 +103,12 @@ async function deliver(url: string, headers: Record<string, string> | undefined,
   }
 }
 
-/** An event as it leaves: what was thrown and where. Whatever else the SDK has gathered stays here. */
-function keepHarmless(event: ErrorEvent): ErrorEvent {
+/** An event as it is sent: the error and its stack. All other data of the SDK is dropped. */
+function filterEvent(event: ErrorEvent): ErrorEvent {
   const { type, event_id, timestamp, level, platform, release, environment, message, tags } = event
   const values = event.exception?.values?.map(({ type: name, value, mechanism, stacktrace }) => ({
     type: name,
-    value: value === undefined ? undefined : withoutSecrets(value),
+    value: value === undefined ? undefined : redactText(value),
     mechanism: mechanism && { type: mechanism.type, handled: mechanism.handled },
     stacktrace: stacktrace && {
       frames: stacktrace.frames?.map((frame) => ({
@@ -127,12 +129,12 @@ function keepHarmless(event: ErrorEvent): ErrorEvent {
     platform,
     release,
     environment,
-    ...(message !== undefined && { message: withoutSecrets(message) }),
+    ...(message !== undefined && { message: redactText(message) }),
     tags,
     ...(values && { exception: { values } }),
   }
 }
 
-function withoutSecrets(text: string): string {
+function redactText(text: string): string {
   return redactSecrets(text).replaceAll(LONG_RUN, '[redacted]')
 }

@@ -2,12 +2,12 @@ import type { FastifyRequest } from 'fastify'
 import { publishErrorLine } from './error-log-channel.ts'
 import { redactInput } from './redact.ts'
 
-/** Paths of this length or more may hold a token, and are redacted before they are logged. */
-const LONGEST_PLAIN_PATH = 40
+/** Paths of at least this length may contain a token, and are redacted in the log. */
+const REDACTED_PATH_LENGTH = 40
 
 /**
- * Fastify's logger options. No header, token or secret is logged, and a request is logged without its query, which
- * carries codes and states. `reportsErrors`: lines at level error and fatal are published for error reports.
+ * Fastify's logger options. Headers, tokens and secrets are not logged, and neither are the queries of requests, which
+ * carry codes and states. With `reportsErrors`, lines at level error and fatal are published for error reports.
  */
 export function createLoggerOptions({ level, reportsErrors }: { level: string; reportsErrors: boolean }) {
   return {
@@ -23,6 +23,6 @@ export function createLoggerOptions({ level, reportsErrors }: { level: string; r
 
 function serializeRequest(request: FastifyRequest) {
   const [path = ''] = request.url?.split('?') ?? []
-  const shown = path.length < LONGEST_PLAIN_PATH ? path : redactInput(path)
+  const shown = path.length < REDACTED_PATH_LENGTH ? path : redactInput(path)
   return { method: request.method, path: shown, ip: request.ip }
 }

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { StartUpError } from '../errors.ts'
 
-/** What answers a scrape; a registry of the Prometheus client does. */
-export interface Scrapable {
+/** A registry of the Prometheus client. */
+export interface MetricsRegistry {
   contentType: string
   metrics(): Promise<string>
 }
@@ -16,16 +16,15 @@ export interface MetricsListener {
 export class MetricsPortError extends StartUpError {}
 
 /**
- * Answers `GET /metrics` on a port of its own, which is not for strangers, and nothing else. Throws
- * `MetricsPortError`.
+ * Serves `GET /metrics`, and nothing else, on its own port, which must not be public. Throws `MetricsPortError`.
  */
 export async function listenForScrapes(
-  registry: Scrapable,
+  registry: MetricsRegistry,
   { host, port }: { host: string; port: number },
 ): Promise<MetricsListener> {
   const server = createServer(({ method, url = '' }, response) => {
     const isScrape = method === 'GET' && url.split('?')[0] === '/metrics'
-    if (isScrape) void answerScrape(registry, response)
+    if (isScrape) void sendMetrics(registry, response)
     else response.writeHead(404).end()
   })
   server.listen(port, host)
@@ -43,7 +42,7 @@ export async function listenForScrapes(
   }
 }
 
-async function answerScrape(registry: Scrapable, response: ServerResponse): Promise<void> {
+async function sendMetrics(registry: MetricsRegistry, response: ServerResponse): Promise<void> {
   try {
     const text = await registry.metrics()
     response.writeHead(200, { 'content-type': registry.contentType, 'cache-control': 'no-store' }).end(text)

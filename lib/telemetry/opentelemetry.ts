@@ -21,74 +21,85 @@ import {
   resourceFromAttributes,
 } from '@opentelemetry/resources'
 import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from '@opentelemetry/sdk-trace-base'
-import type { Config } from '../config/load.ts'
 import { VERSION } from '../config/version.ts'
-import { readProxies } from '../net/outgoing-proxy.ts'
-import { findUpstreamCall } from '../upstream/tool-call.ts'
-import { findLeg, type OutgoingEnd, type OutgoingRequest, type OutgoingWatch } from './outgoing-requests.ts'
-import { redactInput } from './redact.ts'
-import type { SpanFacts, Tracing } from './tracing.ts'
-import { watchExport } from './watch-export.ts'
+import { type OutgoingProxySettings, readProxies } from '../net/outgoing-proxy.ts'
+import {
+  findTarget,
+  type OutgoingRequest,
+  type OutgoingRequestListener,
+  type OutgoingResult,
+  type TargetRules,
+} from './outgoing-requests.ts'
+import { redactInput, redactSecrets } from './redact.ts'
+import type { SpanAttributes, Tracing } from './tracing.ts'
 
 export interface OpenTelemetry extends Tracing {
-  /** Begins the span of a request that came in, as a part of the trace that its `traceparent` names. */
+  /** Begins the span of an incoming request, as a child of its `traceparent`. */
   beginRequest(request: { method: string; headers: IncomingHttpHeaders }): RequestSpan
-  /** Makes a span of each request that leaves; only Sentry is told which trace it belongs to. */
-  watchOutgoing: OutgoingWatch
-  /** Delivers what is left, within `limit` ms. It never rejects. */
-  close(limit: number): Promise<void>
+  /** Traces outgoing requests; only those to Sentry get a `traceparent`. */
+  traceOutgoingRequest: OutgoingRequestListener
+  /** Delivers pending spans, within `timeoutMs`. It never rejects. */
+  close(timeoutMs: number): Promise<void>
 }
 
 export interface RequestSpan {
   traceId: string
-  /** Runs `work`, and whatever it begins, within the span. */
+  /** Runs `work` in the context of the span. */
   run(work: () => void): void
-  /** Ends the span. `route` is the path with its parameters unnamed. */
-  end(answer: { route: string; status: number; requestId: string }): void
+  /** Ends the span. `route` is the path with the names of its parameters. */
+  end(response: { route: string; status: number; requestId: string }): void
 }
 
-export interface OpenTelemetryOptions {
-  config: Config
-  /** Is told why spans do not arrive, once for each cause. */
+export interface OpenTelemetrySettings extends OutgoingProxySettings {
+  OTEL_SERVICE_NAME: string
+  OTEL_EXPORTER_OTLP_ENDPOINT: string | undefined
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: string | undefined
+  OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' | 'http/json'
+  OTEL_EXPORTER_OTLP_HEADERS: Readonly<Record<string, string>> | undefined
+  OTEL_EXPORTER_OTLP_TRACES_HEADERS: Readonly<Record<string, string>> | undefined
+}
+
+export interface OpenTelemetryOptions extends TargetRules {
+  settings: OpenTelemetrySettings
+  /** Called with the reason when spans cannot be delivered, once for each reason. */
   onExportFailure(reason: string): void
 }
 
 /**
- * Traces by OpenTelemetry over OTLP/HTTP. Nothing is made global and nothing is patched: what other code in this
- * process would trace, with whatever it knows, is not in them. The variables of the specification that are no
- * settings of ours (OTEL_TRACES_SAMPLER, OTEL_BSP_*, …) are read by the SDK itself.
+ * OpenTelemetry traces over OTLP/HTTP. Nothing is global or patched, so that spans of other code in this process are not
+ * exported. The SDK reads the specification's other environment variables (OTEL_TRACES_SAMPLER, OTEL_BSP_*, …).
  */
-export function openTelemetry({ config, onExportFailure }: OpenTelemetryOptions): OpenTelemetry {
+export function startTracing(options: OpenTelemetryOptions): OpenTelemetry {
+  const { settings, onExportFailure } = options
   const provider = new BasicTracerProvider({
     resource: defaultResource()
       .merge(detectResources({ detectors: [envDetector] }))
       .merge(
-        resourceFromAttributes({ 'service.name': config.OTEL_SERVICE_NAME, 'service.version': VERSION }),
+        resourceFromAttributes({ 'service.name': settings.OTEL_SERVICE_NAME, 'service.version': VERSION }),
       ),
-    spanProcessors: [new BatchSpanProcessor(watchExport(createExporter(config), onExportFailure))],
+    spanProcessors: [new BatchSpanProcessor(reportFailures(createExporter(settings), onExportFailure))],
   })
   const tracer = provider.getTracer('sentry-mcp', VERSION)
   const propagator = new W3CTraceContextPropagator()
   const contexts = new AsyncLocalStorage<Context>()
-  const sentryOrigin = new URL(`${config.SENTRY_PROTOCOL}://${config.SENTRY_HOST}`).origin
 
-  function begin(name: string, kind: SpanKind, facts: SpanFacts, parent = contexts.getStore()) {
+  function begin(name: string, kind: SpanKind, attributes: SpanAttributes, parent = contexts.getStore()) {
     const context = parent ?? ROOT_CONTEXT
-    const span = tracer.startSpan(name, { kind, attributes: toAttributes(facts) }, context)
+    const span = tracer.startSpan(name, { kind, attributes: removeUndefined(attributes) }, context)
     return { span, context: trace.setSpan(context, span) }
   }
 
-  const traceWork: Tracing['trace'] = async ({ name, kind, facts }, work) => {
-    const { span, context } = begin(name, kind === 'client' ? SpanKind.CLIENT : SpanKind.INTERNAL, facts)
-    let failure: SpanFacts[string]
-    const note = (more: SpanFacts) => {
+  const traceWork: Tracing['trace'] = async ({ name, kind, attributes }, work) => {
+    const { span, context } = begin(name, kind === 'client' ? SpanKind.CLIENT : SpanKind.INTERNAL, attributes)
+    let failure: SpanAttributes[string]
+    const set = (more: SpanAttributes) => {
       failure ??= more['error.type']
-      noteFacts(span, more)
+      setAttributes(span, more)
     }
     try {
-      return await contexts.run(context, () => work(note))
+      return await contexts.run(context, () => work(set))
     } catch (error) {
-      if (failure === undefined) note({ 'error.type': error instanceof Error ? error.name : 'Error' })
+      if (failure === undefined) set({ 'error.type': error instanceof Error ? error.name : 'Error' })
       throw error
     } finally {
       span.end()
@@ -103,7 +114,7 @@ export function openTelemetry({ config, onExportFailure }: OpenTelemetryOptions)
       run: (work) => contexts.run(context, work),
       end({ route, status, requestId }) {
         span.updateName(`${method} ${route}`)
-        noteFacts(span, {
+        setAttributes(span, {
           'http.route': route,
           'http.response.status_code': status,
           'sentry_mcp.request_id': requestId,
@@ -114,22 +125,22 @@ export function openTelemetry({ config, onExportFailure }: OpenTelemetryOptions)
     }
   }
 
-  function watchOutgoing({ method, url, addHeader }: OutgoingRequest) {
-    const leg = findLeg(url, sentryOrigin, findUpstreamCall() !== undefined)
-    if (leg === undefined) return undefined
-    const isSentry = leg !== 'other'
+  function traceOutgoingRequest({ method, url, addHeader }: OutgoingRequest) {
+    const target = findTarget(url, options)
+    if (target === undefined) return undefined
+    const isSentry = target !== 'other'
     const { span, context } = begin(method, SpanKind.CLIENT, {
       'http.request.method': method,
       'server.address': url.hostname,
       'server.port': Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
       'url.scheme': url.protocol.slice(0, -1),
-      // Of others it is not known what their paths give away.
+      // Paths of other services may contain anything.
       ...(isSentry && { 'url.path': redactInput(url.pathname) }),
     })
     if (isSentry) propagator.inject(context, undefined, { set: (_, name, value) => addHeader(name, value) })
-    return ({ status, error }: OutgoingEnd) => {
+    return ({ status, error }: OutgoingResult) => {
       const failure = error?.name ?? (status !== undefined && status >= 400 ? String(status) : undefined)
-      noteFacts(span, { 'http.response.status_code': status, 'error.type': failure })
+      setAttributes(span, { 'http.response.status_code': status, 'error.type': failure })
       span.end()
     }
   }
@@ -137,33 +148,55 @@ export function openTelemetry({ config, onExportFailure }: OpenTelemetryOptions)
   return {
     trace: traceWork,
     beginRequest,
-    watchOutgoing,
-    async close(limit) {
-      const patience = new AbortController()
-      const late = sleep(limit, undefined, { signal: patience.signal }).catch(() => undefined)
-      // Why the last delivery failed has been told.
-      await Promise.race([provider.shutdown().catch(() => undefined), late])
-      patience.abort()
+    traceOutgoingRequest,
+    async close(timeoutMs) {
+      const timer = new AbortController()
+      const timeout = sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => undefined)
+      // `onExportFailure` has reported why the last delivery failed.
+      await Promise.race([provider.shutdown().catch(() => undefined), timeout])
+      timer.abort()
     },
   }
 }
 
-/** The path that the specification adds to the endpoint of all signals, but not to that of traces. */
-function createExporter(config: Config): SpanExporter {
-  const { OTEL_EXPORTER_OTLP_ENDPOINT: base, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: own } = config
-  const Exporter = config.OTEL_EXPORTER_OTLP_PROTOCOL === 'http/json' ? JsonExporter : ProtobufExporter
+/** The specification adds a path to the endpoint of all signals, but not to that of traces. */
+function createExporter(settings: OpenTelemetrySettings): SpanExporter {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: base, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: own } = settings
+  const Exporter = settings.OTEL_EXPORTER_OTLP_PROTOCOL === 'http/json' ? JsonExporter : ProtobufExporter
   return new Exporter({
     url: own ?? `${base}/v1/traces`,
-    headers: { ...config.OTEL_EXPORTER_OTLP_HEADERS, ...config.OTEL_EXPORTER_OTLP_TRACES_HEADERS },
-    httpAgentOptions: { keepAlive: true, proxyEnv: readProxies(config) },
+    headers: { ...settings.OTEL_EXPORTER_OTLP_HEADERS, ...settings.OTEL_EXPORTER_OTLP_TRACES_HEADERS },
+    httpAgentOptions: { keepAlive: true, proxyEnv: readProxies(settings) },
   })
 }
 
-function noteFacts(span: Span, facts: SpanFacts): void {
-  span.setAttributes(toAttributes(facts))
-  if (facts['error.type'] !== undefined) span.setStatus({ code: SpanStatusCode.ERROR })
+/** The same exporter, which reports why it fails, once for each reason until it works again. */
+function reportFailures(exporter: SpanExporter, onFailure: (reason: string) => void): SpanExporter {
+  let last: string | undefined
+  return {
+    export(spans, done) {
+      exporter.export(spans, (result) => {
+        const reason = result.error === undefined ? undefined : redactSecrets(formatExportError(result.error))
+        if (reason !== undefined && reason !== last) onFailure(reason)
+        last = reason
+        done(result)
+      })
+    },
+    forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
+    shutdown: () => exporter.shutdown(),
+  }
 }
 
-function toAttributes(facts: SpanFacts): Attributes {
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
+/** Node's message is empty when it has tried several addresses. */
+function formatExportError(error: Error & { code?: unknown }): string {
+  return error.message || String(error.code ?? error.name)
+}
+
+function setAttributes(span: Span, attributes: SpanAttributes): void {
+  span.setAttributes(removeUndefined(attributes))
+  if (attributes['error.type'] !== undefined) span.setStatus({ code: SpanStatusCode.ERROR })
+}
+
+function removeUndefined(attributes: SpanAttributes): Attributes {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
 }

@@ -1,21 +1,31 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { UpstreamLeg } from './metrics.ts'
+import type { UpstreamTarget } from './metrics.ts'
 
-/** A request that leaves through `fetch`, before it does. */
+/** A request by `fetch` that is about to be sent. */
 export interface OutgoingRequest {
   method: string
   url: URL
   addHeader(name: string, value: string): void
 }
 
-/** How it ended: with the status of the answer, which may have broken off, or without any. */
-export interface OutgoingEnd {
+/** The status of the response, if there was one, and the error that ended the request, if any. */
+export interface OutgoingResult {
   status: number | undefined
   error: Error | undefined
 }
 
-/** Is told of a request and returns what to tell of its end; undefined for one that is none of its concern. */
-export type OutgoingWatch = (request: OutgoingRequest) => ((end: OutgoingEnd) => void) | undefined
+/** Called with a request. Returns a function to call with its result, or undefined to ignore the request. */
+export type OutgoingRequestListener = (
+  request: OutgoingRequest,
+) => ((result: OutgoingResult) => void) | undefined
+
+/** Which requests are classified as Sentry's, and which belong to a tool call. */
+export interface TargetRules {
+  /** Where Sentry is; see `SentryLocation`. */
+  sentry: { owns(url: URL): boolean }
+  /** Whether the current async context is that of a tool call. */
+  isToolCall(): boolean
+}
 
 /** The parts of undici's messages that are used here (`undici:request:*` in its documentation). */
 interface UndiciMessage {
@@ -30,23 +40,23 @@ interface UndiciMessage {
 }
 
 /**
- * Tells of every request that this process makes with `fetch`, whoever makes it. It is told in the asynchronous
- * context of whoever asked. Returns a function that ends it.
+ * Calls a listener for every request that this process makes with `fetch`, in the async context of the caller. Returns
+ * a function that unsubscribes.
  */
-export function watchOutgoing(watch: OutgoingWatch): () => void {
-  const pending = new WeakMap<object, { end: (end: OutgoingEnd) => void; status?: number }>()
+export function onOutgoingRequest(listener: OutgoingRequestListener): () => void {
+  const pending = new WeakMap<object, { end: (result: OutgoingResult) => void; status?: number }>()
 
   function begin({ request }: UndiciMessage): void {
-    // What a proxy is asked for is no request of its own.
+    // A request to open a tunnel through the proxy; the one inside the tunnel is reported too.
     if (request.method === 'CONNECT') return
     const url = URL.parse(request.path, String(request.origin))
     if (url === null) return
     const { method } = request
-    const end = watch({ method, url, addHeader: (name, value) => request.addHeader(name, value) })
+    const end = listener({ method, url, addHeader: (name, value) => request.addHeader(name, value) })
     if (end !== undefined) pending.set(request, { end })
   }
 
-  function noteStatus({ request, response }: UndiciMessage): void {
+  function setStatus({ request, response }: UndiciMessage): void {
     const entry = pending.get(request)
     if (entry !== undefined && response !== undefined) entry.status = response.statusCode
   }
@@ -57,32 +67,31 @@ export function watchOutgoing(watch: OutgoingWatch): () => void {
     entry?.end({ status: entry.status, error })
   }
 
-  const listeners = {
+  const handlers = {
     'undici:request:create': begin,
-    'undici:request:headers': noteStatus,
+    'undici:request:headers': setStatus,
     'undici:request:trailers': end,
     'undici:request:error': end,
   }
-  const subscriptions = Object.entries(listeners).map(([channel, listen]) => {
-    const listener = (message: unknown) => listen(message as UndiciMessage)
-    subscribe(channel, listener)
-    return () => unsubscribe(channel, listener)
+  const unsubscribers = Object.entries(handlers).map(([channel, handle]) => {
+    const onMessage = (message: unknown) => handle(message as UndiciMessage)
+    subscribe(channel, onMessage)
+    return () => unsubscribe(channel, onMessage)
   })
   return () => {
-    for (const stop of subscriptions) stop()
+    for (const stop of unsubscribers) stop()
   }
 }
 
 /**
- * What a request is for. `isCall` says whether a tool call makes it: only then are others than Sentry of interest,
- * since errors are reported and traces delivered by requests as well.
+ * What a request is for. Requests to other hosts than Sentry's count only inside a tool call: error reports and traces
+ * are delivered by requests as well.
  */
-export function findLeg(url: URL, sentryOrigin: string, isCall: boolean): UpstreamLeg | undefined {
-  const isRegion = sentryOrigin === 'https://sentry.io' && url.host.endsWith('.sentry.io')
-  if (url.origin === sentryOrigin || isRegion) {
+export function findTarget(url: URL, { sentry, isToolCall }: TargetRules): UpstreamTarget | undefined {
+  if (sentry.owns(url)) {
     if (url.pathname === '/oauth/token/') return 'oauth_token'
     if (url.pathname === '/oauth/revoke/') return 'oauth_revoke'
     if (url.pathname.startsWith('/api/0/')) return 'api'
   }
-  return isCall ? 'other' : undefined
+  return isToolCall() ? 'other' : undefined
 }

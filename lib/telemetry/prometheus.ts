@@ -1,13 +1,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client'
 import type { Metrics, RenewalOutcome } from './metrics.ts'
 
-const FAST = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2]
-const ORDINARY = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
-const PATIENT = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
+/** Buckets of the histograms, in seconds. */
+const STORE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2]
+const UPSTREAM_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const REQUEST_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
 
 const RENEWAL_OUTCOMES: RenewalOutcome[] = ['renewed', 'refused', 'misconfigured', 'unavailable']
 
-/** What runs, as `sentry_mcp_build_info` names it. */
+/** The labels of `sentry_mcp_build_info`. */
 export interface Build {
   version: string
   mcp_core: string
@@ -19,7 +20,7 @@ export interface PrometheusMetrics {
   registry: Registry
 }
 
-/** The metrics as Prometheus reads them, in a registry of their own. A scrape asks nobody. */
+/** Prometheus metrics in a registry of their own. A scrape causes no request to the store or Sentry. */
 export function createPrometheusMetrics(build: Build): PrometheusMetrics {
   const registry = new Registry()
   const registers = [registry]
@@ -40,74 +41,74 @@ export function createPrometheusMetrics(build: Build): PrometheusMetrics {
 
   new Gauge({
     name: 'sentry_mcp_build_info',
-    help: 'Always 1; its labels say what runs.',
+    help: 'Versions of the running build, as labels; always 1.',
     labelNames: ['version', 'mcp_core', 'node'],
     registers,
   }).set({ ...build }, 1)
 
-  const requests = createCounter('http_requests_total', 'Requests answered.', ['method', 'route', 'status'])
+  const requests = createCounter('http_requests_total', 'HTTP requests.', ['method', 'route', 'status'])
   const requestSeconds = createHistogram(
     'http_request_duration_seconds',
-    'Time to the end of the answer, of a stream as well.',
+    'Duration of HTTP requests to the end of the response or stream.',
     ['method', 'route'],
-    PATIENT,
+    REQUEST_BUCKETS,
   )
-  const signInSteps = createCounter('sign_in_steps_total', 'Steps of sign-ins answered.', ['step', 'outcome'])
-  const refreshes = createCounter('refreshes_total', 'Refreshes answered.', ['outcome'])
-  const auditEvents = createCounter('audit_events_total', 'Lines of the audit log.', ['event', 'reason'])
+  const signInSteps = createCounter('sign_in_steps_total', 'Steps of sign-ins.', ['step', 'outcome'])
+  const refreshes = createCounter('token_refreshes_total', 'Refresh token requests.', ['outcome'])
+  const auditEvents = createCounter('audit_events_total', 'Entries of the audit log.', ['event', 'reason'])
   const toolCalls = createCounter('tool_calls_total', 'Tool calls.', ['tool', 'outcome'])
   const toolSeconds = createHistogram(
     'tool_call_duration_seconds',
-    'Time that tool calls took, however they ended.',
+    'Duration of tool calls, failed ones included.',
     ['tool'],
-    PATIENT,
+    REQUEST_BUCKETS,
   )
   const storeSeconds = createHistogram(
     'store_operation_duration_seconds',
-    'Time that operations of the store took.',
+    'Duration of store operations.',
     ['operation', 'outcome'],
-    FAST,
+    STORE_BUCKETS,
   )
   const upstreamSeconds = createHistogram(
     'upstream_request_duration_seconds',
-    'Time that requests to Sentry and AI providers took, to the end of the answer.',
-    ['leg', 'status'],
-    ORDINARY,
+    'Duration of requests to Sentry and AI providers, to the end of the response.',
+    ['target', 'status'],
+    UPSTREAM_BUCKETS,
   )
-  const renewals = createCounter('upstream_renewals_total', "Renewals of users' tokens at Sentry.", [
+  const renewals = createCounter('upstream_token_renewals_total', "Renewals of users' Sentry tokens.", [
     'outcome',
   ])
   for (const outcome of RENEWAL_OUTCOMES) renewals.inc({ outcome }, 0)
-  const refusals = createCounter('rate_limit_refusals_total', 'Requests beyond a limit.', ['limit'])
-  const uncounted = createCounter(
-    'rate_limit_uncounted_total',
-    'Requests let through because the store could not count them.',
+  const exceeded = createCounter('rate_limit_exceeded_total', 'Requests refused by a rate limit.', ['limit'])
+  const errors = createCounter(
+    'rate_limit_errors_total',
+    'Requests let through because they could not be counted.',
     ['limit'],
   )
 
   const metrics: Metrics = {
-    noteRequest({ method, route, status, duration }) {
+    recordRequest({ method, route, status, durationMs }) {
       requests.inc({ method, route, status })
-      requestSeconds.observe({ method, route }, duration / 1000)
+      requestSeconds.observe({ method, route }, durationMs / 1000)
     },
-    noteSignInStep: (step, outcome) => signInSteps.inc({ step, outcome }),
-    noteRefresh: (outcome) => refreshes.inc({ outcome }),
-    noteAuditEvent(event) {
+    recordSignInStep: (step, outcome) => signInSteps.inc({ step, outcome }),
+    recordRefresh: (outcome) => refreshes.inc({ outcome }),
+    recordAuditEvent(event) {
       auditEvents.inc({ event: event.event, reason: 'reason' in event ? event.reason : '' })
     },
-    noteToolCall({ tool, outcome, duration }) {
+    recordToolCall({ tool, outcome, durationMs }) {
       toolCalls.inc({ tool, outcome })
-      if (duration !== undefined) toolSeconds.observe({ tool }, duration / 1000)
+      if (durationMs !== undefined) toolSeconds.observe({ tool }, durationMs / 1000)
     },
-    noteStoreOperation(operation, outcome, duration) {
-      storeSeconds.observe({ operation, outcome }, duration / 1000)
+    recordStoreOperation(operation, outcome, durationMs) {
+      storeSeconds.observe({ operation, outcome }, durationMs / 1000)
     },
-    noteUpstreamRequest(leg, status, duration) {
+    recordUpstreamRequest(target, status, durationMs) {
       const group = status === undefined ? 'error' : `${Math.floor(status / 100)}xx`
-      upstreamSeconds.observe({ leg, status: group }, duration / 1000)
+      upstreamSeconds.observe({ target, status: group }, durationMs / 1000)
     },
-    noteRenewal: (outcome) => renewals.inc({ outcome }),
-    noteRateLimit: (limit, outcome) => (outcome === 'refused' ? refusals : uncounted).inc({ limit }),
+    recordRenewal: (outcome) => renewals.inc({ outcome }),
+    recordRateLimit: (limit, outcome) => (outcome === 'exceeded' ? exceeded : errors).inc({ limit }),
   }
   return { metrics, registry }
 }

@@ -8,23 +8,23 @@ const SECRETS: readonly [pattern: RegExp, replacement: string][] = [
   [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, '[redacted]'],
 ]
 
-/** Secrets of this process that have no form to know them by. */
-const known = new Set<string>()
+/** Secrets of this process that no pattern matches. */
+const registered = new Set<string>()
 
-/** Makes these values count as credentials wherever they stand. */
+/** Redacts these values wherever they occur, for the whole process. */
 export function registerSecrets(values: Iterable<string | undefined>): void {
-  for (const value of values) if (value) known.add(value)
+  for (const value of values) if (value) registered.add(value)
 }
 
-/** A text without what is, or looks like, a credential: of Sentry, of an AI provider, or of an HTTP header. */
+/** Redacts credentials of Sentry, AI providers and HTTP headers, what looks like one, and registered secrets. */
 export function redactSecrets(text: string): string {
   const clean = SECRETS.reduce((rest, [pattern, replacement]) => rest.replace(pattern, replacement), text)
-  return [...known].reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), clean)
+  return [...registered].reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), clean)
 }
 
 /**
- * A text that may repeat what a client sent, where people put tokens as well: also without whatever is as long as
- * the shortest code or token and as mixed as they are. Slugs and ids have small letters only.
+ * `redactSecrets` for text that may repeat a client's input, in which people also put tokens. It also redacts runs of at
+ * least 40 characters in mixed case, as codes and tokens are; slugs and ids are lower case.
  */
 export function redactInput(text: string): string {
   return redactSecrets(text).replaceAll(/[\w.-]{40,}/g, (run) =>
@@ -32,7 +32,7 @@ export function redactInput(text: string): string {
   )
 }
 
-/** The same as `redactSecrets` for every string inside a value. What is nested deeper than `depth` levels is left out. */
+/** `redactSecrets` for every string in a value. Levels deeper than `depth` are omitted. */
 export function redactValue(value: unknown, depth = 6): unknown {
   if (typeof value === 'string') return redactSecrets(value)
   if (typeof value !== 'object' || value === null) return value

@@ -9,27 +9,27 @@ export interface StoreObservers {
 
 type Operation = (...args: never[]) => Promise<unknown>
 
-/** The same store, each operation of which is timed and traced by its name alone; where nobody looks, itself. */
+/** The same store with every operation timed and traced by name; the store itself when both are switched off. */
 export function observeStore(store: Store, { metrics, tracing }: StoreObservers): Store {
   if (metrics === NO_METRICS && tracing === NO_TRACING) return store
   const { kind, close, ...operations } = store
   const system = kind === 'redis' ? 'redis' : 'sqlite'
 
   function observe(name: string, operation: Operation): Operation {
-    const facts = { 'db.system.name': system, 'db.operation.name': name }
-    const description = { name: `store ${name}`, kind: 'client', facts } as const
+    const attributes = { 'db.system.name': system, 'db.operation.name': name }
+    const description = { name: `store ${name}`, kind: 'client', attributes } as const
     return (...args) => tracing.trace(description, () => time(name, () => operation(...args)))
   }
 
-  /** A store fails in one way only. */
-  async function time<Answer>(name: string, work: () => Promise<Answer>): Promise<Answer> {
+  /** `StoreUnavailableError` is the only error of a store. */
+  async function time<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
     const startedAt = performance.now()
     try {
-      const answer = await work()
-      metrics.noteStoreOperation(name, 'ok', performance.now() - startedAt)
-      return answer
+      const result = await work()
+      metrics.recordStoreOperation(name, 'ok', performance.now() - startedAt)
+      return result
     } catch (error) {
-      metrics.noteStoreOperation(name, 'unavailable', performance.now() - startedAt)
+      metrics.recordStoreOperation(name, 'unavailable', performance.now() - startedAt)
       throw error
     }
   }

@@ -1,22 +1,22 @@
-/** What a span tells beside its name and times. No query, header, body, key or identifier of a user belongs here. */
-export type SpanFacts = Readonly<Record<string, string | number | undefined>>
+/** Attributes of a span: never a query, header, body or key, and no identifier of a user. */
+export type SpanAttributes = Readonly<Record<string, string | number | undefined>>
 
 export interface SpanDescription {
-  /** Out of a small set, such as `tools/call whoami`. */
+  /** One of few, such as `tools/call whoami`. */
   name: string
-  /** `client`: somebody else is waited for. */
+  /** `client`: another service is waited for. */
   kind: 'internal' | 'client'
-  facts: SpanFacts
+  attributes: SpanAttributes
 }
 
 export interface Tracing {
   /**
-   * Runs `work` in a span of the request it belongs to, and rejects as it does. `note` adds facts; with
-   * `error.type` among them the span counts as failed, and so it does when `work` rejects.
+   * Runs `work` in a span of the current request, and settles as it does. `setAttributes` adds attributes. The span
+   * counts as failed when `work` rejects or `error.type` is among its attributes.
    */
   trace<Result>(
     description: SpanDescription,
-    work: (note: (facts: SpanFacts) => void) => Promise<Result>,
+    work: (setAttributes: (attributes: SpanAttributes) => void) => Promise<Result>,
   ): Promise<Result>
 }
 

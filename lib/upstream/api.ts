@@ -1,8 +1,9 @@
 import Type from 'typebox'
 import Value from 'typebox/value'
-import { requestSentry, UpstreamUnavailableError } from './request.ts'
+import type { SentryLocation } from './location.ts'
+import { requestSentry, type SentryResponse, UpstreamUnavailableError } from './request.ts'
 
-/** What of an organization matters here. Releases and permissions differ in what else they tell. */
+/** The fields that are used here. What else Sentry sends depends on its release and the user's permissions. */
 const OrganizationSchema = Type.Object({
   links: Type.Optional(Type.Object({ regionUrl: Type.Optional(Type.String()) })),
 })
@@ -14,73 +15,87 @@ const ProjectSchema = Type.Object({
   hasLogs: Type.Optional(Type.Boolean()),
 })
 
+const UserSchema = Type.Object({ id: Type.Union([Type.String({ minLength: 1 }), Type.Number()]) })
+
 /** Sentry refused the user's token itself. */
 export class TokenRefusedError extends Error {
   override readonly name = 'TokenRefusedError'
 }
 
 export interface SentryOrganization {
-  /** Where sentry.io keeps it; undefined on a self-hosted Sentry. */
+  /** The URL of its region at sentry.io; undefined on a self-hosted Sentry. */
   regionUrl: string | undefined
 }
 
 export interface SentryProject {
-  /** What it sends to Sentry, under the names that tools require. What an older release does not tell is left out. */
+  /** Which data it sends to Sentry, by the names that tools require. Unknown to an older release: left out. */
   capabilities: Record<string, boolean>
 }
 
 /**
- * Looks up what a user can see, with the user's own token. Each answers undefined for what is not there or not
- * theirs to see, and throws `TokenRefusedError` or `UpstreamUnavailableError`.
+ * The parts of Sentry's API that this server itself calls, with the user's token. Every method throws
+ * `TokenRefusedError` or `UpstreamUnavailableError`.
  */
-export interface SentryDirectory {
+export interface SentryApi {
+  /** Undefined if the organization does not exist or the user may not see it. `slug` must be a slug. */
   findOrganization(slug: string, accessToken: string): Promise<SentryOrganization | undefined>
+  /** Undefined if the project does not exist or the user may not see it. Both must be slugs. */
   findProject(organization: string, slug: string, accessToken: string): Promise<SentryProject | undefined>
+  /** The id of the user to whom the token belongs. */
+  readUserId(accessToken: string): Promise<string>
 }
 
-/** Whether a host is sentry.io, whose organizations live on hosts of their own below it. */
-export function isCloudHost(host: string): boolean {
-  return host === 'sentry.io' || host.endsWith('.sentry.io')
-}
-
-/** The directory of the Sentry at `origin`. Slugs must have been checked to be slugs. */
-export function createSentryDirectory(origin: string): SentryDirectory {
+export function createSentryApi({ origin }: Pick<SentryLocation, 'origin'>): SentryApi {
   async function findOrganization(slug: string, accessToken: string) {
-    const answer = await read(`/api/0/organizations/${slug}/`, accessToken)
-    if (answer === undefined) return undefined
-    const organization = parse(OrganizationSchema, answer)
-    return { regionUrl: organization.links?.regionUrl || undefined }
+    const body = await find(`/api/0/organizations/${slug}/`, accessToken)
+    if (body === undefined) return undefined
+    return { regionUrl: parse(OrganizationSchema, body).links?.regionUrl || undefined }
   }
 
   async function findProject(organization: string, slug: string, accessToken: string) {
-    const answer = await read(`/api/0/projects/${organization}/${slug}/`, accessToken)
-    if (answer === undefined) return undefined
-    const project = parse(ProjectSchema, answer)
-    const told = {
+    const body = await find(`/api/0/projects/${organization}/${slug}/`, accessToken)
+    if (body === undefined) return undefined
+    const project = parse(ProjectSchema, body)
+    const reported = {
       traces: project.firstTransactionEvent,
       profiles: project.hasProfiles,
       replays: project.hasReplays,
       logs: project.hasLogs,
     }
-    const capabilities = Object.entries(told).filter(
+    const capabilities = Object.entries(reported).filter(
       (entry): entry is [string, boolean] => entry[1] !== undefined,
     )
     return { capabilities: Object.fromEntries(capabilities) }
   }
 
-  async function read(path: string, accessToken: string): Promise<unknown> {
-    const url = new URL(path, origin)
-    const { status, body } = await requestSentry(url, { headers: { authorization: `Bearer ${accessToken}` } })
+  async function readUserId(accessToken: string): Promise<string> {
+    const { status, body } = await get('/api/0/auth/', accessToken)
+    if (status === 200) return String(parse(UserSchema, body).id)
+    // This endpoint responds 400 to some tokens to which the others respond 401.
+    if ([400, 401, 403].includes(status)) throw new TokenRefusedError('Sentry refused the token.')
+    throw createUnavailable(`responded ${status} to /api/0/auth/`)
+  }
+
+  async function find(path: string, accessToken: string): Promise<unknown> {
+    const { status, body } = await get(path, accessToken)
     if (status === 200) return body
     if (status === 403 || status === 404) return undefined
     if (status === 401) throw new TokenRefusedError('Sentry refused the token.')
-    throw new UpstreamUnavailableError(new Error(`Sentry answered ${status} to ${url.pathname}.`))
+    throw createUnavailable(`responded ${status} to ${path}`)
   }
 
-  return { findOrganization, findProject }
+  function get(path: string, accessToken: string): Promise<SentryResponse> {
+    return requestSentry(new URL(path, origin), { headers: { authorization: `Bearer ${accessToken}` } })
+  }
+
+  return { findOrganization, findProject, readUserId }
 }
 
-function parse<Schema extends Type.TSchema>(schema: Schema, answer: unknown): Type.Static<Schema> {
-  if (Value.Check(schema, answer)) return answer
-  throw new UpstreamUnavailableError(new Error('Sentry answered in a form that is not its own.'))
+function parse<Schema extends Type.TSchema>(schema: Schema, body: unknown): Type.Static<Schema> {
+  if (Value.Check(schema, body)) return body
+  throw createUnavailable('responded with an unexpected body')
+}
+
+function createUnavailable(reason: string): UpstreamUnavailableError {
+  return new UpstreamUnavailableError(new Error(`Sentry ${reason}.`))
 }

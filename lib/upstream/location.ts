@@ -19,8 +19,8 @@ export interface SentryLocation {
 
 /** The location of the Sentry that the settings name. An organization's own host (`acme.sentry.io`) is sentry.io too. */
 export function createSentryLocation({ SENTRY_HOST, SENTRY_PROTOCOL }: SentrySettings): SentryLocation {
-  const { origin, hostname } = new URL(`${SENTRY_PROTOCOL}://${SENTRY_HOST}`)
-  const isCloud = isCloudHost(hostname)
+  const { origin } = new URL(`${SENTRY_PROTOCOL}://${SENTRY_HOST}`)
+  const isCloud = isCloudHost(SENTRY_HOST)
   return {
     origin,
     host: SENTRY_HOST,
@@ -30,7 +30,7 @@ export function createSentryLocation({ SENTRY_HOST, SENTRY_PROTOCOL }: SentrySet
   }
 }
 
-/** With a port, a host is not sentry.io's. */
+/** mcp-core has the same rule (`isSentryHost`): a host with a port is not sentry.io. */
 function isCloudHost(host: string): boolean {
   return host === 'sentry.io' || host.endsWith('.sentry.io')
 }

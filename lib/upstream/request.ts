@@ -1,12 +1,13 @@
 import { TransientError } from '../errors.ts'
+import { readBounded } from '../http/read-bounded.ts'
 
-/** How long Sentry may take to answer a request of our own, in ms, where the request does not say. */
-const TIMEOUT = 10_000
+/** Of a request of our own to Sentry, unless it sets its own timeout. */
+const DEFAULT_TIMEOUT_MS = 10_000
 
-/** The longest answer to a request of our own that makes sense, in bytes, where the request does not say. */
-const MAX_ANSWER = 1024 * 1024
+/** The longest response to a request of our own, unless it sets its own limit. */
+const DEFAULT_MAX_BYTES = 1024 * 1024
 
-/** Sentry did not answer, not in time, or not in a way that says yes or no. The outcome is unknown. */
+/** Sentry did not respond, or not in time, or with neither success nor refusal. The outcome is unknown. */
 export class UpstreamUnavailableError extends TransientError {
   constructor(cause: unknown) {
     super('Sentry is unavailable.', {
@@ -17,48 +18,37 @@ export class UpstreamUnavailableError extends TransientError {
 }
 
 export interface SentryRequest extends RequestInit {
-  /** In ms, the answer included. */
-  timeout?: number
-  /** How long the answer may be, in bytes. */
-  maxAnswer?: number
+  /** Covers the response body too. */
+  timeoutMs?: number
+  maxBytes?: number
 }
 
-export interface SentryAnswer {
+export interface SentryResponse {
   status: number
-  /** The body, parsed; undefined where it is not JSON. */
+  /** The parsed body; undefined if it is not JSON. */
   body: unknown
 }
 
 /**
- * Sends a request of our own to Sentry, within limits of time and size and without following redirects, which
- * could carry credentials elsewhere. Throws `UpstreamUnavailableError`.
+ * Sends a request of our own to Sentry, limited in time and size. Redirects are not followed, since they could carry
+ * credentials elsewhere. Throws `UpstreamUnavailableError`.
  */
 export async function requestSentry(
   url: URL,
-  { timeout = TIMEOUT, maxAnswer = MAX_ANSWER, ...init }: SentryRequest = {},
-): Promise<SentryAnswer> {
+  { timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes = DEFAULT_MAX_BYTES, ...init }: SentryRequest = {},
+): Promise<SentryResponse> {
   try {
     const response = await fetch(url, {
       ...init,
       headers: { accept: 'application/json', ...init.headers },
       redirect: 'error',
-      signal: AbortSignal.timeout(timeout),
+      signal: AbortSignal.timeout(timeoutMs),
     })
-    return { status: response.status, body: parseJson(await readText(response, maxAnswer)) }
+    const text = (await readBounded(response.body, maxBytes)).toString('utf8')
+    return { status: response.status, body: parseJson(text) }
   } catch (cause) {
     throw new UpstreamUnavailableError(cause)
   }
-}
-
-async function readText(response: Response, maxAnswer: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength
-    if (size > maxAnswer) throw new RangeError('The answer is too long.')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function parseJson(text: string): unknown {

@@ -5,21 +5,20 @@ import type { GrantRecord } from '../store/store.ts'
 import type { SentryOAuth } from './oauth.ts'
 import { openUpstream, type SealedTokens } from './sealed-tokens.ts'
 
-/** How long a release without revocation is not asked again, in ms; by then it may have been upgraded. */
-const UNSUPPORTED_FOR = 60 * 60_000
+/** How long a release without revocation is not asked again; by then it may have been upgraded. */
+const UNSUPPORTED_TTL_MS = 60 * 60_000
 
 /**
- * Ends at Sentry what a grant held there, so that nothing of an ended sign-in stays alive. It is worth trying and
- * not worth waiting for: it goes on behind the answer, one token after the other, and what fails is left to end
- * by itself.
+ * Revokes Sentry's tokens of ended grants. Revocations run in the background, one after the other, and are not
+ * repeated: a token that cannot be revoked stays valid until it expires.
  */
 export interface UpstreamRevocation {
-  /** Revokes the tokens of a grant that has ended, as it was before. */
+  /** Revokes the tokens of an ended grant, given as it was before it ended. */
   revokeGrant(grant: GrantRecord): void
-  /** Revokes tokens that nothing was made of. */
+  /** Revokes tokens for which no grant was created. */
   revokeTokens(tokens: SealedTokens): void
-  /** Resolves when nothing is under way any more, or after `limit` ms. */
-  settle(limit: number): Promise<void>
+  /** Resolves when all revocations have ended, or after `timeoutMs`. */
+  settle(timeoutMs: number): Promise<void>
 }
 
 export interface UpstreamRevocationOptions {
@@ -40,7 +39,7 @@ export function createUpstreamRevocation({
     try {
       revokeTokens(openUpstream(upstream.sealed, id, sealer))
     } catch (err) {
-      log.error({ err, grant: id.slice(0, 8) }, "Sentry's tokens of an ended grant cannot be opened")
+      log.error({ err, grant: id.slice(0, 8) }, "Sentry's tokens of an ended grant cannot be unsealed")
     }
   }
 
@@ -52,16 +51,21 @@ export function createUpstreamRevocation({
     if (unsupportedUntil > Date.now()) return
     try {
       if ((await sentry.revoke(token)) === 'revoked') return
-      unsupportedUntil = Date.now() + UNSUPPORTED_FOR
-      log.info('This release of Sentry cannot revoke tokens; those of ended sign-ins end by time.')
+      unsupportedUntil = Date.now() + UNSUPPORTED_TTL_MS
+      log.info(
+        'this release of Sentry cannot revoke tokens; those of ended grants stay valid until they expire',
+      )
     } catch (err) {
-      log.warn({ err }, "Sentry's tokens of an ended sign-in could not be revoked there; they end by time")
+      log.warn(
+        { err },
+        "Sentry's tokens of an ended grant could not be revoked there; they stay valid until they expire",
+      )
     }
   }
 
-  async function settle(limit: number): Promise<void> {
+  async function settle(timeoutMs: number): Promise<void> {
     const timer = new AbortController()
-    await Promise.race([last, sleep(limit, undefined, { signal: timer.signal }).catch(() => undefined)])
+    await Promise.race([last, sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => undefined)])
     timer.abort()
   }
 

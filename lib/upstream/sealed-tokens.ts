@@ -11,7 +11,7 @@ const SealedTokensSchema = Type.Object({
 
 const SealedTokensParser = Compile(SealedTokensSchema)
 
-/** What a grant keeps of Sentry's answer, under seal. */
+/** The part of Sentry's token response that a grant keeps, sealed. */
 export type SealedTokens = Static<typeof SealedTokensSchema>
 
 export function sealUpstream(tokens: UpstreamTokens, grantId: string, sealer: Sealer): NewUpstream {
@@ -22,13 +22,13 @@ export function sealUpstream(tokens: UpstreamTokens, grantId: string, sealer: Se
   }
 }
 
-/** Throws `UnsealError` when the tokens were sealed with another key. */
+/** Throws `UnsealError` if the tokens were sealed with a key that is no longer configured. */
 export function openUpstream(sealed: string, grantId: string, sealer: Sealer): SealedTokens {
   return SealedTokensParser.Parse(JSON.parse(sealer.open(sealed, formatContext(grantId))))
 }
 
-/** The same tokens sealed under the first key; undefined where they are so already. Throws `UnsealError`. */
-export function resealUpstream(sealed: string, grantId: string, sealer: Sealer): string | undefined {
+/** The same tokens sealed with the current key; undefined if they already are. Throws `UnsealError`. */
+export function resealTokens(sealed: string, grantId: string, sealer: Sealer): string | undefined {
   if (sealer.isCurrent(sealed)) return undefined
   const context = formatContext(grantId)
   return sealer.seal(sealer.open(sealed, context), context)

@@ -1,43 +1,37 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Caller } from '../model/caller.ts'
+import type { SignInRequiredError } from './access.ts'
+import type { SentryLocation } from './location.ts'
 
-/** Where the tools find Sentry. */
-export interface SentryLocation {
-  /** Scheme, host and port. */
-  origin: string
-  /** sentry.io, whose organizations live on hosts of their own below sentry.io. */
-  isCloud: boolean
-}
-
-/** How long one request may take, its answer included; ms. */
+/** How long one request of a tool may take, its response included. */
 export interface UpstreamTimeouts {
-  sentry: number
-  /** For anybody else: AI providers think for a while. */
-  other: number
+  sentryMs: number
+  /** For other hosts: AI providers take long. */
+  otherMs: number
 }
 
-export const DEFAULT_TIMEOUTS: UpstreamTimeouts = { sentry: 30_000, other: 120_000 }
+export const DEFAULT_TIMEOUTS: UpstreamTimeouts = { sentryMs: 30_000, otherMs: 120_000 }
 
-/** What the requests of one tool call share, and what has come out of them so far. */
+/** A tool call as the requests it makes see it. Those requests write its last four members. */
 export interface UpstreamCall {
-  /** Ends when the client goes away. */
+  readonly caller: Pick<Caller, 'constraints' | 'renewAccessToken'>
+  /** Aborts when the client disconnects. */
   readonly signal: AbortSignal
   readonly sentry: SentryLocation
   readonly timeouts: UpstreamTimeouts
-  /** The one organization the call may reach. */
-  readonly organizationSlug: string | undefined
-  /** The user's token, replaced by its successor when it is renewed. */
+  /** The user's token at Sentry, replaced when it is renewed. */
   accessToken: string
-  renewAccessToken(): Promise<string | undefined>
   /** The renewal of this call, which its parallel requests share. There is at most one. */
-  renewal: Promise<string | undefined> | undefined
-  /** Sentry refuses the token for good: the user has to sign in again. */
-  signInEnded: boolean
-  /** What Sentry demands of the user before it answers, such as `sso-required`. */
-  demand: string | undefined
-  /** Seconds to wait, after Sentry turned down a request for being one too many. */
-  retryAfter: number | undefined
+  renewal?: Promise<string>
+  /** Sentry refused the token, and it cannot be renewed. */
+  signInRequired?: SignInRequiredError
+  /** What Sentry requires of the user before it responds, such as `sso-required`. */
+  requiredAction?: string
+  /** From the last response of Sentry that refused a request because of too many. */
+  retryAfterSeconds?: number
 }
 
+/** Process-wide: every tool call of every app in the process runs in it. */
 const calls = new AsyncLocalStorage<UpstreamCall>()
 
 /** Runs `work` so that every request it makes to Sentry belongs to `call`. */

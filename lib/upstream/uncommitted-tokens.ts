@@ -4,22 +4,21 @@ import type { GrantRecord, Store } from '../store/store.ts'
 import type { UpstreamTokens } from './oauth.ts'
 import { sealUpstream } from './sealed-tokens.ts'
 
-/** How long the store is left alone between two tries, in ms. */
-const PAUSE = 250
+/** Between two attempts to commit. */
+const RETRY_INTERVAL_MS = 250
 
 /**
- * Tokens that Sentry handed out and the store could not take: the only valid ones of their grants. They are
- * committed behind everything else as soon as the store is back, so that whichever instance is asked next finds
- * them; until then only this process has them.
+ * Tokens that Sentry issued and the store did not accept: the only valid ones of their grants. They are committed in
+ * the background as soon as the store is back, where every instance finds them; until then only this process has them.
  */
 export interface UncommittedTokens {
-  /** Keeps the tokens that Sentry gave in place of those of `grant`. */
-  keep(grant: GrantRecord, tokens: UpstreamTokens): void
-  /** The tokens that were kept for a grant, unless somebody has committed others since. */
-  find(grant: GrantRecord): UpstreamTokens | undefined
-  /** Forgets what was kept for a grant, which is committed or has ended. */
-  drop(grantId: string): void
-  /** Tries once more and then no longer. Takes as long as one operation of the store may. */
+  /** Adds the tokens with which Sentry replaced those of `grant`. */
+  add(grant: GrantRecord, tokens: UpstreamTokens): void
+  /** The uncommitted tokens of a grant, unless later ones have been committed. */
+  get(grant: GrantRecord): UpstreamTokens | undefined
+  /** Removes the tokens of a grant that are committed or whose grant has ended. */
+  remove(grantId: string): void
+  /** Makes a last attempt. Takes as long as one operation of the store may. */
   close(): Promise<void>
 }
 
@@ -30,20 +29,20 @@ export interface UncommittedTokensOptions {
 }
 
 export function createUncommittedTokens({ store, sealer, log }: UncommittedTokensOptions): UncommittedTokens {
-  const kept = new Map<string, { generation: number; tokens: UpstreamTokens }>()
+  const uncommitted = new Map<string, { generation: number; tokens: UpstreamTokens }>()
   let timer: NodeJS.Timeout | undefined
   let attempt: Promise<void> | undefined
   let isClosed = false
 
-  function keep({ id, upstream }: GrantRecord, tokens: UpstreamTokens): void {
-    kept.set(id, { generation: upstream.generation, tokens })
+  function add({ id, upstream }: GrantRecord, tokens: UpstreamTokens): void {
+    uncommitted.set(id, { generation: upstream.generation, tokens })
     schedule()
   }
 
-  function find({ id, upstream }: GrantRecord): UpstreamTokens | undefined {
-    const found = kept.get(id)
+  function get({ id, upstream }: GrantRecord): UpstreamTokens | undefined {
+    const found = uncommitted.get(id)
     if (found === undefined || found.generation === upstream.generation) return found?.tokens
-    kept.delete(id)
+    uncommitted.delete(id)
     return undefined
   }
 
@@ -53,18 +52,18 @@ export function createUncommittedTokens({ store, sealer, log }: UncommittedToken
       timer = undefined
       attempt = commitAll().finally(() => {
         attempt = undefined
-        if (kept.size > 0) schedule()
+        if (uncommitted.size > 0) schedule()
       })
-    }, PAUSE).unref()
+    }, RETRY_INTERVAL_MS).unref()
   }
 
-  /** One after the other, up to the first that the store does not take: the others would fare no better. */
+  /** Stops at the first that the store does not accept: the others would fail too. */
   async function commitAll(): Promise<void> {
-    for (const [id, { generation, tokens }] of kept) {
+    for (const [id, { generation, tokens }] of uncommitted) {
       try {
         const outcome = await store.commitUpstream(id, generation, sealUpstream(tokens, id, sealer))
-        if (kept.get(id)?.generation === generation) kept.delete(id)
-        log.info({ grant: id.slice(0, 8), outcome }, 'the store has answered about tokens kept in memory')
+        if (uncommitted.get(id)?.generation === generation) uncommitted.delete(id)
+        log.info({ grant: id.slice(0, 8), outcome }, 'the store responded to tokens kept in memory')
       } catch {
         return
       }
@@ -76,8 +75,9 @@ export function createUncommittedTokens({ store, sealer, log }: UncommittedToken
     clearTimeout(timer)
     await attempt
     await commitAll()
-    if (kept.size > 0) log.fatal({ grants: kept.size }, 'renewed tokens are lost with this process')
+    if (uncommitted.size > 0)
+      log.fatal({ grants: uncommitted.size }, 'renewed tokens are lost with this process')
   }
 
-  return { keep, find, drop: (grantId) => void kept.delete(grantId), close }
+  return { add, get, remove: (grantId) => void uncommitted.delete(grantId), close }
 }

@@ -1,93 +1,81 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { createToken, hashToken } from '../../lib/crypto/hash.ts'
+import { createToken } from '../../lib/crypto/hash.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
 import { createCsrfToken, readBrowserSecret } from '../../lib/oauth/authorize/browser.ts'
 import {
   AuthorizationQuerySchema,
-  checkClient,
-  checkPkce,
-  checkRedirectUri,
-  checkResource,
-  checkResponseType,
-  checkScope,
-  checkState,
-  proveRedirect,
-  reportTo,
+  assertResponseType,
+  assertState,
+  parseRequestedResource,
+  parseRequestedScope,
+  redirectErrors,
+  requireClient,
+  requireCodeChallenge,
+  requireVerifiedRedirect,
 } from '../../lib/oauth/authorize/request.ts'
 import { preselectSkills, readChoice } from '../../lib/oauth/authorize/skill-choice.ts'
-import {
-  type Authorization,
-  sealTransaction,
-  TRANSACTION_TTL,
-} from '../../lib/oauth/authorize/transaction.ts'
+import { startTransaction } from '../../lib/oauth/authorize/transaction.ts'
 import { renderConsentPage } from '../../lib/pages/consent-page.ts'
 
 const schema = { querystring: AuthorizationQuerySchema }
 
 /**
- * The authorization endpoint (RFC 6749 §4.1.1). It proves the request, begins a transaction in this browser and
- * asks for consent, always: Sentry lets a returning user through without a question, so this page is the only
- * thing between a hostile client and their data.
+ * The authorization endpoint (RFC 6749 §4.1.1). It verifies the request, starts a transaction in this browser and shows
+ * the consent page, always: Sentry lets a returning user through without a question, so this page is all that stands
+ * between a hostile client and the user's data.
  */
 const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = async (
   fastify,
   { server },
 ) => {
-  const cookie = server.browserCookie
+  const { settings, endpoints, browserCookie, choiceCookie } = server
 
   fastify.get('/oauth/authorize', { schema, exposeHeadRoute: false }, async (request, reply) => {
-    const { query } = request
-    const client = await checkClient(query, server)
-    const redirect = proveRedirect(checkRedirectUri(query, client, server), query)
-    const { codeChallenge, resource, scope } = await reportTo(redirect, () => {
-      checkState(query)
-      checkResponseType(query)
+    const { query, cookies } = request
+    const client = await requireClient(query, server)
+    const redirect = requireVerifiedRedirect(query, client, server)
+    const { codeChallenge, resource, scope } = await redirectErrors(redirect, () => {
+      assertState(query)
+      assertResponseType(query)
       return {
-        codeChallenge: checkPkce(query),
-        resource: checkResource(query, server),
-        scope: checkScope(query, server),
+        codeChallenge: requireCodeChallenge(query),
+        resource: parseRequestedResource(query, settings),
+        scope: parseRequestedScope(query, settings),
       }
     })
 
-    const browserSecret = readBrowserSecret(request.cookies[cookie.name])
-    const transactionId = createToken()
-    const idHash = hashToken(transactionId)
-    const transaction: Authorization = {
-      kind: 'authorization',
-      clientId: client.id,
-      clientName: client.name,
-      ...redirect,
-      codeChallenge,
-      resource: resource.url,
-      scope,
-      skills: [],
-      upstreamVerifier: createToken(),
-    }
-    const sealed = sealTransaction(transaction, idHash, server.sealer)
-    await server.store.saveTransaction(
-      idHash,
-      { browserHash: hashToken(browserSecret), sealed },
-      TRANSACTION_TTL,
+    const browserSecret = readBrowserSecret(cookies[browserCookie.name])
+    const transaction = await startTransaction(
+      {
+        kind: 'authorization',
+        clientId: client.id,
+        clientName: client.name,
+        ...redirect,
+        codeChallenge,
+        resource: resource.url,
+        scope,
+        skills: [],
+        upstreamVerifier: createToken(),
+      },
+      browserSecret,
+      server,
     )
 
-    reply.setCookie(cookie.name, browserSecret, cookie.options)
+    reply.setCookie(browserCookie.name, browserSecret, browserCookie.options)
+    const lastChoice = readChoice(cookies[choiceCookie.name], client.id)
     return reply.type('text/html; charset=utf-8').send(
       renderConsentPage({
-        action: server.endpoints.consent,
-        transactionId,
-        csrfToken: createCsrfToken(browserSecret, transactionId, server.signer),
+        action: endpoints.consent,
+        transactionId: transaction.id,
+        csrfToken: createCsrfToken(browserSecret, transaction.id, server.signer),
         clientName: client.name,
         verifiedHost: client.verifiedHost,
         redirectUri: redirect.redirectUri,
-        sentryHost: server.config.SENTRY_HOST,
-        isReadOnly: server.config.READ_ONLY,
+        sentryHost: settings.SENTRY_HOST,
+        isReadOnly: settings.READ_ONLY,
         organization: resource.organization,
         project: resource.project,
-        skills: preselectSkills(
-          server.offeredSkills,
-          scope,
-          readChoice(request.cookies[server.choiceCookie.name], client.id),
-        ),
+        skills: preselectSkills(server.offeredSkills, scope, lastChoice),
       }),
     )
   })

@@ -1,57 +1,53 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { hashToken } from '../../lib/crypto/hash.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
+import { assertSameOrigin } from '../../lib/oauth/authorize/browser.ts'
+import { ConsentFormSchema, requireConsentBrowser, requireSkills } from '../../lib/oauth/authorize/consent.ts'
+import { addChoice } from '../../lib/oauth/authorize/skill-choice.ts'
 import {
-  ConsentFormSchema,
-  checkBrowser,
-  checkSameOrigin,
-  expectTransaction,
-  readSkills,
-} from '../../lib/oauth/authorize/consent.ts'
-import { rememberChoice } from '../../lib/oauth/authorize/skill-choice.ts'
-import {
-  getProvenRedirect,
+  getVerifiedRedirect,
   openAuthorization,
   sealTransaction,
+  unwrapTransaction,
 } from '../../lib/oauth/authorize/transaction.ts'
 import { AccessDeniedError, AuthorizationError } from '../../lib/oauth/errors.ts'
 
 const schema = { body: ConsentFormSchema }
 
-/** Takes the user's decision. A yes goes on to Sentry; a no goes back to the client, which must hear of it. */
+/** Takes the user's decision. Allow leads to Sentry; deny leads back to the client, which has to learn of it. */
 const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = async (
   fastify,
   { server },
 ) => {
-  const { store, sealer } = server
+  const { store, sealer, audit, browserCookie, choiceCookie } = server
 
-  fastify.post('/oauth/consent', { schema, bodyLimit: 16 * 1024 }, async (request, reply) => {
-    const form = request.body
-    checkSameOrigin(request.headers, server)
-    const browserSecret = checkBrowser(form, request.cookies[server.browserCookie.name], server)
+  fastify.post('/oauth/consent', { schema }, async (request, reply) => {
+    const { body: form, cookies } = request
+    assertSameOrigin(request.headers, server.endpoints)
+    const browserSecret = requireConsentBrowser(form, cookies[browserCookie.name], server)
     const idHash = hashToken(form.transaction)
     const browserHash = hashToken(browserSecret)
 
     if (form.decision === 'deny') {
-      const sealed = expectTransaction(await store.denyTransaction(idHash, browserHash))
+      const sealed = unwrapTransaction(await store.denyTransaction(idHash, browserHash))
       const transaction = openAuthorization(sealed, idHash, sealer)
-      server.audit.write({ event: 'consent_denied', about: transaction, reason: 'user' }, request)
+      audit.write({ event: 'consent_denied', about: transaction, reason: 'user' }, request)
       const denial = new AccessDeniedError('The user did not allow access.')
-      throw new AuthorizationError(denial, getProvenRedirect(transaction))
+      throw new AuthorizationError(denial, getVerifiedRedirect(transaction))
     }
 
-    const skills = readSkills(form, server)
-    const sealed = expectTransaction(await store.readTransaction(idHash, browserHash))
+    const skills = requireSkills(form, server)
+    const sealed = unwrapTransaction(await store.readTransaction(idHash, browserHash))
     const transaction = { ...openAuthorization(sealed, idHash, sealer), skills }
     const approved = sealTransaction(transaction, idHash, sealer)
-    expectTransaction(await store.approveTransaction(idHash, browserHash, approved))
-    server.audit.write({ event: 'consent_given', about: transaction }, request)
-    const { name, options } = server.choiceCookie
-    reply.setCookie(name, rememberChoice(request.cookies[name], transaction.clientId, skills), options)
-    const url = server.sentry.createAuthorizationUrl({
+    unwrapTransaction(await store.approveTransaction(idHash, browserHash, approved))
+    audit.write({ event: 'consent_granted', about: transaction }, request)
+    const { name, options } = choiceCookie
+    reply.setCookie(name, addChoice(cookies[name], transaction.clientId, skills), options)
+    const url = server.sentryOAuth.createAuthorizationUrl({
       state: form.transaction,
       verifier: transaction.upstreamVerifier,
-      scope: server.scopes,
+      scope: server.settings.SENTRY_SCOPES,
     })
     return reply.redirect(url, 303)
   })

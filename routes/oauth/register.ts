@@ -1,23 +1,21 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ClientRegistration } from '../../lib/model/client.ts'
-import { toOAuthError } from '../../lib/oauth/answer-error.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
 import { createClientId } from '../../lib/oauth/clients/client-id.ts'
 import {
-  type Credentials,
-  checkRegistrant,
-  describeRegistration,
+  assertMayRegister,
+  createRegistrationResponse,
   parseClientMetadata,
-  RegistrationAnswerSchema,
+  RegistrationResponseSchema,
   RegistrationSchema,
 } from '../../lib/oauth/clients/registration.ts'
-import { storeClient } from '../../lib/oauth/clients/stored.ts'
-import { ErrorAnswerSchemas } from '../../lib/oauth/error-answer.ts'
+import { type IssuedCredentials, storeClient } from '../../lib/oauth/clients/stored.ts'
+import { ErrorResponseSchemas, toOAuthError } from '../../lib/oauth/error-response.ts'
 import { InvalidClientMetadataError } from '../../lib/oauth/errors.ts'
 
 const schema = {
   body: RegistrationSchema,
-  response: { 201: RegistrationAnswerSchema, ...ErrorAnswerSchemas },
+  response: { 201: RegistrationResponseSchema, ...ErrorResponseSchemas },
 }
 
 /** Dynamic client registration (RFC 7591 §3). It writes only what a `client_id` cannot hold: a secret, a long list. */
@@ -28,25 +26,25 @@ const registerRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
   const options = { schema, bodyLimit: 64 * 1024, attachValidation: true }
 
   fastify.post('/oauth/register', options, async (request, reply) => {
-    checkRegistrant(request.headers.authorization, server.config)
-    checkForm(request.validationError)
+    assertMayRegister(request.headers.authorization, server.settings)
+    assertValid(request.validationError)
     const registration = parseClientMetadata(request.body, server.isAllowedRedirectUri)
     const credentials = await issueCredentials(registration)
     const about = { clientId: credentials.clientId, clientName: registration.name }
     server.audit.write({ event: 'client_registered', about }, request)
     reply.code(201)
-    return describeRegistration(credentials, registration, Math.floor(Date.now() / 1000))
+    return createRegistrationResponse(credentials, registration, Math.floor(Date.now() / 1000))
   })
 
-  async function issueCredentials(registration: ClientRegistration): Promise<Credentials> {
+  async function issueCredentials(registration: ClientRegistration): Promise<IssuedCredentials> {
     const isPublic = registration.tokenEndpointAuthMethod === 'none'
     const clientId = isPublic ? createClientId(registration, server.signer) : undefined
     return clientId === undefined ? storeClient(registration, server.store) : { clientId }
   }
 }
 
-/** RFC 7591 §3.2.2 has a code of its own for metadata that is not of its form. */
-function checkForm(error: Error | undefined): void {
+/** RFC 7591 §3.2.2 has an error code of its own for malformed metadata. */
+function assertValid(error: Error | undefined): void {
   if (error !== undefined) {
     throw new InvalidClientMetadataError(toOAuthError(error).message, { cause: error })
   }

@@ -9,7 +9,7 @@ const PLACES = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ]
 
-/** A real, headless Chromium that ends with the test. CHROMIUM names one that is in no usual place. */
+/** A real, headless Chromium that ends with the test; CHROMIUM names its path where it is not a usual one. */
 export async function startChromium(t: Test): Promise<Browser> {
   const executablePath = process.env.CHROMIUM ?? PLACES.find((place) => existsSync(place))
   if (executablePath === undefined) {

@@ -6,7 +6,7 @@ import { registerClient } from '../support/client.ts'
 import { startService } from '../support/service.ts'
 import { startChromium } from './chromium.ts'
 
-/** A client's callback on loopback, and the query it was called with. */
+/** A client's callback on loopback, with the queries of its calls. */
 async function startCallback(t: Test) {
   const called: URLSearchParams[] = []
   const server = createServer((request, response) => {
@@ -20,7 +20,7 @@ async function startCallback(t: Test) {
   return { uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/callback`, called }
 }
 
-/** Everything a page complains about: a violated policy shows here. */
+/** The errors of a page; violated policies are among them. */
 function collectComplaints(page: Page): string[] {
   const complaints: string[] = []
   page.on('console', (message) => {
@@ -31,7 +31,7 @@ function collectComplaints(page: Page): string[] {
   return complaints
 }
 
-test('a person signs in with a real browser', async (t) => {
+test('a user signs in with a real browser', async (t) => {
   const { url } = await startService(t)
   const callback = await startCallback(t)
   const client = await registerClient(url, callback.uri)
@@ -51,15 +51,15 @@ test('a person signs in with a real browser', async (t) => {
   await page.getByRole('button', { name: 'Approve' }).click()
   await page.waitForURL(/\/callback\?/)
 
-  const [answer] = callback.called
-  t.equal(answer?.get('state'), 'state of the client')
-  t.equal(answer?.get('iss'), url)
-  const response = await client.redeem(answer?.get('code') ?? '')
-  t.equal(response.status, 200)
+  const [response] = callback.called
+  t.equal(response?.get('state'), 'state of the client')
+  t.equal(response?.get('iss'), url)
+  const token = await client.redeem(response?.get('code') ?? '')
+  t.equal(token.status, 200)
   t.same(complaints, [])
 })
 
-test('a person says no with a real browser', async (t) => {
+test('a user denies consent with a real browser', async (t) => {
   const { url } = await startService(t)
   const callback = await startCallback(t)
   const client = await registerClient(url, callback.uri)
@@ -78,7 +78,7 @@ test('reload, back and a second press of Allow break nothing (PrefectHQ/fastmcp#
   await page.goto(client.createAuthorizeUrl())
   await page.reload()
   await page.getByRole('button', { name: 'Allow' }).click()
-  // Going back in the middle of a change of sites is a fault of the driver's, not a user's.
+  // Going back before the other site has loaded fails in the driver, not in a user's browser.
   await page.getByRole('button', { name: 'Approve' }).waitFor()
   await page.goBack()
   await page.getByRole('button', { name: 'Allow' }).click()
@@ -87,7 +87,7 @@ test('reload, back and a second press of Allow break nothing (PrefectHQ/fastmcp#
   t.ok(callback.called[0]?.get('code'))
 })
 
-test('nobody can put the consent page into a frame (RFC 9700 §4.16)', async (t) => {
+test('the consent page cannot be framed (RFC 9700 §4.16)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const page = await (await startChromium(t)).newPage()

@@ -1,8 +1,8 @@
-import type { Lifetime } from '../support/service.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 import type { ClientWork, Desktop } from './desktop.ts'
 import { startModel } from './messages-api.ts'
 
-/** It only signs in at a terminal, so that it is given one. */
+/** Gives the program a terminal, without which it does not sign in. */
 const AT_TERMINAL = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'
 
 const PREFIX = 'mcp__sentry__'

@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import type { Lifetime } from '../support/service.ts'
-import { type ClientWork, type Desktop, PATIENCE } from './desktop.ts'
+import type { Lifetime } from '../support/lifetime.ts'
+import { CLIENT_TIMEOUT_MS, type ClientWork, type Desktop } from './desktop.ts'
 
-/** No model is asked for anything, and this one cannot be. */
+/** A model that cannot be reached: the test needs none. */
 const MODEL = {
   model_provider: 'none',
   'model_providers.none.name': 'none',
   'model_providers.none.base_url': 'http://127.0.0.1:9',
 }
 
-/** Signs Codex in and has its own server, which its editors talk to, list the tools and call one. */
+/** Signs Codex in and has its app server, which editors use, list the tools and call one. */
 export async function driveCodex(
   t: Lifetime,
   desktop: Desktop,
@@ -29,9 +29,9 @@ export async function driveCodex(
   }
 }
 
-type Call = <Answer>(method: string, params: object) => Promise<Answer>
+type Call = <Result>(method: string, params: object) => Promise<Result>
 
-/** JSON-RPC, a message a line. */
+/** Starts the app server; it speaks JSON-RPC, one message a line. */
 function openAppServer(t: Lifetime, desktop: Desktop, codex: string): Call {
   const settings = Object.entries(MODEL).flatMap(([name, value]) => ['-c', `${name}="${value}"`])
   const { home: cwd, env } = desktop
@@ -40,11 +40,11 @@ function openAppServer(t: Lifetime, desktop: Desktop, codex: string): Call {
   const lines = createInterface({ input: child.stdout })
   let lastId = 0
 
-  return <Answer>(method: string, params: object) => {
+  return <Result>(method: string, params: object) => {
     lastId += 1
     const id = lastId
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-    const timer = setTimeout(() => reject(new Error(`${method} is not answered.`)), PATIENCE)
+    const { promise, resolve, reject } = Promise.withResolvers<Result>()
+    const timer = setTimeout(() => reject(new Error(`${method} got no response.`)), CLIENT_TIMEOUT_MS)
     function readLine(line: string) {
       const message = JSON.parse(line)
       if (message.id !== id || message.method !== undefined) return

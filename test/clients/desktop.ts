@@ -3,40 +3,40 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Lifetime } from '../support/service.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 
-/** A person's machine as clients find it: an empty home, and a browser in which whoever sits there signs in. */
+/** A user's machine: an empty home, and a browser that signs the user in. */
 export interface Desktop {
   home: string
-  /** The environment of everything that runs on it. */
+  /** The environment of the programs on it. */
   env: Record<string, string>
   /** The addresses that its browser was sent to, oldest first. */
   listOpened(): URL[]
-  /** Runs a program to its end and returns what it wrote. Rejects when it fails or takes too long. */
+  /** Runs a program to its end and returns its output. Rejects when it fails or takes too long. */
   run(command: string, ...args: string[]): Promise<string>
   /** The same with a script for Node. */
   runScript(file: string, ...args: string[]): Promise<string>
 }
 
-/** What a client got out of the server. */
+/** What a client received from the server. */
 export interface ClientWork {
   /** The names of the tools it lists. */
   tools: readonly string[]
-  /** What `whoami` answered. */
+  /** The result of `whoami`. */
   result: unknown
 }
 
 const BROWSER = join(import.meta.dirname, 'open-browser.ts')
 
-/** How long a client may take for one thing, in ms. */
-export const PATIENCE = 30_000
+/** For one command or call of a client. */
+export const CLIENT_TIMEOUT_MS = 30_000
 
-/** In front of a command: tap makes every Node process report to it, and clients are to run as they are. */
-export const AS_IT_IS = ['env', '-u', 'NODE_OPTIONS'] as const
+/** Put in front of a command: tap makes every Node process report to it, which would change the client. */
+export const WITHOUT_TAP = ['env', '-u', 'NODE_OPTIONS'] as const
 
 const runFile = promisify(execFile)
 
-/** Sets up a machine that ends with `t`. */
+/** Creates a machine that is removed with `t`. */
 export function createDesktop(t: Lifetime): Desktop {
   const folder = mkdtempSync(join(tmpdir(), 'sentry-mcp-desktop-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
@@ -50,13 +50,19 @@ export function createDesktop(t: Lifetime): Desktop {
     PATH: [programs, dirname(process.execPath), process.env.PATH].join(delimiter),
     HOME: home,
     BROWSER: browser,
-    // Without one they keep secrets in files, away from the keyring of whoever runs the tests.
+    // Without a session bus clients keep secrets in files, not in the keyring of the developer.
     DBUS_SESSION_BUS_ADDRESS: 'disabled:',
   }
 
   async function run(command: string, ...args: string[]): Promise<string> {
-    const options = { cwd: home, env, timeout: PATIENCE, killSignal: 'SIGKILL', maxBuffer: 2 ** 24 } as const
-    const [launcher, ...rest] = AS_IT_IS
+    const options = {
+      cwd: home,
+      env,
+      timeout: CLIENT_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+      maxBuffer: 2 ** 24,
+    } as const
+    const [launcher, ...rest] = WITHOUT_TAP
     const running = runFile(launcher, [...rest, command, ...args], options)
     running.child.stdin?.end()
     return (await running).stdout

@@ -8,7 +8,7 @@ for (const era of ['legacy', 'modern']) {
   test(`@modelcontextprotocol/inspector --cli signs in and works, in the ${era} era`, async (t) => {
     const { url } = await startService(t, { settings: useEmbeddedStore(t) })
     const desktop = createDesktop(t)
-    // Otherwise it only opens a browser where a person sits at the terminal.
+    // Without this it opens a browser only when started from a terminal.
     desktop.env.MCP_AUTO_OPEN_ENABLED = 'true'
     desktop.env.MCP_INSPECTOR_SECRET_STORE = 'file'
     const { file } = findProgram('@modelcontextprotocol/inspector', 'inspector')

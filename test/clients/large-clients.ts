@@ -1,15 +1,16 @@
 /**
- * `npm run test:clients`: clients that are too large to be installed with everything else. Each is installed into a
- * folder of its own, signs in, lists the tools and calls one. Ends with 1 when one of them does not, and when none
- * can be installed.
+ * `npm run test:clients`: clients that are too large to install with the other dependencies. Each is installed into a
+ * folder of its own, signs in, lists the tools and calls one. Exits with 1 when one of them fails, and when none can
+ * be installed.
  */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { Lifetime } from '../support/lifetime.ts'
 import { createLifetime } from '../support/lifetime.ts'
-import { type Lifetime, startService, useEmbeddedStore } from '../support/service.ts'
+import { startService, useEmbeddedStore } from '../support/service.ts'
 import { driveClaudeCode } from './claude-code.ts'
 import { driveCodex } from './codex.ts'
 import { type ClientWork, createDesktop, type Desktop } from './desktop.ts'
@@ -26,8 +27,8 @@ const CLIENTS: readonly LargeClient[] = [
   { specifier: '@anthropic-ai/claude-code@2.1.330', program: 'claude', drive: driveClaudeCode },
 ]
 
-/** ms; some of them are 400 MB. */
-const INSTALL_PATIENCE = 300_000
+/** Some of them have 400 MB. */
+const INSTALL_TIMEOUT_MS = 300_000
 
 const runFile = promisify(execFile)
 
@@ -53,13 +54,13 @@ async function tryClient({ specifier, program, drive }: LargeClient): Promise<vo
   }
 }
 
-/** The folder it is installed in; undefined, and said so, when it cannot be. */
+/** The folder it is installed in; undefined, with a line of output, when it cannot be installed. */
 async function install(t: Lifetime, specifier: string): Promise<string | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'sentry-mcp-client-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const args = ['install', '--prefix', folder, '--no-audit', '--no-fund', specifier]
   try {
-    await runFile('npm', args, { timeout: INSTALL_PATIENCE })
+    await runFile('npm', args, { timeout: INSTALL_TIMEOUT_MS })
     return folder
   } catch (error) {
     report('--', specifier, `cannot be installed here: ${(error as Error).message.trim()}`)
@@ -72,9 +73,9 @@ function describe(desktop: Desktop, tools: readonly string[], result: unknown): 
   const redirectUri = address?.searchParams.get('redirect_uri')
   if (!redirectUri) throw new Error('It opened no browser.')
   if (!tools.includes('find_organizations')) throw new Error(`It lists only: ${tools.join(', ')}`)
-  const answer = JSON.stringify(result)
-  if (!answer.includes('mara@tidewater.example')) throw new Error(`whoami answered: ${answer}`)
-  return `signed in at ${redirectUri}, lists ${tools.length} tools, knows who it works for`
+  const output = JSON.stringify(result)
+  if (!output.includes('mara@tidewater.example')) throw new Error(`whoami returned: ${output}`)
+  return `signed in at ${redirectUri}, lists ${tools.length} tools, whoami is right`
 }
 
 function report(outcome: 'ok' | 'no' | '--', specifier: string, detail: string): void {

@@ -3,7 +3,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { test } from 'tap'
 import { findProgram } from '../support/program.ts'
 import { startService, useEmbeddedStore } from '../support/service.ts'
-import { AS_IT_IS, createDesktop, PATIENCE } from './desktop.ts'
+import { CLIENT_TIMEOUT_MS, createDesktop, WITHOUT_TAP } from './desktop.ts'
 
 test('mcp-remote signs in, works for a client that speaks stdio, and stays signed in', async (t) => {
   const { url } = await startService(t, { settings: useEmbeddedStore(t) })
@@ -14,10 +14,10 @@ test('mcp-remote signs in, works for a client that speaks stdio, and stays signe
     const client = new Client({ name: 'stdio-client', version: '1.0.0' })
     t.teardown(() => client.close())
     const { env, home: cwd } = desktop
-    const [command, ...rest] = AS_IT_IS
+    const [command, ...rest] = WITHOUT_TAP
     const args = [...rest, process.execPath, file, `${url}/mcp`]
     const transport = new StdioClientTransport({ command, args, env, cwd, stderr: 'ignore' })
-    await client.connect(transport, { timeout: PATIENCE })
+    await client.connect(transport, { timeout: CLIENT_TIMEOUT_MS })
     return client
   }
 

@@ -3,7 +3,7 @@ import { findProgram } from '../support/program.ts'
 import { startService, useEmbeddedStore } from '../support/service.ts'
 import { createDesktop } from './desktop.ts'
 
-test('@apify/mcpc signs in without a state, and works in a session of its own', async (t) => {
+test('@apify/mcpc signs in without a state, and works in its own session', async (t) => {
   const { url } = await startService(t, { settings: useEmbeddedStore(t) })
   const desktop = createDesktop(t)
   const { file } = findProgram('@apify/mcpc', 'mcpc')
@@ -14,7 +14,7 @@ test('@apify/mcpc signs in without a state, and works in a session of its own', 
   t.match(address?.searchParams.get('redirect_uri'), /^http:\/\/localhost:\d+\/callback$/)
   t.notOk(address?.searchParams.has('state'))
 
-  // The session is a process that stays behind.
+  // The session is a background process.
   t.teardown(() => mcpc('close', '@sentry').catch(() => undefined))
   const connect = () => mcpc('connect', `${url}/mcp`, '@sentry')
   // mcpc gives it 5 s to start, which is short where other tests are running.

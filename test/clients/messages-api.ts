@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { Lifetime } from '../support/service.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 
 /**
- * A model on loopback, as Anthropic's Messages API has them: it calls one tool, and once it has the result it ends
- * its turn. Returns the URL it listens at.
+ * A model on loopback with Anthropic's Messages API: it calls one tool, and ends its turn when it has the result.
+ * Returns its URL.
  */
 export async function startModel(t: Lifetime, tool: string): Promise<string> {
   const server = createServer(async (request, response) => {
@@ -15,8 +15,8 @@ export async function startModel(t: Lifetime, tool: string): Promise<string> {
       response.writeHead(404).end()
       return
     }
-    if (body.includes('"tool_result"')) answer(response, 'end_turn', { type: 'text', text: '' }, 'Done.')
-    else answer(response, 'tool_use', { type: 'tool_use', id: 'toolu_1', name: tool, input: {} })
+    if (body.includes('"tool_result"')) respond(response, 'end_turn', { type: 'text', text: '' }, 'Done.')
+    else respond(response, 'tool_use', { type: 'tool_use', id: 'toolu_1', name: tool, input: {} })
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -27,8 +27,8 @@ export async function startModel(t: Lifetime, tool: string): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** A message of one block, as the stream of events that clients ask for. */
-function answer(response: ServerResponse, stopReason: string, block: object, words?: string): void {
+/** Sends a message of one block as a stream of events. */
+function respond(response: ServerResponse, stopReason: string, block: object, words?: string): void {
   const usage = { input_tokens: 1, output_tokens: 1 }
   const message = { id: 'msg_1', type: 'message', role: 'assistant', model: 'scripted', content: [], usage }
   const delta =

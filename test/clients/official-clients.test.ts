@@ -3,34 +3,34 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { type Test, test } from 'tap'
 import { createBrowser, signIn } from '../sandbox/browser/browser.ts'
-import { answerJson, startDocumentHost } from '../support/document-host.ts'
+import { respondWithJson, startDocumentHost } from '../support/document-host.ts'
 import { startService, useEmbeddedStore, useRedisStore } from '../support/service.ts'
 
 const REDIRECT_URI = 'http://127.0.0.1:41998/callback'
 
-/** What both generations of the official client want to know from the program around them. */
+/** The OAuth provider that both generations of the official client ask the program for. */
 function createProvider(clientMetadataUrl?: string) {
-  const kept = new Map<string, unknown>()
-  let answer: URL | undefined
+  const values = new Map<string, unknown>()
+  let redirect: URL | undefined
   return {
     redirectUrl: REDIRECT_URI,
     clientMetadataUrl,
     clientMetadata: { client_name: 'Official client', redirect_uris: [REDIRECT_URI] },
     state: () => 'state-of-the-client',
-    clientInformation: () => kept.get('client') as undefined,
-    saveClientInformation: (client: unknown) => void kept.set('client', client),
-    tokens: () => kept.get('tokens') as undefined,
-    saveTokens: (tokens: unknown) => void kept.set('tokens', tokens),
-    discoveryState: () => kept.get('discovery') as undefined,
-    saveDiscoveryState: (state: unknown) => void kept.set('discovery', state),
-    codeVerifier: () => kept.get('verifier') as string,
-    saveCodeVerifier: (verifier: string) => void kept.set('verifier', verifier),
+    clientInformation: () => values.get('client') as undefined,
+    saveClientInformation: (client: unknown) => void values.set('client', client),
+    tokens: () => values.get('tokens') as undefined,
+    saveTokens: (tokens: unknown) => void values.set('tokens', tokens),
+    discoveryState: () => values.get('discovery') as undefined,
+    saveDiscoveryState: (state: unknown) => void values.set('discovery', state),
+    codeVerifier: () => values.get('verifier') as string,
+    saveCodeVerifier: (verifier: string) => void values.set('verifier', verifier),
     async redirectToAuthorization(url: URL) {
-      answer = await signIn(createBrowser(), url.href)
+      redirect = await signIn(createBrowser(), url.href)
     },
-    /** Where the browser came back to. */
-    get answer(): URLSearchParams {
-      return answer?.searchParams ?? new URLSearchParams()
+    /** The query of the redirect to the client. */
+    get response(): URLSearchParams {
+      return redirect?.searchParams ?? new URLSearchParams()
     },
   }
 }
@@ -40,7 +40,7 @@ interface McpClient {
   callTool(call: { name: string; arguments: Record<string, unknown> }): Promise<object>
 }
 
-/** What a person does with a client once it is connected. */
+/** Lists the tools and calls some, as a user's client does. */
 async function checkWork(t: Test, client: McpClient) {
   const { tools } = await client.listTools()
   const names = tools.map(({ name }) => name)
@@ -67,7 +67,7 @@ test('@modelcontextprotocol/sdk signs in and works', async (t) => {
   const first = new StreamableHTTPClientTransport(url, { authProvider })
   const client = new Client({ name: 'official-client', version: '1.0.0' })
   await t.rejects(client.connect(first), { name: 'Error' }, 'the first request is a 401')
-  await first.finishAuth(authProvider.answer.get('code') ?? '')
+  await first.finishAuth(authProvider.response.get('code') ?? '')
 
   await client.connect(new StreamableHTTPClientTransport(url, { authProvider }))
   t.teardown(() => client.close())
@@ -86,7 +86,7 @@ for (const { title, versionNegotiation } of eras) {
     const first = new v2.StreamableHTTPClientTransport(url, { authProvider })
     const create = () => new v2.Client({ name: 'official-client', version: '2.0.0' }, { versionNegotiation })
     await t.rejects(create().connect(first), v2.UnauthorizedError, 'the first request is a 401')
-    await first.finishAuth(authProvider.answer)
+    await first.finishAuth(authProvider.response)
 
     const client = create()
     await client.connect(new v2.StreamableHTTPClientTransport(url, { authProvider }))
@@ -95,7 +95,7 @@ for (const { title, versionNegotiation } of eras) {
   })
 }
 
-test('@modelcontextprotocol/client comes with its metadata document where that is offered, and registers nothing', async (t) => {
+test('@modelcontextprotocol/client uses its CIMD document where that is offered, and does not register', async (t) => {
   const host = await startDocumentHost(t)
   const id = host.locate('/client.json')
   const document = {
@@ -104,14 +104,14 @@ test('@modelcontextprotocol/client comes with its metadata document where that i
     redirect_uris: ['http://127.0.0.1/callback'],
     token_endpoint_auth_method: 'none',
   }
-  host.pages.set('/client.json', answerJson(document))
+  host.pages.set('/client.json', respondWithJson(document))
   const settings = { ...useEmbeddedStore(t), DIRECT_SEARCH: 'true', CLIENT_ID_METADATA_DOCUMENTS: 'true' }
   const { url, log } = await startService(t, { settings, network: host.network })
   const authProvider = createProvider(id)
   const create = () => new v2.Client({ name: 'official-client', version: '2.0.0' })
   const first = new v2.StreamableHTTPClientTransport(new URL(`${url}/mcp`), { authProvider })
   await t.rejects(create().connect(first), v2.UnauthorizedError)
-  await first.finishAuth(authProvider.answer)
+  await first.finishAuth(authProvider.response)
 
   const client = create()
   await client.connect(new v2.StreamableHTTPClientTransport(new URL(`${url}/mcp`), { authProvider }))

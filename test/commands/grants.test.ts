@@ -1,20 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
-import { readGrantsCommand, runGrantsCommand } from '../../commands/grants.ts'
+import { parseGrantsArguments, runGrants } from '../../commands/grants.ts'
 import { createSealer } from '../../lib/crypto/sealer.ts'
 import { createEmbeddedStore } from '../../lib/store/sqlite/store.ts'
 import { sealUpstream } from '../../lib/upstream/sealed-tokens.ts'
 import { makeGrant } from '../lib/store/store-samples.ts'
-import { readAuditLines } from '../support/audit-lines.ts'
 import { registerClient } from '../support/client.ts'
-import { createParts, KEYS, SETTINGS, spawnCommand } from '../support/command-parts.ts'
+import { createContext, KEYS, SETTINGS, spawnCommand } from '../support/command.ts'
+import { readAuditLines } from '../support/log.ts'
 import { postMcp } from '../support/mcp.ts'
 import { startServiceWithStore } from '../support/shared-store.ts'
 
 const OLE = { id: '2002', name: 'Ole Brandt', email: 'ole@lantern.example' }
 
-/** A service with two grants of Mara's for one client, and one of Ole's for another. */
+/** A service with two grants of user 1001 for one client, and one of user 2002 for another. */
 async function start(t: Test) {
   const service = await startServiceWithStore(t, { settings: KEYS })
   const { url, sentry, store } = service
@@ -23,17 +23,17 @@ async function start(t: Test) {
   sentry.setUser(OLE)
   const other = await registerClient(url, 'http://127.0.0.1:41997/callback')
   const theirs = await other.signIn()
-  const parts = createParts(store, sentry)
+  const context = createContext(store, sentry)
   const grants = async (...args: string[]) => {
-    await runGrantsCommand(parts, readGrantsCommand(args))
-    return parts.output.splice(0)
+    await runGrants(parseGrantsArguments(args), context)
+    return context.output.splice(0)
   }
   const isSignedIn = async (token: string) =>
     (await postMcp(`${url}/mcp`, token, 'tools/list')).status === 200
-  return { ...service, client, other, mine, theirs, parts, grants, isSignedIn }
+  return { ...service, client, other, mine, theirs, context, grants, isSignedIn }
 }
 
-test('list: every grant, or those of a user or client', async (t) => {
+test('list prints every grant, or those of a user or client', async (t) => {
   const { url, client, grants, store } = await start(t)
   const all = await grants('list')
   t.equal(all.at(-1), '3 grants')
@@ -45,8 +45,8 @@ test('list: every grant, or those of a user or client', async (t) => {
   const count = async (...args: string[]) => (await grants('list', ...args)).at(-1)
   t.equal(await count('--user', '1001'), '2 grants')
   t.equal(await count('--client', client.id), '2 grants')
-  t.equal(await count('--client', 'Test client'), '3 grants', 'a client may be named')
-  t.equal(await count('--client', 'Test client', '--user', '2002'), '1 grant', 'both must be true')
+  t.equal(await count('--client', 'Test client'), '3 grants', 'a client by its name')
+  t.equal(await count('--client', 'Test client', '--user', '2002'), '1 grant', 'both options must match')
   t.equal(await count('--user', 'nobody'), '0 grants')
 
   const [line = '', ...rest] = await grants('list', '--user', '2002', '--json')
@@ -60,12 +60,12 @@ test('list: every grant, or those of a user or client', async (t) => {
     created: /^\d{4}-/,
     grant_hash: /^[\w-]{28}$/,
   })
-  t.notMatch(line, /v1\.|sntry/, 'and no secret')
-  t.same(rest, [], 'a program reads nothing but grants')
+  t.notMatch(line, /v1\.|sntry/, 'without secrets')
+  t.same(rest, [], 'JSON output has grants only')
 })
 
-test('revoke: ends what is chosen, here and at Sentry, and says so', async (t) => {
-  const { grants, mine, theirs, isSignedIn, sentry, store, client, parts } = await start(t)
+test('revoke ends the selected grants, here and at Sentry, and prints them', async (t) => {
+  const { grants, mine, theirs, isSignedIn, sentry, store, client, context } = await start(t)
   const [first] = await store.listGrants('1001')
   const one = await grants('revoke', '--grant', first?.id ?? '')
   t.match(one, [new RegExp(`^revoked ${first?.id} {2}user 1001`), '1 grant revoked'])
@@ -74,7 +74,7 @@ test('revoke: ends what is chosen, here and at Sentry, and says so', async (t) =
 
   t.equal((await grants('revoke', '--client', client.id)).at(-1), '1 grant revoked')
   for (const { access_token } of mine) t.notOk(await isSignedIn(access_token))
-  t.ok(await isSignedIn(theirs.access_token), 'nobody else is concerned')
+  t.ok(await isSignedIn(theirs.access_token), 'other grants stay')
 
   t.equal((await grants('revoke', '--user', '2002')).at(-1), '1 grant revoked')
   t.notOk(await isSignedIn(theirs.access_token))
@@ -84,11 +84,11 @@ test('revoke: ends what is chosen, here and at Sentry, and says so', async (t) =
     [200, 200, 200],
   )
   t.same(await grants('revoke', '--user', '2002'), ['0 grants revoked'])
-  t.equal(parts.audited.length, 3)
-  t.match(parts.audited[0], { event: 'grant_revoked', reason: 'operator_request', request_id: undefined })
+  t.equal(context.audited.length, 3)
+  t.match(context.audited[0], { event: 'grant_revoked', reason: 'operator_request', request_id: undefined })
 })
 
-test('hash: how the audit log names somebody, also when nothing of theirs is left', async (t) => {
+test('hash prints the hashes of the audit log, without a lookup in the store', async (t) => {
   const { grants, log } = await start(t)
   const [line = ''] = await grants('hash', '--user', '1001')
   const { subject_hash, ...others } = JSON.parse(line)
@@ -97,14 +97,14 @@ test('hash: how the audit log names somebody, also when nothing of theirs is lef
   t.equal(lines.length, 4, 'both sign-ins of that user')
 })
 
-test('a grant whose client has not redeemed its code yet is found too', async (t) => {
+test('revoke finds a grant whose authorization code is not redeemed yet', async (t) => {
   const { client, grants } = await start(t)
   const code = (await client.authorize()).searchParams.get('code') ?? ''
   t.equal((await grants('revoke', '--user', '2002')).at(-1), '2 grants revoked')
   t.equal((await client.redeem(code)).status, 400)
 })
 
-test('a command that makes no sense is told how it is used', async (t) => {
+test('wrong arguments print the usage and exit with 2', async (t) => {
   const wrong = [
     [],
     ['remove'],
@@ -116,13 +116,13 @@ test('a command that makes no sense is told how it is used', async (t) => {
     ['hash'],
   ]
   for (const args of wrong)
-    t.throws(() => readGrantsCommand(args), { name: 'UsageError', message: /Usage:\n {2}grants list/ })
+    t.throws(() => parseGrantsArguments(args), { name: 'UsageError', message: /Usage:\n {2}grants list/ })
   const { code, stdout, stderr } = await spawnCommand('grants', ['revoke'], {})
-  t.match({ code, stdout }, { code: 2, stdout: '' }, 'before anything else is looked at')
+  t.match({ code, stdout }, { code: 2, stdout: '' }, 'before the settings are read')
   t.match(stderr, /Usage:/)
 })
 
-test('a store that is away is no empty list', async (t) => {
+test('an unavailable store is an error, not an empty list', async (t) => {
   const settings = { ...SETTINGS, REDIS_URL: 'redis://127.0.0.1:1' }
   const { code, stdout, stderr } = await spawnCommand('grants', ['list'], settings)
   t.match({ code, stdout }, { code: 1, stdout: '' })
@@ -130,7 +130,7 @@ test('a store that is away is no empty list', async (t) => {
   t.notMatch(stderr, /^ +at /m, 'without a stack')
 })
 
-test('as a process on the embedded store, once the service is stopped', async (t) => {
+test('grants as a process needs exclusive access to the embedded store', async (t) => {
   const directory = t.testdir({})
   const settings = { ...SETTINGS, STORE: 'embedded', DATA_DIR: directory }
   const store = createEmbeddedStore({ directory })
@@ -154,14 +154,18 @@ test('as a process on the embedded store, once the service is stopped', async (t
 
   const listed = await spawnCommand('grants', ['list'], settings)
   t.match(listed, { code: 0, stdout: /3 grants\n$/ })
-  t.notOk(listed.stdout.includes('\u001b'), 'a name cannot steer a terminal')
+  t.notOk(listed.stdout.includes('\u001b'), 'a client name cannot send control characters')
   const revoked = await spawnCommand('grants', ['revoke', '--user', '2002'], settings)
-  t.match(revoked, { code: 0, stdout: /1 grant revoked\n$/ }, 'also while Sentry is away')
-  const [audited, complaint] = revoked.stderr.trim().split('\n')
-  t.match(JSON.parse(audited ?? ''), { audit: true, event: 'grant_revoked' }, 'its audit line is on stderr')
-  t.match(complaint, /could not be revoked there/)
+  t.match(revoked, { code: 0, stdout: /1 grant revoked\n$/ }, 'also while Sentry is unavailable')
+  const [audited, warning] = revoked.stderr.trim().split('\n')
+  t.match(
+    JSON.parse(audited ?? ''),
+    { audit: true, event: 'grant_revoked' },
+    'without AUDIT_FILE the audit entry goes to stderr',
+  )
+  t.match(warning, /could not be revoked there/)
 
   const AUDIT_FILE = join(directory, 'audit.log')
   await spawnCommand('grants', ['revoke', '--user', '1001'], { ...settings, AUDIT_LOG: 'file', AUDIT_FILE })
-  t.equal(readFileSync(AUDIT_FILE, 'utf8').trim().split('\n').length, 2, 'or in the file of the audit log')
+  t.equal(readFileSync(AUDIT_FILE, 'utf8').trim().split('\n').length, 2, 'with AUDIT_FILE to that file')
 })

@@ -1,12 +1,12 @@
 import { type Test, test } from 'tap'
-import { runResealCommand } from '../../commands/reseal.ts'
+import { runReseal } from '../../commands/reseal.ts'
 import { createSealer } from '../../lib/crypto/sealer.ts'
 import { createEmbeddedStore } from '../../lib/store/sqlite/store.ts'
 import type { GrantRecord, Store } from '../../lib/store/store.ts'
 import { openUpstream, sealUpstream } from '../../lib/upstream/sealed-tokens.ts'
 import { makeGrant } from '../lib/store/store-samples.ts'
 import { registerClient, type Tokens } from '../support/client.ts'
-import { createParts, KEYS, SETTINGS, spawnCommand } from '../support/command-parts.ts'
+import { createContext, KEYS, SETTINGS, spawnCommand } from '../support/command.ts'
 import { postMcp } from '../support/mcp.ts'
 import { startService } from '../support/service.ts'
 import { startServiceWithStore } from '../support/shared-store.ts'
@@ -14,7 +14,7 @@ import { startServiceWithStore } from '../support/shared-store.ts'
 const [OLD, NEW, LOST] = ['o'.repeat(32), 'n'.repeat(32), 'l'.repeat(32)]
 const NO_SENTRY = { host: '127.0.0.1:1', clientId: 'id', clientSecret: 'secret' }
 
-test('from one key to the next, without anybody signing in again', async (t) => {
+test('ENCRYPTION_KEY can be rolled without a new sign-in', async (t) => {
   const before = await startServiceWithStore(t, { settings: { ...KEYS, ENCRYPTION_KEY: OLD } })
   const { sentry, store } = before
   const client = await registerClient(before.url)
@@ -24,16 +24,16 @@ test('from one key to the next, without anybody signing in again', async (t) => 
     startService(t, { settings: { ...before.settings, ENCRYPTION_KEY }, sharedSentry: sentry })
 
   await start(`${NEW},${OLD}`)
-  const parts = createParts(store, sentry, [NEW, OLD])
-  t.equal(await runResealCommand(parts), true)
-  t.match(parts.output, [
-    'sealed anew under the first key: 2',
-    'already under the first key: 0',
+  const context = createContext(store, sentry, [NEW, OLD])
+  t.equal(await runReseal(context), true)
+  t.match(context.output, [
+    'resealed with the first key: 2',
+    'already sealed with the first key: 0',
     /remove them from ENCRYPTION_KEY/,
   ])
-  parts.output.length = 0
-  t.equal(await runResealCommand(parts), true)
-  t.match(parts.output, ['sealed anew under the first key: 0', 'already under the first key: 2'], 'again')
+  context.output.length = 0
+  t.equal(await runReseal(context), true)
+  t.match(context.output, ['resealed with the first key: 0', 'already sealed with the first key: 2'], 'again')
 
   const after = await start(NEW)
   t.equal((await postMcp(`${after.url}/mcp`, tokens.access_token, 'tools/list')).status, 200)
@@ -53,45 +53,45 @@ test('from one key to the next, without anybody signing in again', async (t) => 
   t.equal((await postMcp(`${after.url}/mcp`, access_token, 'tools/list')).status, 200)
 })
 
-test('what no key opens is left alone, and the old keys must stay', async (t) => {
+test('grants that no key opens stay unchanged, and the old keys are still needed', async (t) => {
   const { store, write, read } = openStore(t)
   const [lost, old] = [await write(LOST), await write(OLD)]
-  const parts = createParts(store, NO_SENTRY, [NEW, OLD])
-  t.equal(await runResealCommand(parts), false)
-  t.match(parts.output, [
-    'sealed anew under the first key: 1',
-    'already under the first key: 0',
-    'opened by no key of ENCRYPTION_KEY: 1',
-    /Add the key that is missing/,
+  const context = createContext(store, NO_SENTRY, [NEW, OLD])
+  t.equal(await runReseal(context), false)
+  t.match(context.output, [
+    'resealed with the first key: 1',
+    'already sealed with the first key: 0',
+    'sealed with a key that is not in ENCRYPTION_KEY: 1',
+    /Add the missing key/,
   ])
   t.equal(await read(lost, LOST), 'access')
   t.equal(await read(old, NEW), 'access')
 })
 
-test('a renewal that comes in between is neither lost nor left under the old key', async (t) => {
+test('tokens renewed during a reseal are kept, and resealed too', async (t) => {
   const { store, write, read } = openStore(t)
   const grant = await write(OLD)
   const renewed = seal('renewed', grant.id, OLD)
-  const parts = createParts(
+  const context = createContext(
     {
       ...store,
-      async resealUpstream(...args) {
+      async replaceSealedUpstream(...args) {
         await store.commitUpstream(grant.id, 0, renewed)
-        return store.resealUpstream(...args)
+        return store.replaceSealedUpstream(...args)
       },
     },
     NO_SENTRY,
     [NEW, OLD],
   )
-  t.equal(await runResealCommand(parts), true)
+  t.equal(await runReseal(context), true)
   t.equal(await read(grant, NEW), 'renewed')
 })
 
-test('an instance that still seals with the old key is noticed', async (t) => {
+test('an instance that still seals with the old key is reported', async (t) => {
   const { store, write } = openStore(t)
   const grant = await write(OLD)
   let generation = 0
-  const parts = createParts(
+  const context = createContext(
     {
       ...store,
       async scanGrants(cursor) {
@@ -103,18 +103,18 @@ test('an instance that still seals with the old key is noticed', async (t) => {
     NO_SENTRY,
     [NEW, OLD],
   )
-  t.equal(await runResealCommand(parts), false)
-  t.match(parts.output.slice(2), [/sealed under an older key in the meantime: 1/, /Restart it/])
+  t.equal(await runReseal(context), false)
+  t.match(context.output.slice(2), [/sealed with an older key in the meantime: 1/, /Restart it/])
 })
 
-test('as a process: exit code 0 when the old keys can go, 1 when they cannot, 2 for arguments', async (t) => {
+test('the exit code is 0 when the old keys can be removed, 1 when not, 2 for wrong arguments', async (t) => {
   const { store, write, directory } = openStore(t)
   await write(OLD)
   await store.close()
   const run = (ENCRYPTION_KEY: string, ...args: string[]) =>
     spawnCommand('reseal', args, { ...SETTINGS, STORE: 'embedded', DATA_DIR: directory, ENCRYPTION_KEY })
-  t.match(await run(NEW), { code: 1, stdout: /opened by no key/ })
-  t.match(await run(`${NEW},${OLD}`), { code: 0, stdout: /sealed anew under the first key: 1/, stderr: '' })
+  t.match(await run(NEW), { code: 1, stdout: /a key that is not in ENCRYPTION_KEY/ })
+  t.match(await run(`${NEW},${OLD}`), { code: 0, stdout: /resealed with the first key: 1/, stderr: '' })
   t.match(await run(NEW, '--now'), { code: 2, stdout: '', stderr: /Usage/ })
 })
 

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { findUnforeseen, judge } from './assess.ts'
+import { assess, findUnexpected } from './assess.ts'
 import type { Scenario } from './scenarios.ts'
 import type { Check } from './suite.ts'
 
@@ -14,10 +14,10 @@ const plain: Scenario = { name: 'ping', revisions: [REVISION] }
 const excused: Scenario = { ...plain, unmet: ['b'], because: 'There is no b.' }
 
 function findFaults(scenario: Scenario, checks: readonly Check[]): readonly string[] {
-  return judge(new Map([[scenario.name, checks]]), [scenario], REVISION).faults
+  return assess(new Map([[scenario.name, checks]]), [scenario], REVISION).faults
 }
 
-test('what is not met is a fault unless it is excused, advice like the rest', async (t) => {
+test('an unmet check is a fault unless it is listed as unmet, warnings included', async (t) => {
   t.same(findFaults(plain, [shape, met]), [])
   for (const check of [failed, advised]) {
     t.same(findFaults(plain, [shape, met, check]), ['ping, 2025-11-25: b is not met: broken'])
@@ -25,20 +25,20 @@ test('what is not met is a fault unless it is excused, advice like the rest', as
   }
 })
 
-test('an excuse that is no longer needed is a fault', async (t) => {
+test('a met check that is listed as unmet is a fault', async (t) => {
   t.match(findFaults(excused, [shape, { id: 'b', status: 'SUCCESS' }]), [/b is met/])
 })
 
 test('a scenario that did not run, or tested nothing, is a fault', async (t) => {
   t.match(findFaults(plain, [shape, skipped]), [/nothing was tested/])
-  t.match(judge(new Map(), [plain], REVISION).faults, [/nothing was tested/])
-  t.same(judge(new Map(), [plain], '2026-07-28').faults, [], 'that revision does not have it')
+  t.match(assess(new Map(), [plain], REVISION).faults, [/nothing was tested/])
+  t.same(assess(new Map(), [plain], '2026-07-28').faults, [], 'that revision does not have it')
 })
 
-test('a scenario that nobody knows, and an exempt one that passes, are faults', async (t) => {
-  const find = (name: string, ...checks: Check[]) => findUnforeseen(new Map([[name, checks]]), REVISION)
+test('a scenario without an expectation and an exempt one that passes are faults', async (t) => {
+  const find = (name: string, ...checks: Check[]) => findUnexpected(new Map([[name, checks]]), REVISION)
   t.match(find('new-scenario', shape, met), [/neither asked for nor exempt/])
   t.match(find('prompts-list', shape, met), [/exempt and passes/])
   t.same(find('prompts-list', shape, failed), [])
-  t.same(find('ping', shape, failed), [], 'it is judged elsewhere')
+  t.same(find('ping', shape, failed), [], 'its expectation is elsewhere')
 })

@@ -8,7 +8,7 @@ import {
 } from './scenarios.ts'
 import type { Check, Results } from './suite.ts'
 
-/** How a scenario came out in one revision. */
+/** The result of a scenario in one revision. */
 export interface Outcome {
   scenario: Scenario
   revision: Revision
@@ -18,16 +18,16 @@ export interface Outcome {
   unmet: readonly string[]
 }
 
-/** The outcomes of a run, and what of them nobody expected, a sentence each. */
-export interface Judgement {
+/** The results of a run, and a sentence for each that was not expected. */
+export interface Assessment {
   outcomes: readonly Outcome[]
   faults: readonly string[]
 }
 
-/** Every scenario has it: the answers had the shape that the revision wants, whatever they were. */
+/** Part of every scenario: each response has the shape that the revision demands. */
 const SHAPE_CHECK = 'wire-schema-valid'
 
-/** How much of what the suite says about a check is shown, in characters: some of it repeats whole answers. */
+/** How many characters of the suite's message are shown: some messages repeat whole responses. */
 const MAX_DETAIL = 200
 
 const SCENARIOS = [...SENTRY_SCENARIOS, ...DIAGNOSTIC_SCENARIOS, ...AUTHORIZATION_SCENARIOS]
@@ -35,19 +35,21 @@ const ASKED = new Set(SCENARIOS.map(({ name }) => name))
 const EXEMPT = new Set(EXEMPTIONS.flatMap(({ names }) => names))
 
 /**
- * Holds what a run found against what is asked. A check that is not met is a fault, and so is one that is met
- * although it is named as unmet, a scenario that did not run, and one that tested nothing.
+ * Compares the results of a run with what is expected. Faults are an unmet check, a met check that is listed as unmet, a
+ * scenario that did not run, and one that tested nothing.
  */
-export function judge(results: Results, scenarios: readonly Scenario[], revision: Revision): Judgement {
+export function assess(results: Results, scenarios: readonly Scenario[], revision: Revision): Assessment {
   const asked = scenarios.filter(({ revisions }) => revisions.includes(revision))
-  const judged = asked.map((scenario) => judgeScenario(scenario, results.get(scenario.name) ?? [], revision))
+  const assessed = asked.map((scenario) =>
+    assessScenario(scenario, results.get(scenario.name) ?? [], revision),
+  )
   return {
-    outcomes: judged.map(({ outcome }) => outcome),
-    faults: judged.flatMap(({ faults }) => faults),
+    outcomes: assessed.map(({ outcome }) => outcome),
+    faults: assessed.flatMap(({ faults }) => faults),
   }
 }
 
-function judgeScenario(scenario: Scenario, checks: readonly Check[], revision: Revision) {
+function assessScenario(scenario: Scenario, checks: readonly Check[], revision: Revision) {
   const { name, unmet: excused = [] } = scenario
   const met = checks.filter(({ status }) => status === 'SUCCESS')
   const unmet = checks.filter(isUnmet)
@@ -58,7 +60,7 @@ function judgeScenario(scenario: Scenario, checks: readonly Check[], revision: R
     ...met
       .filter(({ id }) => excused.includes(id))
       .map(({ id }) => `${id} is met, and need not be excused any more`),
-    ...(unmet.length === 0 && !isTelling(checks) ? ['nothing was tested'] : []),
+    ...(unmet.length === 0 && !isConclusive(checks) ? ['nothing was tested'] : []),
   ]
   return {
     outcome: { scenario, revision, met: met.length, unmet: unmet.map(({ id }) => id) },
@@ -66,12 +68,14 @@ function judgeScenario(scenario: Scenario, checks: readonly Check[], revision: R
   }
 }
 
-/** Scenarios that nothing is said about, and those that are exempt and yet pass. */
-export function findUnforeseen(results: Results, revision: Revision): readonly string[] {
+/** Scenarios without an expectation, and exempt ones that pass. */
+export function findUnexpected(results: Results, revision: Revision): readonly string[] {
   return [...results].flatMap(([name, checks]) => {
     if (ASKED.has(name)) return []
     if (!EXEMPT.has(name)) return [`${name}, ${revision}: it is neither asked for nor exempt`]
-    return isTelling(checks) && !checks.some(isUnmet) ? [`${name}, ${revision}: it is exempt and passes`] : []
+    return isConclusive(checks) && !checks.some(isUnmet)
+      ? [`${name}, ${revision}: it is exempt and passes`]
+      : []
   })
 }
 
@@ -79,6 +83,6 @@ function isUnmet({ status }: Check): boolean {
   return status === 'FAILURE' || status === 'WARNING'
 }
 
-function isTelling(checks: readonly Check[]): boolean {
+function isConclusive(checks: readonly Check[]): boolean {
   return checks.some(({ id, status }) => status === 'SUCCESS' && id !== SHAPE_CHECK)
 }

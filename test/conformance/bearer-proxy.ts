@@ -1,27 +1,27 @@
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Lifetime } from '../support/service.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 
 /**
- * Stands in front of a service for programs that cannot sign in: adds the access token to every request and leaves
- * the rest of it, Host and Origin above all, as it came. Returns the URL it listens at.
+ * A proxy for programs that cannot sign in: adds the access token to every request and forwards the rest, Host and
+ * Origin included, unchanged. Returns its URL.
  */
 export async function startBearerProxy(t: Lifetime, target: string, accessToken: string): Promise<string> {
   const authorization = `Bearer ${accessToken}`
-  const server = createServer((incoming, answer) => {
+  const server = createServer((incoming, response) => {
     const { method, headers, url } = incoming
     const outgoing = request(
       `${target}${url}`,
       { method, headers: { ...headers, authorization } },
       (upstream) => {
-        answer.writeHead(upstream.statusCode ?? 502, upstream.headers)
-        upstream.pipe(answer)
+        response.writeHead(upstream.statusCode ?? 502, upstream.headers)
+        upstream.pipe(response)
       },
     )
-    // Either side that goes away takes the other with it, which is how calls are cancelled.
-    outgoing.on('error', () => answer.destroy())
-    answer.on('close', () => outgoing.destroy())
+    // When one side closes its connection, the other is closed too: so clients cancel calls.
+    outgoing.on('error', () => response.destroy())
+    response.on('close', () => outgoing.destroy())
     incoming.pipe(outgoing)
   })
   server.listen(0, 'localhost')

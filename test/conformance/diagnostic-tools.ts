@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { inputRequired } from '@modelcontextprotocol/server'
 import type { SentryTool, ToolRegistry } from '../../lib/mcp/core/types.ts'
 import { makePng } from '../sandbox/sentry/png.ts'
@@ -6,8 +6,8 @@ import { makePng } from '../sandbox/sentry/png.ts'
 /** A header of 44 bytes, and no samples. */
 const WAV = 'UklGRiQAAABXQVZFZm10IBAAAAABAAEARKwAAIhYAQACABAAZGF0YQAAAAA='
 
-/** ms between two reports of progress */
-const STEP = 50
+/** Between two reports of progress. */
+const INTERVAL_MS = 50
 
 const text = (words: string) => ({ type: 'text', text: words })
 const image = { type: 'image', data: makePng(4, 4).toString('base64'), mimeType: 'image/png' }
@@ -28,11 +28,11 @@ const handlers: Record<string, SentryTool['handler']> = {
   test_tool_with_progress: async (_params, { reportProgress }) => {
     for (const progress of [0, 50, 100]) {
       reportProgress(progress, 100)
-      await delay(STEP)
+      await sleep(INTERVAL_MS)
     }
     return 'Done.'
   },
-  test_logging_tool: async () => 'Whatever is logged goes to the operator.',
+  test_logging_tool: async () => 'Logs go to the operator.',
   test_missing_capability: async () =>
     askClient({
       sample: inputRequired.createMessage({
@@ -49,7 +49,7 @@ const handlers: Record<string, SentryTool['handler']> = {
     }),
 }
 
-/** The tools that the suite calls, by the names it has for them. They are mounted in the place of Sentry's. */
+/** The tools that the suite calls by name. They replace Sentry's. */
 export const DIAGNOSTIC_TOOLS: ToolRegistry = Object.fromEntries(
   Object.entries(handlers).map(([name, handler]) => [name, createTool(name, handler)]),
 )
@@ -57,7 +57,7 @@ export const DIAGNOSTIC_TOOLS: ToolRegistry = Object.fromEntries(
 function createTool(name: string, handler: SentryTool['handler']): SentryTool {
   return {
     name,
-    description: `Answers what the conformance suite expects of ${name}.`,
+    description: `Returns what the conformance suite expects of ${name}.`,
     skills: ['inspect'],
     requiredScopes: [],
     inputSchema: {},
@@ -70,7 +70,7 @@ function createResource(uri: string, mimeType: string, content: string) {
   return { type: 'resource', resource: { uri, mimeType, text: content } }
 }
 
-/** An answer that asks for something first (MCP 2026-07-28, multi round-trip requests). No tool of Sentry's does. */
+/** A result that asks the client for input (MCP 2026-07-28, multi round-trip requests); Sentry's tools have none. */
 function askClient(inputRequests: Parameters<typeof inputRequired>[0]['inputRequests']) {
   return { content: [], ...inputRequired({ inputRequests }) }
 }

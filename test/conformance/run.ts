@@ -1,15 +1,16 @@
 /**
  * `npm run conformance`: runs the conformance suite of the Model Context Protocol against the whole service, writes
- * docs/conformance.md, and ends with 1 when anything is not as it is expected to be.
+ * docs/conformance.md, and exits with 1 when a result is not as expected.
  */
 import { writeFile } from 'node:fs/promises'
 import type { ToolRegistry } from '../../lib/mcp/core/types.ts'
 import { createBrowser, signIn } from '../sandbox/browser/browser.ts'
 import { registerClient } from '../support/client.ts'
 import { findFreePort } from '../support/free-port.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 import { createLifetime } from '../support/lifetime.ts'
-import { type Lifetime, type Service, startService, useEmbeddedStore } from '../support/service.ts'
-import { findUnforeseen, type Judgement, judge, type Outcome } from './assess.ts'
+import { type Service, startService, useEmbeddedStore } from '../support/service.ts'
+import { type Assessment, assess, findUnexpected, type Outcome } from './assess.ts'
 import { startBearerProxy } from './bearer-proxy.ts'
 import { DIAGNOSTIC_TOOLS } from './diagnostic-tools.ts'
 import { writeReport } from './report.ts'
@@ -26,7 +27,7 @@ import { type Results, runAuthorizationSuite, runServerSuite } from './suite.ts'
 
 const REPORT = new URL('../../docs/conformance.md', import.meta.url)
 
-/** For everything together. */
+/** For all scenarios together. */
 const deadline = AbortSignal.timeout(110_000)
 
 const SETTINGS = {
@@ -45,9 +46,9 @@ async function run(): Promise<string[]> {
   await using closing = new AsyncDisposableStack()
   const lifetime = createLifetime(closing)
   const service = await start(lifetime)
-  const sentry = await judgeServer(lifetime, service, SENTRY_SCENARIOS)
-  const authorization = await judgeAuthorization(service)
-  const diagnostic = await judgeServer(
+  const sentry = await assessServer(lifetime, service, SENTRY_SCENARIOS)
+  const authorization = await assessAuthorization(service)
+  const diagnostic = await assessServer(
     lifetime,
     await start(lifetime, DIAGNOSTIC_TOOLS),
     DIAGNOSTIC_SCENARIOS,
@@ -60,7 +61,7 @@ async function run(): Promise<string[]> {
       authorization: authorization.outcomes,
     }),
   )
-  return [sentry, authorization, diagnostic].flatMap((judgement) => judgement.faults)
+  return [sentry, authorization, diagnostic].flatMap((assessment) => assessment.faults)
 }
 
 function start(lifetime: Lifetime, tools?: ToolRegistry): Promise<Service> {
@@ -68,21 +69,21 @@ function start(lifetime: Lifetime, tools?: ToolRegistry): Promise<Service> {
   return startService(lifetime, { settings, tools })
 }
 
-async function judgeServer(
+async function assessServer(
   lifetime: Lifetime,
   { url }: Service,
   scenarios: readonly Scenario[],
-): Promise<Judgement> {
+): Promise<Assessment> {
   const client = await registerClient(url)
   const { access_token: accessToken } = await client.signIn()
   const proxy = await startBearerProxy(lifetime, url, accessToken)
-  return judgeRevisions(scenarios, SERVER_REVISIONS, (revision) =>
+  return assessRevisions(scenarios, SERVER_REVISIONS, (revision) =>
     runServerSuite(`${proxy}/mcp`, revision, deadline),
   )
 }
 
-function judgeAuthorization({ url }: Service): Promise<Judgement> {
-  return judgeRevisions(AUTHORIZATION_SCENARIOS, AUTHORIZATION_REVISIONS, async (revision) => {
+function assessAuthorization({ url }: Service): Promise<Assessment> {
+  return assessRevisions(AUTHORIZATION_SCENARIOS, AUTHORIZATION_REVISIONS, async (revision) => {
     const port = await findFreePort()
     const { id: clientId } = await registerClient(url, `http://127.0.0.1:${port}/callback`)
     const client = { clientId, resource: `${url}/mcp`, port, signIn: followSignIn }
@@ -90,26 +91,26 @@ function judgeAuthorization({ url }: Service): Promise<Judgement> {
   })
 }
 
-/** The whole way, back to the client that waits for it. */
+/** Signs in and calls the waiting client back. */
 async function followSignIn(authorizeUrl: string): Promise<void> {
-  const answer = await signIn(createBrowser(), authorizeUrl)
-  await (await fetch(answer)).body?.cancel()
+  const redirect = await signIn(createBrowser(), authorizeUrl)
+  await (await fetch(redirect)).body?.cancel()
 }
 
-async function judgeRevisions(
+async function assessRevisions(
   scenarios: readonly Scenario[],
   revisions: readonly Revision[],
   runSuite: (revision: Revision) => Promise<Results>,
-): Promise<Judgement> {
+): Promise<Assessment> {
   const outcomes: Outcome[] = []
   const found: string[] = []
   for (const revision of revisions) {
     const results = await runSuite(revision)
-    const judgement = judge(results, scenarios, revision)
-    outcomes.push(...judgement.outcomes)
-    found.push(...judgement.faults, ...findUnforeseen(results, revision))
+    const assessment = assess(results, scenarios, revision)
+    outcomes.push(...assessment.outcomes)
+    found.push(...assessment.faults, ...findUnexpected(results, revision))
     process.stdout.write(
-      `  ${revision}: ${results.size} scenarios run, ${judgement.outcomes.length} asked for\n`,
+      `  ${revision}: ${results.size} scenarios run, ${assessment.outcomes.length} asked for\n`,
     )
   }
   return { outcomes, faults: found }

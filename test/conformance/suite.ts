@@ -6,15 +6,15 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { findProgram } from '../support/program.ts'
 
-/** One thing that a scenario looked at. */
+/** A check of a scenario. */
 export interface Check {
   id: string
-  /** A warning is about what should be so, a failure about what must. */
+  /** A warning is about a SHOULD, a failure about a MUST. */
   status: 'SUCCESS' | 'FAILURE' | 'WARNING' | 'SKIPPED' | 'INFO'
   errorMessage?: string
 }
 
-/** What each scenario found, by its name. */
+/** The checks of each scenario, by its name. */
 export type Results = ReadonlyMap<string, readonly Check[]>
 
 /** A client of the authorization server under test. */
@@ -31,7 +31,7 @@ const conformance = findProgram('@modelcontextprotocol/conformance', 'conformanc
 
 export const SUITE_VERSION = conformance.version
 
-/** Runs every scenario that a revision has for servers, against an endpoint that asks for no sign-in. */
+/** Runs every server scenario of a revision against an endpoint without sign-in. */
 export function runServerSuite(url: string, revision: string, signal: AbortSignal): Promise<Results> {
   const args = ['server', '--url', url, '--suite', 'all', '--spec-version', revision]
   return runSuite(args, signal, () => undefined)
@@ -49,7 +49,7 @@ export async function runAuthorizationSuite(
   const args = ['authorization', '--url', issuer, ...identity, '--spec-version', revision]
   const failed = new AbortController()
   return runSuite(args, AbortSignal.any([signal, failed.signal]), (line) => {
-    // The address stands alone on its line, and the suite waits for it to be opened.
+    // The suite prints the address on a line of its own, and waits until it is opened.
     if (!line.startsWith(`${issuer}/oauth/authorize?`)) return
     client.signIn(line).catch((error: unknown) => failed.abort(error))
   })
@@ -68,7 +68,7 @@ async function runSuite(
       signal,
     })
     createInterface({ input: child.stdout }).on('line', readLine)
-    // Its exit code counts every scenario there is; what is asked of this server is judged by what it wrote.
+    // Its exit code counts every scenario, applicable or not; so the results are read from its files.
     await once(child, 'close')
     return await readResults(folder)
   } finally {

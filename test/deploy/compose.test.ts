@@ -22,11 +22,17 @@ interface Service {
 const run = promisify(execFile)
 const FILE = fileURLToPath(new URL('../../compose.yaml', import.meta.url))
 const LINTER = fileURLToPath(new URL('../../node_modules/dclint/bin/dclint.cjs', import.meta.url))
-// nginx listens on every address: it is what the world talks to.
+// nginx listens on every address: clients connect to it.
 const OPTIONS = ['--quiet', '--disable-rule', 'no-unbound-port-interfaces']
 
 const services: Record<string, Service> = parse(readFileSync(FILE, 'utf8'), { merge: true }).services
 const instances = Object.entries(services).filter(([name]) => name.startsWith('sentry-mcp'))
+
+test('compose.yaml has nginx, Valkey and three instances', async (t) => {
+  t.ok(services.nginx)
+  t.ok(services.valkey)
+  t.equal(instances.length, 3)
+})
 
 test('compose.yaml follows the Compose specification', async (t) => {
   await t.resolves(run(process.execPath, [LINTER, FILE, ...OPTIONS]))
@@ -41,15 +47,16 @@ test('every container is read-only and has no privileges', (t) => {
   t.end()
 })
 
-test('a required setting that is missing is named', (t) => {
+test('a missing required setting is named', (t) => {
   const required = Object.entries(SETTINGS).filter(([, setting]) => setting.required)
+  t.equal(required.length, 6)
   for (const [name] of required)
     for (const [instance, { environment }] of instances)
       t.equal(environment[name], `\${${name}:?${name} is not set in .env}`, `${name} of ${instance}`)
   t.end()
 })
 
-test('three instances are the same but for their profile and port', (t) => {
+test('three instances differ only in profile and port', (t) => {
   const [first, ...others] = instances.map(([, service]) => service)
   for (const { profiles, ...service } of others) {
     t.same(profiles, ['scale'])
@@ -59,19 +66,19 @@ test('three instances are the same but for their profile and port', (t) => {
   t.end()
 })
 
-test('an instance that ends has time for SHUTDOWN_GRACE', (t) => {
+test('an instance has time for SHUTDOWN_GRACE before it is killed', (t) => {
   for (const [name, { stop_grace_period: period }] of instances)
     t.ok(Number.parseInt(period, 10) > SETTINGS.SHUTDOWN_GRACE.default, name)
   t.end()
 })
 
-test('an instance starts once Valkey answers', (t) => {
+test('an instance starts when Valkey is healthy', (t) => {
   for (const [, { depends_on: dependsOn }] of instances)
     t.same(dependsOn, { valkey: { condition: 'service_healthy' } })
   t.end()
 })
 
-test('only nginx can be reached from other machines', (t) => {
+test('only nginx is reachable from other machines', (t) => {
   for (const [name, { ports = [] }] of Object.entries(services))
     if (name !== 'nginx')
       t.ok(
@@ -82,10 +89,12 @@ test('only nginx can be reached from other machines', (t) => {
   t.end()
 })
 
-test('nginx gets what deploy/nginx.conf wants, and a name that every instance answers to', (t) => {
+test('nginx gets the variables of deploy/nginx.conf, and a name that all instances share', (t) => {
   const template = readFileSync(new URL('../../deploy/nginx.conf', import.meta.url), 'utf8')
   const environment = services.nginx?.environment ?? {}
-  for (const [, name = ''] of template.matchAll(/\$\{(\w+)\}/g)) t.ok(environment[name], name)
+  const variables = [...template.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name)
+  t.ok(variables.length > 0)
+  for (const name of variables) t.ok(environment[name], name)
   for (const [, { networks }] of instances) {
     t.match(environment.NGINX_UPSTREAM, `server ${networks.default.aliases[0]}:3000 resolve`)
   }

@@ -27,14 +27,14 @@ function read(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 }
 
-test('the manifests are of the types of the Kubernetes API, by which a misspelt field is found', async (t) => {
+test('the manifests have the types of the Kubernetes API: no field is misspelt', async (t) => {
   const misspelt = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'x' }, spec: { selectors: NAME } }
   const errors = await findTypeErrors([...manifests.values(), misspelt])
   t.equal(errors.match(/error TS/g)?.length, 1)
   t.match(errors, /"selectors"' does not exist/)
 })
 
-test('kustomize takes every manifest, and the image of this version', (t) => {
+test('kustomization.yaml lists every manifest and the image of this version', (t) => {
   const { resources, images } = parse(read('deploy/kubernetes/kustomization.yaml'))
   t.same(resources, [...manifests.keys()].sort())
   t.equal(images[0].newTag, VERSION)
@@ -44,7 +44,7 @@ test('kustomize takes every manifest, and the image of this version', (t) => {
   t.end()
 })
 
-test('everything selects the pods of the Deployment', (t) => {
+test('every selector selects the pods of the Deployment', (t) => {
   t.same(deployment.spec?.template.metadata?.labels, NAME)
   t.same(deployment.spec?.selector.matchLabels, NAME)
   t.same(get<Service>('service.yaml').spec?.selector, NAME)
@@ -55,7 +55,7 @@ test('everything selects the pods of the Deployment', (t) => {
   t.end()
 })
 
-test('a pod may do nothing that it does not need', (t) => {
+test('a pod has no privileges beyond its needs', (t) => {
   const [, user] = /^USER (\d+):\d+$/m.exec(read('Dockerfile')) ?? []
   t.equal(pod?.automountServiceAccountToken, false)
   t.match(pod?.securityContext, { runAsNonRoot: true, runAsUser: Number(user) })
@@ -65,14 +65,14 @@ test('a pod may do nothing that it does not need', (t) => {
   t.end()
 })
 
-test('a pod that ends has time for preStop and SHUTDOWN_GRACE', (t) => {
+test('a pod has time for preStop and SHUTDOWN_GRACE before it is killed', (t) => {
   const [, preStop] = container?.lifecycle?.preStop?.exec?.command ?? []
   const needed = Number(preStop) + Number(configMap.data?.SHUTDOWN_GRACE)
   t.ok(Number(pod?.terminationGracePeriodSeconds) > needed)
   t.end()
 })
 
-test('liveness never depends on the store, readiness does', (t) => {
+test('readiness depends on the store, liveness does not', (t) => {
   t.equal(container?.startupProbe?.httpGet?.path, '/health')
   t.equal(container?.livenessProbe?.httpGet?.path, '/health')
   t.equal(container?.readinessProbe?.httpGet?.path, '/health/ready')
@@ -81,9 +81,12 @@ test('liveness never depends on the store, readiness does', (t) => {
 
 test('settings come from the ConfigMap, secrets by reference only', (t) => {
   const secrets = Object.entries(SETTINGS).flatMap(([name, { secret }]) => (secret ? [name] : []))
-  for (const name of Object.keys(configMap.data ?? {})) {
+  const names = Object.keys(configMap.data ?? {})
+  t.ok(names.length > 0)
+  t.ok(secrets.length > 0)
+  for (const name of names) {
     t.ok(name in SETTINGS, `${name} is a setting`)
-    t.notOk(secrets.includes(name), `${name} is no secret`)
+    t.notOk(secrets.includes(name), `${name} is not a secret`)
   }
   t.notOk([...manifests.values()].some(({ kind }) => kind === 'Secret'))
   const schema = JSON.parse(read('deploy/helm/sentry-mcp/values.schema.json'))
@@ -92,7 +95,7 @@ test('settings come from the ConfigMap, secrets by reference only', (t) => {
   t.end()
 })
 
-test('RFC 8414 §3.1, RFC 9728 §3.1: the Ingress serves the well-known paths at the root', (t) => {
+test('the Ingress serves the well-known paths at the root (RFC 8414 §3.1, RFC 9728 §3.1)', (t) => {
   const [rule] = get<Ingress>('ingress.yaml').spec?.rules ?? []
   const paths = rule?.http?.paths.map(({ path }) => path)
   for (const path of [

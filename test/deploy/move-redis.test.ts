@@ -9,7 +9,7 @@ import { startService } from '../support/service.ts'
 const ENCRYPTION_KEY = 'e'.repeat(32)
 const JWT_SIGNING_KEY = 'j'.repeat(32)
 
-test('Redis moves as docs/operations.md says, and nothing is lost', async (t) => {
+test('moving Redis as docs/operations.md describes loses no grant', async (t) => {
   const from = await startRedis(t, '--repl-diskless-sync-delay', '0')
   const to = await startRedis(t)
   const settings = { STORE: 'redis', REDIS_URL: from.url, ENCRYPTION_KEY, JWT_SIGNING_KEY }

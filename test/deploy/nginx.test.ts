@@ -2,25 +2,25 @@ import { once } from 'node:events'
 import { connect } from 'node:http2'
 import { request } from 'node:https'
 import { test } from 'tap'
-import { breakOff, type Instance, startInstance, stream } from '../support/fake-backend.ts'
+import { breakOff, type FakeBackend, startFakeBackend, stream } from '../support/fake-backend.ts'
 import { findFreePort } from '../support/free-port.ts'
 import { type Nginx, startNginx } from '../support/nginx.ts'
 
 const MEGABYTE = 1024 * 1024
 
-function startWith(t: Parameters<typeof startNginx>[0], ...instances: Instance[]): Promise<Nginx> {
-  return startNginx(t, { instances: instances.map(({ port }) => port) })
+function startWith(t: Parameters<typeof startNginx>[0], ...backends: FakeBackend[]): Promise<Nginx> {
+  return startNginx(t, { instances: backends.map(({ port }) => port) })
 }
 
-test('deploy/nginx.conf is valid for the oldest nginx it is made for', async (t) => {
-  const nginx = await startWith(t, await startInstance(t))
+test('deploy/nginx.conf is valid, without warnings', async (t) => {
+  const nginx = await startWith(t, await startFakeBackend(t))
   t.match(await nginx.check(), /test is successful/)
   t.notMatch(await nginx.check(), /\[(warn|emerg)\]/)
 })
 
 for (const path of ['/mcp', '/mcp/tidewater', '/mcp/tidewater/storefront']) {
-  test(`Streamable HTTP: an event of ${path} arrives while the stream goes on`, async (t) => {
-    const nginx = await startWith(t, await startInstance(t, stream))
+  test(`an event of ${path} arrives before its stream ends (MCP Streamable HTTP)`, async (t) => {
+    const nginx = await startWith(t, await startFakeBackend(t, stream))
     const response = await fetch(`${nginx.url}${path}`, { method: 'POST', body: '{}' })
     const delays: number[] = []
     for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
@@ -32,8 +32,8 @@ for (const path of ['/mcp', '/mcp/tidewater', '/mcp/tidewater/storefront']) {
   })
 }
 
-test('forwarding headers of a client end at nginx, and Host goes on as it came', async (t) => {
-  const instance = await startInstance(t)
+test('nginx replaces forwarding headers of clients, and forwards Host', async (t) => {
+  const instance = await startFakeBackend(t)
   const nginx = await startWith(t, instance)
   await fetch(nginx.url, {
     headers: {
@@ -54,8 +54,8 @@ test('forwarding headers of a client end at nginx, and Host goes on as it came',
   t.equal(headers.forwarded, undefined)
 })
 
-test('a body of 1 MiB passes and a longer one is answered 413', async (t) => {
-  const instance = await startInstance(t)
+test('a body of 1 MiB passes and a longer one gets 413', async (t) => {
+  const instance = await startFakeBackend(t)
   const nginx = await startWith(t, instance)
   const post = (length: number) => fetch(`${nginx.url}/mcp`, { method: 'POST', body: 'a'.repeat(length) })
   t.equal((await post(MEGABYTE)).status, 200)
@@ -63,8 +63,8 @@ test('a body of 1 MiB passes and a longer one is answered 413', async (t) => {
   t.equal(instance.requests.length, 1)
 })
 
-test('a POST that an instance took is never sent to another one', async (t) => {
-  const instances = [await startInstance(t, breakOff), await startInstance(t, breakOff)]
+test('a POST that an instance has received is not sent to another', async (t) => {
+  const instances = [await startFakeBackend(t, breakOff), await startFakeBackend(t, breakOff)]
   const nginx = await startWith(t, ...instances)
   const response = await fetch(`${nginx.url}/mcp`, { method: 'POST', body: '{}' })
   t.equal(instances.flatMap(({ requests }) => requests).length, 1)
@@ -73,21 +73,21 @@ test('a POST that an instance took is never sent to another one', async (t) => {
   t.match(await response.json(), { error: 'temporarily_unavailable' })
 })
 
-test('a GET that an instance broke off is answered by another one', async (t) => {
-  const [broken, healthy] = [await startInstance(t, breakOff), await startInstance(t)]
+test('a GET that fails at one instance is sent to another', async (t) => {
+  const [broken, healthy] = [await startFakeBackend(t, breakOff), await startFakeBackend(t)]
   const nginx = await startWith(t, broken, healthy)
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     ['1', '2', '3', '4'].map((state) => fetch(`${nginx.url}/oauth/callback?state=${state}`)),
   )
   t.same(
-    answers.map(({ status }) => status),
+    responses.map(({ status }) => status),
     [200, 200, 200, 200],
   )
   t.ok(broken.requests.length > 0)
 })
 
 test('a POST goes to another instance when the first one does not listen', async (t) => {
-  const healthy = await startInstance(t)
+  const healthy = await startFakeBackend(t)
   const nginx = await startNginx(t, { instances: [await findFreePort(), healthy.port] })
   for (let sent = 0; sent < 4; sent += 1) {
     const response = await fetch(`${nginx.url}/mcp`, { method: 'POST', body: '{}' })
@@ -96,32 +96,32 @@ test('a POST goes to another instance when the first one does not listen', async
   t.equal(healthy.requests.length, 4)
 })
 
-test('no code and no state gets into the access log', async (t) => {
-  const nginx = await startWith(t, await startInstance(t))
+test('the access log contains no code and no state', async (t) => {
+  const nginx = await startWith(t, await startFakeBackend(t))
   await fetch(`${nginx.url}/oauth/callback?code=c0de&state=st4te`)
   t.match(nginx.readAccessLog(), '"GET /oauth/callback HTTP/1.1" 200')
   t.notMatch(nginx.readAccessLog(), /c0de|st4te/)
 })
 
-test('clients that can speak HTTP/2', async (t) => {
-  const nginx = await startWith(t, await startInstance(t))
+test('nginx serves HTTP/2', async (t) => {
+  const nginx = await startWith(t, await startFakeBackend(t))
   const session = connect(nginx.url)
   t.teardown(() => session.destroy())
-  const answer = session.request({ ':path': '/mcp', ':method': 'POST' }).end('{}')
-  const [headers] = await once(answer, 'response')
+  const posted = session.request({ ':path': '/mcp', ':method': 'POST' }).end('{}')
+  const [headers] = await once(posted, 'response')
   t.equal(session.alpnProtocol, 'h2')
   t.equal(headers[':status'], 200)
 })
 
-test('plain http is sent to https', async (t) => {
-  const nginx = await startWith(t, await startInstance(t))
+test('plain HTTP is redirected to HTTPS', async (t) => {
+  const nginx = await startWith(t, await startFakeBackend(t))
   const response = await fetch(`${nginx.plainUrl}/oauth/authorize?client_id=1`, { redirect: 'manual' })
   t.equal(response.status, 308)
   t.equal(response.headers.get('location'), 'https://localhost/oauth/authorize?client_id=1')
 })
 
-test('another Host than that of the URL is left for the service to refuse', async (t) => {
-  const instance = await startInstance(t)
+test('nginx forwards a foreign Host, which the service refuses', async (t) => {
+  const instance = await startFakeBackend(t)
   const nginx = await startWith(t, instance)
   const outgoing = request(nginx.url, { servername: 'localhost', headers: { host: 'evil.example' } }).end()
   const [incoming] = await once(outgoing, 'response')

@@ -8,8 +8,8 @@ import { postMcp } from '../support/mcp.ts'
 import { type Nginx, startNginx } from '../support/nginx.ts'
 import { type Service, startService, useRedisStore } from '../support/service.ts'
 
-/** Two instances on one Redis, in front of them nginx with the configuration that is shipped. */
-async function startCluster(t: Test): Promise<{ nginx: Nginx; instances: [Service, Service] }> {
+/** Two instances in this process on one Redis, behind nginx with deploy/nginx.conf. */
+async function startDeployment(t: Test): Promise<{ nginx: Nginx; instances: [Service, Service] }> {
   const port = await findFreePort()
   const settings = {
     ...(await useRedisStore(t)),
@@ -32,7 +32,7 @@ function countRequests({ log }: Service): number {
 }
 
 test('two instances behind nginx with TLS', async (t) => {
-  const { nginx, instances } = await startCluster(t)
+  const { nginx, instances } = await startDeployment(t)
   const client = await registerClient(nginx.url)
   const { access_token: token } = await client.signIn()
   const call = (method: string, params?: object) => postMcp(`${nginx.url}/mcp`, token, method, params)
@@ -50,7 +50,7 @@ test('two instances behind nginx with TLS', async (t) => {
     t.notMatch(log, '6.6.6.6')
   })
 
-  await t.test('MCP, Streamable HTTP: an answer that takes long begins before it is there', async (t) => {
+  await t.test('MCP, Streamable HTTP: a slow response begins before it is complete', async (t) => {
     const heal = instances[0].sentry.fail('GET /api/0/auth/', { kind: 'hang', ms: 6_500 })
     const startedAt = Date.now()
     const response = await call('tools/call', { name: 'whoami', arguments: {} })
@@ -63,12 +63,12 @@ test('two instances behind nginx with TLS', async (t) => {
     t.match(arrivals.at(0)?.text, ': working')
     t.match(arrivals.at(-1)?.text, 'mara@tidewater.example')
     const [first = 0, last = 0] = [arrivals.at(0)?.after, arrivals.at(-1)?.after]
-    t.ok(last - first > 1_000, `the first bytes came after ${first} ms, the answer after ${last} ms`)
+    t.ok(last - first > 1_000, `the first bytes came after ${first} ms, the rest after ${last} ms`)
   })
 
   await t.test('clients do not notice that one of them stops', async (t) => {
     await instances[0].app.close()
-    const answers = await Promise.all(Array.from({ length: 10 }, () => call('tools/list')))
-    t.same(new Set(answers.map(({ status }) => status)), new Set([200]))
+    const responses = await Promise.all(Array.from({ length: 10 }, () => call('tools/list')))
+    t.same(new Set(responses.map(({ status }) => status)), new Set([200]))
   })
 })

@@ -29,7 +29,8 @@ interface Step {
 const files = readdirSync(new URL(FOLDER, ROOT))
 const node = JSON.parse(read('package.json')).devDependencies.node
 
-test('an action is pinned by its commit, with its release beside it (CVE-2025-30066)', async (t) => {
+test('actions are pinned by commit, with the release in a comment (CVE-2025-30066)', async (t) => {
+  t.ok(files.length > 0)
   for (const file of files) {
     const uses = [...read(`${FOLDER}/${file}`).matchAll(/uses: (.*)/g)].map(([, what = '']) => what)
     t.ok(uses.length > 0)
@@ -40,7 +41,8 @@ test('an action is pinned by its commit, with its release beside it (CVE-2025-30
   }
 })
 
-test('a workflow may read, and a job of it only what it says beyond that', async (t) => {
+test('workflows have read permission by default', async (t) => {
+  t.ok(files.length > 0)
   for (const file of files) t.same(readWorkflow(file).permissions, { contents: 'read' }, file)
 })
 

@@ -4,8 +4,8 @@ import { test } from 'tap'
 const ROOT = new URL('../../', import.meta.url)
 const SCRIPTS = /\b(?:npm|pnpm)(?: run)?(?: --?[\w-]+)* ([a-z][\w:-]*)/g
 
-/** What npm does by itself, whatever the scripts are. */
-const COMMANDS_OF_NPM = ['ci', 'install', 'run', 'view', 'pack', 'audit', 'outdated', 'ls']
+/** The commands of npm itself. */
+const NPM_COMMANDS = ['ci', 'install', 'run', 'view', 'pack', 'audit', 'outdated', 'ls']
 
 const documents = [
   ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
@@ -14,7 +14,7 @@ const documents = [
 
 test('every npm command in a document is a script of package.json', async (t) => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
-  const known = new Set([...Object.keys(scripts), ...COMMANDS_OF_NPM])
+  const known = new Set([...Object.keys(scripts), ...NPM_COMMANDS])
   let count = 0
   for (const file of documents) {
     const code = [...read(file).matchAll(/```.*?```|`[^`]*`/gs)].map(([text]) => text).join('\n')
@@ -26,22 +26,28 @@ test('every npm command in a document is a script of package.json', async (t) =>
       file,
     )
   }
-  t.ok(count > 5)
+  t.ok(count > 5, `${count} commands`)
 })
 
-test('every file that a document links to is there, and so is the heading', async (t) => {
+test('every file and heading that a document links to exists', async (t) => {
+  let [links, anchors] = [0, 0]
   for (const file of documents) {
-    const links = [...read(file).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link = '']) => link)
-    for (const link of links) {
+    const targets = [...read(file).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link = '']) => link)
+    links += targets.length
+    for (const link of targets) {
       const [path = '', anchor] = link.split('#')
       const target = path === '' ? file : decodeURI(new URL(path, new URL(file, ROOT)).pathname)
       const content = read(target.replace(ROOT.pathname, ''))
-      if (anchor !== undefined) t.ok(findAnchors(content).includes(anchor), `${file}: ${link}`)
+      if (anchor === undefined) continue
+      anchors += 1
+      t.ok(findAnchors(content).includes(anchor), `${file}: ${link}`)
     }
   }
+  t.ok(links > 50, `${links} links`)
+  t.ok(anchors > 10, `${anchors} anchors`)
 })
 
-test('the texts of docs/troubleshooting.md are those that the service has', async (t) => {
+test('docs/troubleshooting.md quotes messages that the service has', async (t) => {
   const sources = [...['lib', 'routes', 'plugins'].flatMap(list), 'server.ts']
     .filter((file) => /\.(ts|cjs)$/.test(file))
     .map((file) => unquote(read(file)))
@@ -50,7 +56,7 @@ test('the texts of docs/troubleshooting.md are those that the service has', asyn
     [...cell.matchAll(/`([^`]+)`/g)].map(([, text = '']) => text),
   )
   t.ok(texts.length > 50)
-  // What differs from case to case is an ellipsis there, and an expression here.
+  // The variable part of a message is an ellipsis there, and an expression in the code.
   const pieces = (text: string) => text.split('…').map((piece) => piece.trim())
   const missing = texts.filter(
     (text) => !sources.some((source) => pieces(text).every((piece) => source.includes(piece))),
@@ -58,13 +64,13 @@ test('the texts of docs/troubleshooting.md are those that the service has', asyn
   t.same(missing, [])
 })
 
-test('every advisory of docs/authorization.md is named at its test, and every one in a title is listed', async (t) => {
+test('docs/authorization.md lists the advisories that test titles name, with their tests', async (t) => {
   const rows = [...read('docs/authorization.md').matchAll(/^\| ([^|]*) \| [^|]* \| `(test\/[^`]*)` \|$/gm)]
   t.ok(rows.length > 30)
   for (const [, ids = '', file = ''] of rows) {
     const content = read(file)
     for (const id of ids.split(', ')) {
-      // Several of one project name it once: `project#1, #2`.
+      // Several issues of a project name it once: `project#1, #2`.
       const [project = '', number] = id.split(/(?=#)/)
       t.ok(content.includes(project) && content.includes(number ?? project), `${id} in ${file}`)
     }

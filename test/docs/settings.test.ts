@@ -1,46 +1,49 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'tap'
-import type { Setting } from '../../lib/config/setting.ts'
+import { renderEnvExample, renderReadme, renderRow, renderSettingsPage } from '../../lib/config/documents.ts'
 import { SETTINGS } from '../../lib/config/settings.ts'
 
 const names = Object.keys(SETTINGS)
 
-/** What Compose itself puts into compose.yaml. */
+/** The variables that compose.yaml reads out of .env. */
 const ofCompose = existsSync(locate('compose.yaml'))
   ? [...read('compose.yaml').matchAll(/\$\{([A-Z][A-Z0-9_]*)/g)].map(([, name = '']) => name)
   : []
 
-test('docs/settings.md has a row for every setting, in the words of lib/config/settings.ts, and for nothing else', async (t) => {
-  const rows = read('docs/settings.md').match(/^\| `[A-Z].*$/gm) ?? []
-  const expected = Object.entries(SETTINGS).map(([name, setting]) => renderRow(name, setting))
-  t.same([...rows].sort(), [...expected].sort())
+test('docs/settings.md and .env.example are what npm run docs:settings writes', async (t) => {
+  const page = read('docs/settings.md')
+  t.equal(page, renderSettingsPage(page))
+  t.equal(read('.env.example'), renderEnvExample())
 })
 
-test('the settings of the README are all there are', async (t) => {
-  const [, section = ''] = read('README.md').split(/^## Settings$/m)
-  const [table = ''] = section.split(/^## /m)
-  const cells = [...table.matchAll(/^\| (`[A-Z][^|]*) \|/gm)].map(([, cell = '']) => cell)
-  t.same(findNames(cells.join(' ')), [...names].sort())
-})
-
-test('.env.example has every setting, and else only what compose.yaml reads out of .env', async (t) => {
-  const lines = read('.env.example').match(/^(# )?[A-Z][A-Z0-9_]*=/gm) ?? []
-  const given = lines.map((line) => line.replace(/^# |=$/g, ''))
+test('docs/settings.md has one row for every setting, and .env.example one line', async (t) => {
+  const findRows = (text: string, row: RegExp) => [...text.matchAll(row)].map(([, name = '']) => name).sort()
+  t.same(findRows(read('docs/settings.md'), /^\| `([A-Z][A-Z0-9_]+)` \|/gm), [...names].sort())
+  const lines = findRows(read('.env.example'), /^(?:# )?([A-Z][A-Z0-9_]*)=/gm)
   t.same(
-    names.filter((name) => !given.includes(name)),
-    [],
-    'is there',
+    lines.filter((name) => !ofCompose.includes(name) || names.includes(name)),
+    [...names].sort(),
   )
-  t.same(
-    given.filter((name) => !names.includes(name) && !ofCompose.includes(name)),
-    [],
-    'and nothing else',
-  )
-  t.equal(new Set(given).size, given.length)
 })
 
-test('no document names a setting that there is not', async (t) => {
-  // Read by Node, by an OpenTelemetry SDK or by the tests, and not by the service.
+test('the tables of the page are replaced, and its other text is kept', async (t) => {
+  const page = read('docs/settings.md')
+  const outdated = page.replace(/^\| `PORT` .*\n/m, '| `GONE` | | | |\n')
+  t.not(outdated, page)
+  t.equal(renderSettingsPage(outdated), page)
+  t.throws(() => renderSettingsPage(page.replace('## Storage', '## State')), /no heading for Storage/)
+})
+
+test('the README has the required settings, and each of its rows is the generated one', async (t) => {
+  const readme = read('README.md')
+  const required = Object.entries(SETTINGS).filter(([, setting]) => setting.required)
+  t.equal(required.length, 6)
+  for (const [name, setting] of required) t.ok(readme.includes(`\n${renderRow(name, setting)}\n`), name)
+  t.equal(readme, renderReadme(readme))
+})
+
+test('documents name only settings that exist', async (t) => {
+  // These are read by Node, by the OpenTelemetry SDK or by the tests, and not by the service.
   const others = [
     'NODE_EXTRA_CA_CERTS',
     'NODE_USE_ENV_PROXY',
@@ -71,21 +74,6 @@ test('no document names a setting that there is not', async (t) => {
     )
   }
 })
-
-/** A row of the table, as docs/settings.md should have it. */
-function renderRow(
-  name: string,
-  { purpose, expected, required, default: fallback }: Setting<unknown>,
-): string {
-  const cells = [`\`${name}\``, required ? 'required' : renderDefault(fallback), purpose, expected]
-  // Two stars in a line would be emphasis.
-  return `| ${cells.map((cell) => (cell.startsWith('`') ? cell : cell.replaceAll('*', '\\*'))).join(' | ')} |`
-}
-
-function renderDefault(value: unknown): string {
-  const text = Array.isArray(value) ? value.join(',') : String(value ?? '')
-  return text === '' ? '' : `\`${text}\``
-}
 
 function findNames(text: string): string[] {
   return [

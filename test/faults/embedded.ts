@@ -3,48 +3,52 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DATABASE_FILE } from '../../lib/store/sqlite/database.ts'
 import { startSentry } from '../sandbox/sentry/server.ts'
 import { registerClient, type TestClient, type Tokens } from '../support/client.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 import { postMcp } from '../support/mcp.ts'
-import { type Lifetime, useEmbeddedStore } from '../support/service.ts'
-import { createSettings } from './cluster.ts'
-import { createInstance, type Instance, readReadiness } from './instance.ts'
-import type { Journal, Notes } from './journal.ts'
+import { useEmbeddedStore } from '../support/service.ts'
+import {
+  createServiceProcess,
+  readReadiness,
+  type ServiceProcess,
+  startServiceProcess,
+} from '../support/service-process.ts'
+import { createFaultSettings } from './deployment.ts'
+import type { Check, Results } from './results.ts'
 
 const TIMES = 10
 const WRITERS = 8
 
-/** How long the second process may take to refuse, in ms. */
-const REFUSAL_LIMIT = 10_000
+/** Until the second process exits. */
+const REFUSAL_TIMEOUT_MS = 10_000
 
-/** One process that keeps everything in a file. */
-export async function testEmbeddedStore(t: Lifetime, journal: Journal): Promise<void> {
-  const chapter = journal.begin('The embedded store')
+/** One process with the embedded store. */
+export async function testEmbeddedStore(t: Lifetime, results: Results): Promise<void> {
+  const section = results.addSection('The embedded store')
   const sentry = await startSentry()
   t.teardown(() => sentry.close())
   const store = useEmbeddedStore(t)
-  const instance = await createInstance(t, store)
-  Object.assign(instance.settings, createSettings(instance.url, sentry))
+  const instance = await startServiceProcess(t, (url) => ({ ...createFaultSettings(url, sentry), ...store }))
   sentry.redirectUris.push(`${instance.url}/oauth/callback`)
-  await instance.start()
-  await chapter.record(
-    `SIGKILL, ${TIMES} times in the middle of writing`,
-    'What was answered is there after the start; what was not may be asked for again',
-    (notes) => killWriters(instance, notes),
+  await section.record(
+    `SIGKILL, ${TIMES} times during writes`,
+    'What was acknowledged is there after the restart; the rest can be repeated',
+    (check) => killWriters(instance, check),
   )
-  await chapter.record(
+  await section.record(
     'A second process on the same file',
-    'Nothing: it ends with 1 and says which file is in use. The first goes on',
-    (notes) => startSecond(t, instance, notes),
+    'Nothing: it exits with 1 and names the file in use. The first is not affected',
+    (check) => startSecond(t, instance, check),
   )
 }
 
-/** A client that exchanges its refresh token as fast as it can. */
+/** A client that exchanges its refresh token without pause. */
 interface Writer {
   client: TestClient
   tokens: Tokens
   written: number
 }
 
-async function killWriters(instance: Instance, { expect }: Notes): Promise<string> {
+async function killWriters(instance: ServiceProcess, check: Check): Promise<string> {
   const writers: Writer[] = []
   for (let port = 43_000; port < 43_000 + WRITERS; port += 1) {
     const client = await registerClient(instance.url, `http://127.0.0.1:${port}/callback`)
@@ -52,8 +56,8 @@ async function killWriters(instance: Instance, { expect }: Notes): Promise<strin
   }
   let newest: Tokens[] = []
   for (let time = 0; time < TIMES; time += 1) {
-    const writing = Promise.all(writers.map((writer) => writeUntilItBreaks(writer, expect)))
-    const signingIn = signInUntilItBreaks(instance)
+    const writing = Promise.all(writers.map((writer) => refreshUntilKilled(writer, check)))
+    const signingIn = signInUntilKilled(instance)
     await sleep(200 + 50 * time)
     await instance.end('SIGKILL')
     await writing
@@ -62,25 +66,25 @@ async function killWriters(instance: Instance, { expect }: Notes): Promise<strin
     for (const { client, tokens } of writers) {
       const response = await client.refresh(tokens.refresh_token)
       const text = await response.text()
-      expect('an acknowledged refresh token is good', response.status === 200, [response.status, text])
+      check('an acknowledged refresh token is valid', response.status === 200, [response.status, text])
     }
     for (const { access_token: token } of newest) {
       const call = await postMcp(`${instance.url}/mcp`, token, 'tools/list')
       await call.body?.cancel()
-      expect('an acknowledged sign-in is good', call.status === 200, call.status)
+      check('an acknowledged sign-in is valid', call.status === 200, call.status)
     }
   }
   const written = writers.reduce((sum, writer) => sum + writer.written, 0)
-  expect('it was killed while it wrote', written > TIMES * WRITERS, written)
+  check('it was killed during writes', written > TIMES * WRITERS, written)
   return `${written} refreshes were acknowledged, none was lost`
 }
 
-async function writeUntilItBreaks(writer: Writer, expect: Notes['expect']): Promise<void> {
+async function refreshUntilKilled(writer: Writer, check: Check): Promise<void> {
   for (;;) {
     try {
       const response = await writer.client.refresh(writer.tokens.refresh_token)
       const text = await response.text()
-      expect('a refresh succeeds', response.status === 200, [response.status, text])
+      check('a refresh succeeds', response.status === 200, [response.status, text])
       if (response.status !== 200) return
       writer.tokens = JSON.parse(text)
       writer.written += 1
@@ -90,35 +94,35 @@ async function writeUntilItBreaks(writer: Writer, expect: Notes['expect']): Prom
   }
 }
 
-/** Signs users in one after the other, and returns what they were given. */
-async function signInUntilItBreaks({ url }: Instance): Promise<Tokens[]> {
-  const given: Tokens[] = []
+/** Signs users in one after the other, and returns their tokens. */
+async function signInUntilKilled({ url }: ServiceProcess): Promise<Tokens[]> {
+  const tokens: Tokens[] = []
   try {
     const client = await registerClient(url, 'http://127.0.0.1:43999/callback')
-    for (;;) given.push(await client.signIn())
+    for (;;) tokens.push(await client.signIn())
   } catch {
-    // The limit of sign-ins a client has for one user ends older ones.
-    return given.slice(-10)
+    // The limit of grants of one client and user ends older ones.
+    return tokens.slice(-10)
   }
 }
 
-async function startSecond(t: Lifetime, instance: Instance, { expect }: Notes): Promise<string> {
-  const second = await createInstance(t, { ...instance.settings, BASE_URL: instance.url })
+async function startSecond(t: Lifetime, instance: ServiceProcess, check: Check): Promise<string> {
+  const second = await createServiceProcess(t, () => instance.settings)
   const startedAt = Date.now()
   await second.start().catch(() => undefined)
   const after = Date.now() - startedAt
   const file = join(String(instance.settings.DATA_DIR), DATABASE_FILE)
   const log = second.log.join('\n')
-  expect('it ends with 1', second.ending?.code === 1, second.ending)
-  expect('it names the file', log.includes(file), log)
-  expect('it is said in one line', second.log.filter((line) => line !== '').length === 1, log)
-  expect('it does not take long', after < REFUSAL_LIMIT, after)
+  check('it exits with 1', second.ending?.code === 1, second.ending)
+  check('it names the file', log.includes(file), log)
+  check('it logs one line', second.log.length === 1, log)
+  check('it exits in time', after < REFUSAL_TIMEOUT_MS, after)
   const readiness = (await readReadiness(instance)) as { status: string; store?: string }
-  expect('the first goes on, and names its store', readiness.store === 'embedded', readiness)
-  expect(
-    'so does its log',
+  check('the first is ready, and names its store', readiness.store === 'embedded', readiness)
+  check(
+    'its log names the file',
     instance.log.some((line) => line.includes(file)),
     instance.log.slice(0, 3),
   )
-  return `it ended after ${(after / 1000).toFixed(1)} s with: \`${second.log.at(-1)?.replaceAll(file, DATABASE_FILE) ?? ''}\``
+  return `it exited after ${(after / 1000).toFixed(1)} s with: \`${second.log.at(-1)?.replaceAll(file, DATABASE_FILE) ?? ''}\``
 }

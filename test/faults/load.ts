@@ -1,32 +1,32 @@
 import { postMcp } from '../support/mcp.ts'
 
-/** One request that did not end as it should. */
-export interface LostRequest {
+/** A request that failed. */
+export interface FailedRequest {
   kind: string
-  /** A status, or the words of a broken connection. */
+  /** The status and body, or the error of the connection. */
   outcome: string
   startedAt: number
   endedAt: number
 }
 
 export interface Load {
-  /** How many requests have ended, well or not. */
+  /** How many requests have ended, successfully or not. */
   readonly ended: number
-  readonly lost: readonly LostRequest[]
-  /** Stops asking; resolves when nothing is under way any more. */
+  readonly failed: readonly FailedRequest[]
+  /** Stops sending; resolves when no request is in progress. */
   stop(): Promise<void>
 }
 
-/** A request that clients make, and whether its answer is the right one. */
+/** A request of a client, and which responses are right. */
 export interface LoadRequest {
   kind: string
   send(): Promise<Response>
   accepts(body: string): boolean
 }
 
-/** Makes requests all the time, `workers` of them at once, each as soon as the last one has its answer. */
+/** Sends requests continuously, `workers` of them at once, each as soon as the one before has its response. */
 export function startLoad(requests: readonly LoadRequest[], workers: number): Load {
-  const lost: LostRequest[] = []
+  const failed: FailedRequest[] = []
   let ended = 0
   let isOn = true
 
@@ -37,24 +37,24 @@ export function startLoad(requests: readonly LoadRequest[], workers: number): Lo
       const startedAt = Date.now()
       const outcome = await tryRequest(request)
       ended += 1
-      if (outcome !== undefined) lost.push({ kind: request.kind, outcome, startedAt, endedAt: Date.now() })
+      if (outcome !== undefined) failed.push({ kind: request.kind, outcome, startedAt, endedAt: Date.now() })
     }
   }
 
-  const work_ = Promise.all(Array.from({ length: workers }, (_, index) => work(index)))
+  const done = Promise.all(Array.from({ length: workers }, (_, index) => work(index)))
   return {
     get ended() {
       return ended
     },
-    lost,
+    failed,
     async stop() {
       isOn = false
-      await work_
+      await done
     },
   }
 }
 
-/** What went wrong; undefined when nothing did. */
+/** The failure; undefined when there was none. */
 async function tryRequest({ send, accepts }: LoadRequest): Promise<string | undefined> {
   try {
     const response = await send()
@@ -67,7 +67,7 @@ async function tryRequest({ send, accepts }: LoadRequest): Promise<string | unde
   }
 }
 
-/** What a signed-in client asks for: reading and calling, all of it by POST. */
+/** The requests of a signed-in client: listing tools and calling one. */
 export function createMcpRequests(url: string, token: string): LoadRequest[] {
   const list = { kind: 'tools/list', send: () => postMcp(`${url}/mcp`, token, 'tools/list') }
   const call = {

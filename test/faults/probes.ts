@@ -2,71 +2,70 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createTestClient, type Tokens } from '../support/client.ts'
 import { postMcp } from '../support/mcp.ts'
 
-/** What was answered, when, and after how long. */
-export interface Answer {
+/** A response and its timing. */
+export interface ProbeResponse {
   kind: string
   status: number
   text: string
   retryAfter: string | null
   startedAt: number
-  /** ms */
-  took: number
+  tookMs: number
 }
 
 export interface Probes {
-  readonly answers: readonly Answer[]
-  /** Kinds that have been answered well by a request that began at or after a moment. */
-  listWell(since: number): Set<string>
-  /** Resolves to the tokens that the refreshing client has by now. */
+  readonly responses: readonly ProbeResponse[]
+  /** The kinds of which a request that began at or after a moment has succeeded. */
+  listSucceeded(since: number): Set<string>
+  /** Stops all clients, and resolves to the latest tokens of the one that refreshes. */
   stop(): Promise<Tokens>
 }
 
 export const KINDS = ['call', 'refresh', 'authorize', 'register']
 
-/** How long a client waits between two requests, in ms. */
-const PAUSE = 50
+/** Between two requests of a client. */
+const INTERVAL_MS = 50
 
 /**
- * Clients that go on asking while something fails: one calls tools, one exchanges its refresh token again and again
- * and keeps the old one while it gets no new one, one begins to sign in, and one registers.
+ * Clients that send requests during a fault: one calls tools, one exchanges its refresh token again and again and keeps
+ * the old one while it gets no new one, one begins to sign in, and one registers.
  */
 export function startProbes(url: string, clientId: string, caller: Tokens, refresher: Tokens): Probes {
   const client = createTestClient(url, clientId, 'http://127.0.0.1:41998/callback')
-  const answers: Answer[] = []
+  const responses: ProbeResponse[] = []
   let tokens = refresher
   let isOn = true
 
-  async function ask(kind: string, send: () => Promise<Response>, read?: (text: string) => void) {
+  async function repeat(kind: string, send: () => Promise<Response>, read?: (text: string) => void) {
     while (isOn) {
       const startedAt = Date.now()
-      const answer = { kind, status: 0, text: '', retryAfter: null as string | null, startedAt, took: 0 }
+      const probe = { kind, status: 0, text: '', retryAfter: null as string | null, startedAt, tookMs: 0 }
       try {
         const response = await send()
-        answer.status = response.status
-        answer.retryAfter = response.headers.get('retry-after')
-        answer.text = await response.text()
+        probe.status = response.status
+        probe.retryAfter = response.headers.get('retry-after')
+        probe.text = await response.text()
       } catch (error) {
-        answer.text = String(error)
+        probe.text = String(error)
       }
-      answer.took = Date.now() - startedAt
-      answers.push(answer)
-      if (answer.status === 200) read?.(answer.text)
-      await sleep(PAUSE)
+      probe.tookMs = Date.now() - startedAt
+      responses.push(probe)
+      if (probe.status === 200) read?.(probe.text)
+      await sleep(INTERVAL_MS)
     }
   }
 
   const registration = { client_name: 'Probe', redirect_uris: [client.redirectUri] }
   const done = Promise.all([
-    ask('call', () => postMcp(`${url}/mcp`, caller.access_token, 'tools/list')),
-    ask(
+    repeat('call', () => postMcp(`${url}/mcp`, caller.access_token, 'tools/list')),
+    repeat(
       'refresh',
       () => client.refresh(tokens.refresh_token),
       (text) => {
         tokens = JSON.parse(text)
       },
     ),
-    ask('authorize', () => fetch(client.createAuthorizeUrl(), { redirect: 'manual' })),
-    ask('register', () =>
+    repeat('authorize', () => fetch(client.createAuthorizeUrl(), { redirect: 'manual' })),
+    repeat('register', () =>
       fetch(`${url}/oauth/register`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
@@ -76,10 +75,10 @@ export function startProbes(url: string, clientId: string, caller: Tokens, refre
   ])
 
   return {
-    answers,
-    listWell: (since) =>
+    responses,
+    listSucceeded: (since) =>
       new Set(
-        answers.filter((answer) => answer.startedAt >= since && isWell(answer)).map(({ kind }) => kind),
+        responses.filter((probe) => probe.startedAt >= since && isSuccess(probe)).map(({ kind }) => kind),
       ),
     async stop() {
       isOn = false
@@ -89,12 +88,12 @@ export function startProbes(url: string, clientId: string, caller: Tokens, refre
   }
 }
 
-export function isWell({ status }: Answer): boolean {
+export function isSuccess({ status }: ProbeResponse): boolean {
   return status === 200 || status === 201
 }
 
-/** The one answer on which clients keep what they have, in the form that the one who asked reads. */
-export function isPassing({ kind, status, text, retryAfter }: Answer): boolean {
+/** Whether a response says that the fault is temporary, in the format of its endpoint: clients then keep their tokens. */
+export function isTemporary({ kind, status, text, retryAfter }: ProbeResponse): boolean {
   const says = kind === 'authorize' ? /<!doctype html>/i : /temporarily_unavailable/
   return status === 503 && retryAfter !== null && says.test(text)
 }

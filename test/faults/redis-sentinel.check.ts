@@ -3,21 +3,16 @@ import { Redis } from 'ioredis'
 import { test } from 'tap'
 import { registerClient, type Tokens } from '../support/client.ts'
 import { postMcp } from '../support/mcp.ts'
-import {
-  type RedisNode,
-  startWatchedRedis,
-  until,
-  untilCopied,
-  type WatchedRedis,
-} from '../support/redis-shapes.ts'
+import { type RedisNode, startWatchedRedis, untilCopied, type WatchedRedis } from '../support/redis-shapes.ts'
 import { type Service, startService } from '../support/service.ts'
+import { until } from '../support/wait-until.ts'
 
-/** What a client may have to wait for its answer, in ms. */
-const ANSWER = 2_500
-/** How soon the service works after the sentinels have a new primary, in ms. */
-const RECOVERY = 3_000
+/** The longest time to a response. */
+const RESPONSE_TIMEOUT_MS = 2_500
+/** The longest time from a new primary to a ready service. */
+const RECOVERY_TIMEOUT_MS = 3_000
 
-test('five failovers in a row: a crash, a hang, an order; nobody has to sign in again', async (t) => {
+test('no failover ends a grant: five in a row after crashes, hangs and commands', async (t) => {
   const redis = await startWatchedRedis(t)
   const service = await startService(t, { settings: { STORE: 'redis', REDIS_URL: redis.url } })
   const client = await registerClient(service.url)
@@ -29,26 +24,26 @@ test('five failovers in a row: a crash, a hang, an order; nobody has to sign in 
       const { primary, replica } = await redis.findRoles()
       await untilCopied(primary, replica)
 
-      const answers = watch(service, grants[0]?.access_token ?? '')
+      const calls = startCalls(service, grants[0]?.access_token ?? '')
       const mend = await fail(redis, primary)
       await until('there is a new primary', async () => (await redis.findRoles()).primary === replica, 30_000)
       const since = Date.now()
-      await until('the service has it', () => isReady(service), RECOVERY)
+      await until('the service has it', () => isReady(service), RECOVERY_TIMEOUT_MS)
       t.comment(`ready ${Date.now() - since} ms after the sentinels had another primary`)
-      // By order the change may come a moment later than the word of it.
+      // After a command the change may happen a moment after its announcement.
       for (const { access_token: token } of grants) {
-        await answers.until200(() => postMcp(`${service.url}/mcp`, token, 'tools/list'))
+        await calls.until200(() => postMcp(`${service.url}/mcp`, token, 'tools/list'))
       }
       const { refresh_token: last = '' } = grants.pop() ?? {}
-      grants.push((await (await answers.until200(() => client.refresh(last))).json()) as Tokens)
+      grants.push((await (await calls.until200(() => client.refresh(last))).json()) as Tokens)
 
-      const seen = await answers.stop()
+      const seen = await calls.stop()
       t.same(
         seen.filter(({ status }) => status !== 200 && status !== 503),
         [],
         'never 401 nor 400',
       )
-      t.ok(Math.max(...seen.map(({ ms }) => ms)) < ANSWER, 'and always in time')
+      t.ok(Math.max(...seen.map(({ ms }) => ms)) < RESPONSE_TIMEOUT_MS, 'every response is in time')
       await mend()
       await until('the old primary is a replica', () => follows(primary, replica))
     })
@@ -56,7 +51,7 @@ test('five failovers in a row: a crash, a hang, an order; nobody has to sign in 
 
   const log = service.log.join('')
   t.notMatch(log, '"level":60')
-  t.ok(count(service, 'is not available') < 40, 'an outage is a few lines, not one for every attempt')
+  t.ok(count(service, 'is not available') < 40, 'an outage is a few lines, not one for each attempt')
   t.equal((await postMcp(`${service.url}/mcp`, 'made-up', 'tools/list')).status, 401)
 })
 
@@ -70,13 +65,13 @@ async function hang(_redis: WatchedRedis, primary: RedisNode) {
   return () => primary.thaw()
 }
 
-/** The old primary lives on and takes writes until the sentinels come round to telling it. */
+/** The old primary goes on and accepts writes until the sentinels demote it. */
 async function order(redis: WatchedRedis) {
   await redis.sentinels[0]?.client.call('SENTINEL', 'FAILOVER', 'sign-ins')
   return async () => undefined
 }
 
-test('a failover by order: the service leaves the old primary at once, while that still takes writes', async (t) => {
+test('a commanded failover: the service leaves the old primary at once, while it still accepts writes', async (t) => {
   const redis = await startWatchedRedis(t)
   const service = await startService(t, { settings: { STORE: 'redis', REDIS_URL: redis.url } })
   const { primary, replica } = await redis.findRoles()
@@ -90,10 +85,10 @@ test('a failover by order: the service leaves the old primary at once, while tha
   const { access_token: token } = await client.signIn()
   await until('the old primary is a replica', () => follows(primary, replica))
   t.equal((await postMcp(`${service.url}/mcp`, token, 'tools/list')).status, 200)
-  t.match(service.log.join(''), 'The sentinels have made another server the primary of sign-ins.')
+  t.match(service.log.join(''), 'The sentinels have promoted another server to primary of sign-ins.')
 })
 
-test('two of three sentinels may be away, and all of them while the primary stays', async (t) => {
+test('the service works with one of three sentinels, and without any while the primary stays', async (t) => {
   const redis = await startWatchedRedis(t)
   await redis.sentinels[0]?.kill()
   await redis.sentinels[1]?.freeze()
@@ -108,10 +103,10 @@ test('two of three sentinels may be away, and all of them while the primary stay
   t.equal(count(service, 'Redis at sign-ins'), 1, 'of the primary nothing is said but that it is there')
 })
 
-/** Calls a tool method over and over, as clients do, and notes how each call ends. */
-function watch({ url }: Service, token: string) {
+/** Lists tools over and over, and records how each call ends. */
+function startCalls({ url }: Service, token: string) {
   const seen: { status: number; ms: number }[] = []
-  const note = async (ask: () => Promise<Response>) => {
+  const record = async (ask: () => Promise<Response>) => {
     const since = Date.now()
     const response = await ask()
     seen.push({ status: response.status, ms: Date.now() - since })
@@ -120,21 +115,21 @@ function watch({ url }: Service, token: string) {
   let isOver = false
   const work = (async () => {
     while (!isOver) {
-      await note(() => postMcp(`${url}/mcp`, token, 'tools/list'))
+      await record(() => postMcp(`${url}/mcp`, token, 'tools/list'))
       await sleep(50)
     }
   })()
   return {
-    /** Asks until the answer is 200, as clients do that are told to try again; anything but a 503 is noted. */
+    /** Sends a request until the response is 200, as clients do after a 503; records every response. */
     async until200(ask: () => Promise<Response>): Promise<Response> {
-      let response = await note(ask)
+      let response = await record(ask)
       await until(
-        'it is answered',
+        'a request succeeds',
         async () => {
-          if (response.status !== 200) response = await note(ask)
+          if (response.status !== 200) response = await record(ask)
           return response.status === 200
         },
-        RECOVERY,
+        RECOVERY_TIMEOUT_MS,
       )
       return response
     },

@@ -1,14 +1,14 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Lifetime } from '../support/service.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 
-/** A stretch of network between the service and a server on loopback. */
+/** A TCP relay between the service and a server on loopback. */
 export interface Relay {
   port: number
-  /** How long every answer takes longer, in ms. */
-  delay: number
-  /** Whether what the service sends gets lost on the way. */
+  /** Added to the server's every reply. */
+  delayMs: number
+  /** Whether what the service sends is dropped. */
   isCut: boolean
 }
 
@@ -25,8 +25,8 @@ export async function startRelay(t: Lifetime, target: number): Promise<Relay> {
     })
     let last = Promise.resolve()
     far.on('data', (chunk) => {
-      // Nothing overtakes what came before it.
-      last = Promise.all([last, sleep(relay.delay)]).then(() => void near.write(chunk))
+      // Keeps the order.
+      last = Promise.all([last, sleep(relay.delayMs)]).then(() => void near.write(chunk))
     })
     near.on('error', () => far.destroy()).on('close', () => far.destroy())
     far.on('error', () => near.destroy()).on('close', () => near.destroy())
@@ -37,6 +37,6 @@ export async function startRelay(t: Lifetime, target: number): Promise<Relay> {
     server.close()
     for (const socket of sockets) socket.destroy()
   })
-  const relay: Relay = { port: (server.address() as AddressInfo).port, delay: 0, isCut: false }
+  const relay: Relay = { port: (server.address() as AddressInfo).port, delayMs: 0, isCut: false }
   return relay
 }

@@ -5,23 +5,23 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fault } from '../sandbox/sentry/faults.ts'
 import { createCertificate } from '../support/certificate.ts'
 import { findFreePort } from '../support/free-port.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 import { postMcp } from '../support/mcp.ts'
-import type { Lifetime } from '../support/service.ts'
-import type { Journal, Notes, Recorder } from './journal.ts'
+import type { Check, FaultRecorder, Results } from './results.ts'
 import {
-  checkLegs,
+  checkOperations,
   checkRecovery,
   checkSecrets,
-  describeLegs,
-  type Lane,
-  openLane,
+  describeOperations,
   reachCallback,
-  TOKEN_TTL,
-  tryLegs,
-} from './sentry-lane.ts'
+  runOperations,
+  type SentryFixture,
+  startSentryFixture,
+  TOKEN_TTL_SECONDS,
+} from './sentry-fixture.ts'
 
-/** What happens to every answer of Sentry. It has done nothing of what it was asked. */
-const UNDONE: Record<string, Fault> = {
+/** Faults in which Sentry has not done what the request asked for. */
+const WITHOUT_EFFECT: Record<string, Fault> = {
   'HTTP 500': { kind: 'status', status: 500 },
   'HTTP 502, a page': { kind: 'html', status: 502 },
   'HTTP 429': { kind: 'status', status: 429, retryAfter: 30 },
@@ -32,88 +32,90 @@ const UNDONE: Record<string, Fault> = {
   'A connection reset': { kind: 'reset' },
 }
 
-const KEPT = 'What the rules say'
+const KEPT = 'As in the rules'
 const LOST =
-  'The same. But Sentry has replaced its tokens and nobody has the new ones: once that is certain, the grant asks for sign-in (401)'
+  'The same. But Sentry has replaced its tokens and the new ones are lost: once that is certain, the grant asks for sign-in (401)'
 
-/** Sentry failing in every way, on the OAuth legs and in tool calls. What takes long happens side by side. */
-export async function testSentryFaults(t: Lifetime, journal: Journal): Promise<void> {
-  const chapter = journal.begin('Sentry')
+/** Every fault of Sentry, in OAuth requests and in tool calls. What takes long runs side by side. */
+export async function testSentryFaults(t: Lifetime, results: Results): Promise<void> {
+  const section = results.addSection('Sentry')
   await Promise.all([
-    testWays(t, chapter),
-    testAnswers(t, chapter),
-    testSilence(t, chapter),
-    testDrip(t, chapter),
+    testUnreachable(t, section),
+    testResponses(t, section),
+    testSilence(t, section),
+    testDrip(t, section),
   ])
 }
 
-async function testAnswers(t: Lifetime, chapter: Recorder): Promise<void> {
-  const lane = await openLane(t)
-  for (const [name, fault] of Object.entries(UNDONE)) {
-    await chapter.record(name, KEPT, (notes) => undergo(lane, fault, notes))
+async function testResponses(t: Lifetime, section: FaultRecorder): Promise<void> {
+  const fixture = await startSentryFixture(t)
+  for (const [name, fault] of Object.entries(WITHOUT_EFFECT)) {
+    await section.record(name, KEPT, (check) => testFault(fixture, fault, check))
   }
-  await chapter.record('Truncated JSON', LOST, (notes) => lose(lane, { kind: 'truncated' }, notes))
+  await section.record('Truncated JSON', LOST, (check) =>
+    testLostTokens(fixture, { kind: 'truncated' }, check),
+  )
 }
 
-async function testSilence(t: Lifetime, chapter: Recorder): Promise<void> {
-  const lane = await openLane(t)
+async function testSilence(t: Lifetime, section: FaultRecorder): Promise<void> {
+  const fixture = await startSentryFixture(t)
   const silence: Fault = { kind: 'hang', ms: 31_000 }
-  await chapter.record('Silence for 31 s', KEPT, (notes) => undergo(lane, silence, notes))
+  await section.record('Silence for 31 s', KEPT, (check) => testFault(fixture, silence, check))
 }
 
-async function testDrip(t: Lifetime, chapter: Recorder): Promise<void> {
-  const lane = await openLane(t)
-  await chapter.record('One byte a second', LOST, (notes) => lose(lane, { kind: 'drip' }, notes))
+async function testDrip(t: Lifetime, section: FaultRecorder): Promise<void> {
+  const fixture = await startSentryFixture(t)
+  await section.record('One byte a second', LOST, (check) => testLostTokens(fixture, { kind: 'drip' }, check))
 }
 
-/** What fails before there is a Sentry at all: the instance is started anew, with another address of it. */
-async function testWays(t: Lifetime, chapter: Recorder): Promise<void> {
-  const lane = await openLane(t)
-  const stranger = createServer(await createCertificate(t, 'localhost')).listen(0, '127.0.0.1')
-  t.teardown(() => void stranger.close())
-  await once(stranger, 'listening')
-  const { port } = stranger.address() as AddressInfo
-  const ways: Record<string, Record<string, string>> = {
+/** Faults of the way to Sentry: the instance is restarted with another address of Sentry. */
+async function testUnreachable(t: Lifetime, section: FaultRecorder): Promise<void> {
+  const fixture = await startSentryFixture(t)
+  const untrusted = createServer(await createCertificate(t, 'localhost')).listen(0, '127.0.0.1')
+  t.teardown(() => void untrusted.close())
+  await once(untrusted, 'listening')
+  const { port } = untrusted.address() as AddressInfo
+  const addresses: Record<string, Record<string, string>> = {
     'Connection refused': { SENTRY_HOST: `127.0.0.1:${await findFreePort()}` },
     'No such name (DNS)': { SENTRY_HOST: 'sentry.invalid' },
-    'A certificate nobody vouches for': { SENTRY_HOST: `127.0.0.1:${port}`, SENTRY_PROTOCOL: 'https' },
+    'An untrusted certificate': { SENTRY_HOST: `127.0.0.1:${port}`, SENTRY_PROTOCOL: 'https' },
   }
-  const { instance } = lane
+  const { instance } = fixture
   const { settings } = instance
-  for (const [name, way] of Object.entries(ways)) {
-    await chapter.record(name, KEPT, async ({ expect }) => {
-      const callback = await reachCallback(lane)
+  for (const [name, address] of Object.entries(addresses)) {
+    await section.record(name, KEPT, async (check) => {
+      const callback = await reachCallback(fixture)
       await instance.end('SIGKILL')
-      instance.settings = { ...settings, ...way }
+      instance.settings = { ...settings, ...address }
       await instance.start()
-      const legs = await tryLegs(lane, callback)
+      const operations = await runOperations(fixture, callback)
       await instance.end('SIGKILL')
       instance.settings = settings
       await instance.start()
-      checkLegs(legs, expect)
-      await checkRecovery(lane, expect)
-      checkSecrets(lane, expect)
-      return describeLegs(legs)
+      checkOperations(operations, check)
+      await checkRecovery(fixture, check)
+      checkSecrets(fixture, check)
+      return describeOperations(operations)
     })
   }
 }
 
-async function undergo(lane: Lane, fault: Fault, { expect }: Notes): Promise<string> {
-  const legs = await failTogether(lane, fault)
-  checkLegs(legs, expect)
-  await checkRecovery(lane, expect)
-  checkSecrets(lane, expect)
-  return describeLegs(legs)
+async function testFault(fixture: SentryFixture, fault: Fault, check: Check): Promise<string> {
+  const operations = await failTogether(fixture, fault)
+  checkOperations(operations, check)
+  await checkRecovery(fixture, check)
+  checkSecrets(fixture, check)
+  return describeOperations(operations)
 }
 
-/** The same with answers that get lost on the way: what Sentry has replaced is gone, and is said to be. */
-async function lose(lane: Lane, fault: Fault, { expect }: Notes): Promise<string> {
-  const { instance, sentry, ended } = lane
-  checkLegs(await failTogether(lane, fault), expect)
+/** A fault in which Sentry's response is lost after it has replaced its tokens: the grant asks for sign-in. */
+async function testLostTokens(fixture: SentryFixture, fault: Fault, check: Check): Promise<string> {
+  const { instance, sentry, expired } = fixture
+  checkOperations(await failTogether(fixture, fault), check)
   const known = sentry.counters.refusedRefreshes
   const statuses: number[] = []
   for (let count = 0; count < 5; count += 1) {
-    const response = await postMcp(`${instance.url}/mcp`, ended.access_token, 'tools/call', {
+    const response = await postMcp(`${instance.url}/mcp`, expired.access_token, 'tools/call', {
       name: 'whoami',
       arguments: {},
     })
@@ -121,25 +123,25 @@ async function lose(lane: Lane, fault: Fault, { expect }: Notes): Promise<string
     statuses.push(response.status)
   }
   const asked = sentry.counters.refusedRefreshes - known
-  expect(
+  check(
     'the grant asks for sign-in',
     statuses.every((status) => status === 401),
     statuses,
   )
-  expect('Sentry is asked once, not again and again', asked === 1, asked)
-  lane.ended = await lane.client.signIn()
-  await sleep(TOKEN_TTL * 1000)
-  await checkRecovery(lane, expect)
-  checkSecrets(lane, expect)
-  return `5 calls afterwards were 401, and Sentry was asked ${asked} time`
+  check('Sentry gets one request for a renewal', asked === 1, asked)
+  fixture.expired = await fixture.client.signIn()
+  await sleep(TOKEN_TTL_SECONDS * 1000)
+  await checkRecovery(fixture, check)
+  checkSecrets(fixture, check)
+  return `5 calls afterwards got 401, and Sentry ${asked} request`
 }
 
-/** Every leg at once, with Sentry failing on all of them. */
-async function failTogether(lane: Lane, fault: Fault) {
-  const { sentry } = lane
-  const callback = await reachCallback(lane)
-  const heals = [sentry.fail('POST /oauth/token/', fault), sentry.fail('GET /api/0/', fault)]
-  const legs = await tryLegs(lane, callback)
-  for (const heal of heals) heal()
-  return legs
+/** Runs all operations at once while Sentry fails. */
+async function failTogether(fixture: SentryFixture, fault: Fault) {
+  const { sentry } = fixture
+  const callback = await reachCallback(fixture)
+  const stops = [sentry.fail('POST /oauth/token/', fault), sentry.fail('GET /api/0/', fault)]
+  const operations = await runOperations(fixture, callback)
+  for (const stop of stops) stop()
+  return operations
 }

@@ -1,18 +1,18 @@
 import { createBrowser, signIn } from '../sandbox/browser/browser.ts'
 import { createTestClient } from '../support/client.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 import { postMcp } from '../support/mcp.ts'
 import { startNginx } from '../support/nginx.ts'
-import type { Lifetime } from '../support/service.ts'
-import { startCluster } from './cluster.ts'
-import type { Instance } from './instance.ts'
-import type { Journal } from './journal.ts'
-import { waitUntil } from './wait-until.ts'
+import type { ServiceProcess } from '../support/service-process.ts'
+import { timeUntil } from '../support/wait-until.ts'
+import { startDeployment } from './deployment.ts'
+import type { Results } from './results.ts'
 
 const TIMES = 100
 const AT_ONCE = 5
 const REDIRECT_URI = 'http://127.0.0.1:41998/callback'
 
-/** What a client and its user's browser do, in order, and the path by which an instance's log names it. */
+/** The requests of a client and its user's browser, in order, with their paths. */
 const STEPS = {
   discovery: '/.well-known/oauth-authorization-server',
   register: '/oauth/register',
@@ -26,54 +26,54 @@ type Step = keyof typeof STEPS
 const NAMES = Object.keys(STEPS) as Step[]
 
 /** An nginx with TLS in front of one instance alone. */
-interface Entrance {
+interface Proxy {
   url: string
   port: number
   ca: string
 }
 
-/** Says for each step which entrance is taken. */
-type Itinerary = (step: Step) => Entrance
+/** Which proxy a step uses. */
+type ChooseProxy = (step: Step) => Proxy
 
-/** Sign-ins that change the instance on their way. */
-export async function testSpreadSignIn(t: Lifetime, journal: Journal): Promise<void> {
-  const { url, instances } = await startCluster(t)
-  const entrances = await Promise.all(instances.map((instance) => enterAt(t, instance)))
-  const [first, second] = entrances
+/** Sign-ins that change from one instance to the other. */
+export async function testSpreadSignIn(t: Lifetime, results: Results): Promise<void> {
+  const { url, instances } = await startDeployment(t)
+  const proxies = await Promise.all(instances.map((instance) => startProxy(t, instance)))
+  const [first, second] = proxies
   if (first === undefined || second === undefined) throw new TypeError('There are two instances.')
 
-  const chapter = journal.begin('Two instances behind nginx with TLS')
+  const section = results.addSection('Two instances behind nginx with TLS')
   for (const [index, step] of NAMES.entries()) {
     if (index === 0) continue
     const name = `${TIMES} sign-ins begun at one instance, from ${step} on at the other`
-    await chapter.record(name, 'A sign-in like any other', async ({ expect }) => {
+    await section.record(name, 'The usual sign-in', async (check) => {
       const known = instances.map(({ log }) => log.length)
       const times: number[] = []
       const failed: string[] = []
       await runAll(TIMES, AT_ONCE, async (turn) => {
         const [from, to] = turn % 2 === 0 ? [first, second] : [second, first]
         const startedAt = performance.now()
-        const broken = await signInOver(url, (at) => (NAMES.indexOf(at) < index ? from : to)).catch(String)
+        const failure = await signInOver(url, (at) => (NAMES.indexOf(at) < index ? from : to)).catch(String)
         times.push(performance.now() - startedAt)
-        if (broken !== undefined) failed.push(broken)
+        if (failure !== undefined) failed.push(failure)
       })
-      expect('every sign-in succeeds', failed.length === 0, failed)
+      check('every sign-in succeeds', failed.length === 0, failed)
       const count = () => instances.map(({ log }, at) => countSteps(log.slice(known[at])))
       const isHalf = () => count().every((counts) => counts.every((steps) => steps === TIMES / 2))
-      expect('each instance had half of every step', (await waitUntil(isHalf, 2_000)) !== undefined, count())
+      check('each instance had half of every step', (await timeUntil(isHalf, 2_000)) !== undefined, count())
       const median = times.sort((one, other) => one - other)[TIMES / 2] ?? 0
       return `${TIMES - failed.length} of ${TIMES} succeeded, half of them in each direction; median ${Math.round(median)} ms`
     })
   }
 }
 
-async function enterAt(t: Lifetime, { port }: Instance): Promise<Entrance> {
+async function startProxy(t: Lifetime, { port }: ServiceProcess): Promise<Proxy> {
   const { url, ca } = await startNginx(t, { instances: [port] })
   return { url, port: Number(new URL(url).port), ca }
 }
 
-/** A whole sign-in and a call; returns what went wrong, if anything did. */
-async function signInOver(baseUrl: string, at: Itinerary): Promise<string | undefined> {
+/** Signs in and calls a tool; returns the failure, if there is one. */
+async function signInOver(baseUrl: string, at: ChooseProxy): Promise<string | undefined> {
   const document = await fetch(`${at('discovery').url}${STEPS.discovery}`)
   if (document.status !== 200) return `discovery: ${document.status}`
   await document.body?.cancel()
@@ -93,14 +93,14 @@ async function signInOver(baseUrl: string, at: Itinerary): Promise<string | unde
     },
   })
   const resource = `${baseUrl}${STEPS['first call']}`
-  const answer = await signIn(browser, createAuthorizeUrl({ resource }))
+  const redirect = await signIn(browser, createAuthorizeUrl({ resource }))
 
   const token = await fetch(`${at('token').url}${STEPS.token}`, {
     method: 'POST',
     body: new URLSearchParams({
       grant_type: 'authorization_code',
       client_id: id,
-      code: answer.searchParams.get('code') ?? '',
+      code: redirect.searchParams.get('code') ?? '',
       redirect_uri: REDIRECT_URI,
       code_verifier: verifier,
       resource,
@@ -125,7 +125,7 @@ async function runAll(times: number, atOnce: number, work: (turn: number) => Pro
   )
 }
 
-/** How often each step was taken, by what an instance logged of it. */
+/** How often each step happened, by the log of an instance. */
 function countSteps(log: readonly string[]): number[] {
   const requests = log.filter((line) => line.includes('"msg":"request"'))
   return NAMES.map((step) => requests.filter((line) => line.includes(`"path":"${STEPS[step]}"`)).length)

@@ -1,51 +1,51 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { registerClient } from '../support/client.ts'
+import type { Lifetime } from '../support/lifetime.ts'
 import { postMcp } from '../support/mcp.ts'
 import type { Nginx } from '../support/nginx.ts'
-import type { Lifetime } from '../support/service.ts'
-import { type Cluster, startCluster } from './cluster.ts'
-import { type Instance, readReadiness } from './instance.ts'
-import type { Journal, Notes } from './journal.ts'
+import { readReadiness, type ServiceProcess } from '../support/service-process.ts'
+import { timeUntil } from '../support/wait-until.ts'
+import { type Deployment, startDeployment } from './deployment.ts'
 import { createMcpRequests, type Load, startLoad } from './load.ts'
-import { waitUntil } from './wait-until.ts'
+import type { Check, Results } from './results.ts'
 
 const TIMES = 20
 const WORKERS = 12
 
-/** How long Sentry takes to answer the slow call, in ms: long enough for the answer to become a stream. */
-const SLOW = 5_500
+/** Sentry's delay in the slow call: long enough for the response to become a stream. */
+const SLOW_MS = 5_500
 
-/** Streams under way when an instance is told to end; nginx spreads them over both. */
+/** Streams in progress when an instance is shut down; nginx spreads them over both. */
 const STREAMS = 4
 
-/** Instances that end, by order and by force, while clients go on asking through nginx. */
-export async function testStopping(t: Lifetime, journal: Journal): Promise<void> {
-  const cluster = await startCluster(t)
-  const { url, sentry } = cluster
+/** Instances that are shut down and killed while clients send requests through nginx. */
+export async function testStopping(t: Lifetime, results: Results): Promise<void> {
+  const deployment = await startDeployment(t)
+  const { url, sentry } = deployment
   const client = await registerClient(url)
   const { access_token: token } = await client.signIn()
-  sentry.fail('GET /api/0/organizations/', { kind: 'hang', ms: SLOW })
+  sentry.fail('GET /api/0/organizations/', { kind: 'hang', ms: SLOW_MS })
   const load = startLoad(createMcpRequests(url, token), WORKERS)
 
-  const chapter = journal.begin('An instance ends')
-  await chapter.record(
+  const section = results.addSection('An instance ends')
+  await section.record(
     `SIGTERM, ${TIMES} times under load through nginx`,
-    'What it has always got: nothing fails, and a stream ends with its answer',
-    (notes) => stopGently(cluster, token, load, notes),
+    'The usual response: no request fails, and a stream ends with its response',
+    (check) => stopGently(deployment, token, load, check),
   )
-  await chapter.record(
+  await section.record(
     `SIGKILL, ${TIMES} times under load through nginx`,
-    '`503` `temporarily_unavailable` from nginx, and only for what was under way there',
-    (notes) => kill(cluster, load, notes),
+    '`503` `temporarily_unavailable` from nginx, only for requests in progress there',
+    (check) => kill(deployment, load, check),
   )
   await load.stop()
 }
 
 async function stopGently(
-  { url, instances, nginx }: Cluster,
+  { url, instances, nginx }: Deployment,
   token: string,
   load: Load,
-  { expect }: Notes,
+  check: Check,
 ): Promise<string> {
   const before = load.ended
   const endings: number[] = []
@@ -56,48 +56,52 @@ async function stopGently(
     await sleep(100)
     const known = instance.log.length
     const ended = instance.end('SIGTERM')
-    expect('readiness is off first', (await findFirstChange(instance)) === 'draining')
-    const { code, after } = await ended
-    expect('it ends with 0', code === 0, { code, after, log: instance.log.slice(-3) })
-    expect('it ends within SHUTDOWN_GRACE', after <= Number(instance.settings.SHUTDOWN_GRACE) * 1000, after)
-    endings.push(after)
+    check('readiness is withdrawn first', (await findFirstChange(instance)) === 'draining')
+    const { code, afterMs } = await ended
+    check('it exits with 0', code === 0, { code, afterMs, log: instance.log.slice(-3) })
+    check(
+      'it exits within SHUTDOWN_GRACE',
+      afterMs <= Number(instance.settings.SHUTDOWN_GRACE) * 1000,
+      afterMs,
+    )
+    endings.push(afterMs)
     for (const text of await Promise.all(streams)) {
-      expect('a stream ends with its answer', isWholeStream(text), text)
+      check('a stream ends with its response', isWholeStream(text), text)
     }
     carried += instance.log.slice(known).filter(isStreamEnd).length
     await instance.start()
   }
-  expect('no request fails', load.lost.length === 0, [load.lost, listSurprises(nginx)])
-  expect('the instances that ended had streams under way', carried >= TIMES, carried)
-  return `${load.ended - before} requests, ${load.lost.length} lost; ${carried} streams under way at the instance that ended, 0 broken; it ended after ${range(endings)} s`
+  check('no request fails', load.failed.length === 0, [load.failed, listSurprises(nginx)])
+  check('the instances that stopped had streams in progress', carried >= TIMES, carried)
+  return `${load.ended - before} requests, ${load.failed.length} failed; ${carried} streams in progress at the instance that stopped, 0 broken; it exited after ${range(endings)} s`
 }
 
-async function kill({ instances, nginx }: Cluster, load: Load, { expect }: Notes): Promise<string> {
+async function kill({ instances, nginx }: Deployment, load: Load, check: Check): Promise<string> {
   await Promise.all(instances.map((instance) => returnsToWork(instance, instance.log.length)))
   const before = load.ended
-  const known = load.lost.length
+  const known = load.failed.length
   const stray: unknown[] = []
   for (let time = 0; time < TIMES; time += 1) {
     const instance = instances[time % 2 === 0 ? 0 : 1]
-    const [seen, killedAt] = [load.lost.length, Date.now()]
-    const { after } = await instance.end('SIGKILL')
+    const [seen, killedAt] = [load.failed.length, Date.now()]
+    const { afterMs } = await instance.end('SIGKILL')
     const known = instance.log.length
     await instance.start()
     await returnsToWork(instance, known)
-    stray.push(...load.lost.slice(seen).filter(({ startedAt }) => startedAt > killedAt + after))
+    stray.push(...load.failed.slice(seen).filter(({ startedAt }) => startedAt > killedAt + afterMs))
   }
-  const lost = load.lost.slice(known)
-  expect('only what was under way fails', stray.length === 0, [stray.length, listSurprises(nginx), stray])
-  expect('at most what was under way fails', lost.length <= TIMES * WORKERS, lost.length)
-  expect(
-    'a client is told to try again',
-    lost.every(({ outcome }) => /^503 .*temporarily_unavailable/.test(outcome)),
-    lost,
+  const failed = load.failed.slice(known)
+  check('only requests in progress fail', stray.length === 0, [stray.length, listSurprises(nginx), stray])
+  check('at most the requests in progress fail', failed.length <= TIMES * WORKERS, failed.length)
+  check(
+    'a failed request gets a temporary error',
+    failed.every(({ outcome }) => /^503 .*temporarily_unavailable/.test(outcome)),
+    failed,
   )
-  return `${load.ended - before} requests, ${lost.length} lost, all of them under way at the instance that was killed`
+  return `${load.ended - before} requests, ${failed.length} failed, all of them in progress at the instance that was killed`
 }
 
-/** What nginx complains of, apart from an instance that does not listen. */
+/** The errors of nginx, apart from those about an instance that does not listen. */
 function listSurprises({ readErrorLog }: Nginx): string[] {
   return readErrorLog()
     .split('\n')
@@ -114,8 +118,8 @@ async function readStream(url: string, token: string): Promise<string> {
   }
 }
 
-/** The first thing that an instance says of itself that is not `ready`. */
-async function findFirstChange(instance: Instance): Promise<string> {
+/** The first readiness status that is not `ready`. */
+async function findFirstChange(instance: ServiceProcess): Promise<string> {
   for (;;) {
     const { status } = await readReadiness(instance)
     if (status !== 'ready') return status
@@ -123,20 +127,20 @@ async function findFirstChange(instance: Instance): Promise<string> {
   }
 }
 
-/** Resolves when nginx counts on it again: it leaves out one that failed for up to two seconds, and then tries it. */
-async function returnsToWork({ log }: Instance, known: number): Promise<void> {
+/** Resolves when nginx sends requests to it again: after a failure it skips an instance for up to two seconds. */
+async function returnsToWork({ log }: ServiceProcess, known: number): Promise<void> {
   const isAtWork = () => log.slice(known).filter((line) => line.includes('"msg":"request"')).length > WORKERS
-  await waitUntil(isAtWork)
+  await timeUntil(isAtWork)
 }
 
-/** A sign of life at the beginning, and the answer at the end. */
+/** A heartbeat at the beginning, and the response at the end. */
 function isWholeStream(text: string): boolean {
   return text.startsWith(': working') && text.includes('"result":{"content"')
 }
 
 function isStreamEnd(line: string): boolean {
-  const duration = /"duration":(\d+)/.exec(line)?.[1]
-  return line.includes('"msg":"request"') && Number(duration) >= SLOW
+  const duration = /"duration_ms":(\d+)/.exec(line)?.[1]
+  return line.includes('"msg":"request"') && Number(duration) >= SLOW_MS
 }
 
 function range(values: readonly number[]): string {

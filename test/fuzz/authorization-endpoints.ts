@@ -1,24 +1,24 @@
 import type { LightMyRequestResponse as Response } from 'fastify'
 import { createCodeChallenge } from '../../lib/crypto/pkce.ts'
 import { type Endpoint, FORM, namesDocument, write } from './endpoint.ts'
-import { REDIRECT_URI, type Scene, STATE, VERIFIER } from './fixture.ts'
+import { type Fixture, REDIRECT_URI, STATE, VERIFIER } from './fixture.ts'
 import { type FormInput, formInput, type Pairs, writePairs, writeQuery } from './form-input.ts'
 import { type JsonInput, jsonInput, writeJson } from './json-input.ts'
 import { CLIENT_NAME } from './odd-values.ts'
-import { checkOAuthError, checkPage, checkRedirect, expect, readJson } from './response-rules.ts'
+import { assertOAuthError, assertPage, assertRedirect, expect, readJson } from './response-rules.ts'
 
-/** What a client and a browser ask for until the client has a code. */
-export function createAuthorizationEndpoints(scene: Scene): Endpoint[] {
+/** The endpoints that a client and a browser use until the client has a code. */
+export function createAuthorizationEndpoints(fixture: Fixture): Endpoint[] {
   const endpoints = [
-    createRegister(scene),
-    createAuthorize(scene),
-    createConsent(scene),
-    createCallback(scene),
+    createRegister(fixture),
+    createAuthorize(fixture),
+    createConsent(fixture),
+    createCallback(fixture),
   ]
   return endpoints.map((endpoint) => endpoint as Endpoint)
 }
 
-function createRegister(scene: Scene): Endpoint<JsonInput> {
+function createRegister(fixture: Fixture): Endpoint<JsonInput> {
   const document = {
     client_name: CLIENT_NAME,
     redirect_uris: [
@@ -37,66 +37,70 @@ function createRegister(scene: Scene): Endpoint<JsonInput> {
     inputs: jsonInput,
     async prepare(input) {
       const payload = writeJson(document, input)
-      return write(scene, { method: 'POST', url: '/oauth/register', payload }, input, {
+      return write(fixture, { method: 'POST', url: '/oauth/register', payload }, input, {
         'content-type': 'application/json',
       })
     },
-    check(answer) {
-      if (answer.statusCode !== 201) return checkOAuthError(answer)
-      const { client_id: id, redirect_uris: uris, client_name: name } = readJson(answer)
-      expect(typeof id === 'string' && /^[\x21-\x7e]{20,2000}$/.test(id), 'there is a client_id', answer)
-      expect(Array.isArray(uris) && uris.length > 0, 'there are redirect URIs', answer)
+    assertRules(response) {
+      if (response.statusCode !== 201) return assertOAuthError(response)
+      const { client_id: id, redirect_uris: uris, client_name: name } = readJson(response)
+      expect(
+        typeof id === 'string' && /^[\x21-\x7e]{20,2000}$/.test(id),
+        'the response has a client_id',
+        response,
+      )
+      expect(Array.isArray(uris) && uris.length > 0, 'the response has redirect URIs', response)
       expect(
         typeof name === 'string' && !/[\p{C}\p{Zl}\p{Zp}]/u.test(name),
-        'the name is a clean one',
-        answer,
+        'the name has no control characters',
+        response,
       )
     },
   }
 }
 
-function createAuthorize(scene: Scene): Endpoint<FormInput> {
+function createAuthorize(fixture: Fixture): Endpoint<FormInput> {
   const pairs: Pairs = [
-    ['client_id', scene.clientId],
+    ['client_id', fixture.clientId],
     ['redirect_uri', REDIRECT_URI],
     ['response_type', 'code'],
     ['code_challenge', createCodeChallenge(VERIFIER)],
     ['code_challenge_method', 'S256'],
     ['state', STATE],
-    ['resource', scene.getResource('/mcp')],
+    ['resource', fixture.getResource('/mcp')],
     ['scope', 'org:read project:read'],
   ]
   return {
     name: 'authorize',
     inputs: formInput,
-    mayBeAway: (_input, { url }) => namesDocument(String(url)),
+    mayBeUnavailable: (_input, { url }) => namesDocument(String(url)),
     prepare: async (input) =>
-      write(scene, { method: 'GET', url: `/oauth/authorize?${writeQuery(pairs, input)}` }, input),
-    check(answer, { url }) {
-      if (answer.statusCode !== 302) {
+      write(fixture, { method: 'GET', url: `/oauth/authorize?${writeQuery(pairs, input)}` }, input),
+    assertRules(response, { url }) {
+      if (response.statusCode !== 302) {
         expect(
-          [200, 400, 503].includes(answer.statusCode),
-          'a page is a good one or says what is wrong',
-          answer,
+          [200, 400, 503].includes(response.statusCode),
+          'the page is right or says what is wrong',
+          response,
         )
-        return checkPage(answer)
+        return assertPage(response)
       }
       const query = String(url).split('?').slice(1).join('?')
-      // A text that is not encoded well has no one meaning.
+      // A malformed encoding is ambiguous.
       const [sent, ...others] = isWellEncoded(query) ? new URLSearchParams(query).getAll('state') : []
       const state = others.length === 0 ? sent || undefined : undefined
-      checkRedirect(answer, { registered: REDIRECT_URI, issuer: scene.url, state })
+      assertRedirect(response, { registered: REDIRECT_URI, issuer: fixture.url, state })
     },
   }
 }
 
-function createConsent(scene: Scene): Endpoint<FormInput> {
-  let begun: ReturnType<Scene['begin']> | undefined
+function createConsent(fixture: Fixture): Endpoint<FormInput> {
+  let begun: ReturnType<Fixture['begin']> | undefined
   return {
     name: 'consent',
     inputs: formInput,
     async prepare(input) {
-      begun ??= scene.begin('pending')
+      begun ??= fixture.begin('pending')
       const { transaction, csrf, cookie } = await begun
       const pairs: Pairs = [
         ['transaction', transaction],
@@ -105,43 +109,43 @@ function createConsent(scene: Scene): Endpoint<FormInput> {
         ['skill', 'inspect'],
         ['skill', 'triage'],
       ]
-      const headers = { ...FORM, cookie, origin: scene.url, 'sec-fetch-site': 'same-origin' }
+      const headers = { ...FORM, cookie, origin: fixture.url, 'sec-fetch-site': 'same-origin' }
       const payload = writePairs(pairs, input)
-      return write(scene, { method: 'POST', url: '/oauth/consent', payload }, input, headers)
+      return write(fixture, { method: 'POST', url: '/oauth/consent', payload }, input, headers)
     },
-    check(answer) {
-      if (answer.statusCode !== 303) return checkErrorPage(answer)
-      const location = String(answer.headers.location)
-      if (location.startsWith(`${scene.sentry.url}/oauth/authorize/?`)) return
-      // The user said no, which ends the transaction.
+    assertRules(response) {
+      if (response.statusCode !== 303) return assertErrorPage(response)
+      const location = String(response.headers.location)
+      if (location.startsWith(`${fixture.sentry.url}/oauth/authorize/?`)) return
+      // A denial ends the transaction.
       begun = undefined
-      checkRedirect(answer, { registered: REDIRECT_URI, issuer: scene.url, state: STATE })
+      assertRedirect(response, { registered: REDIRECT_URI, issuer: fixture.url, state: STATE })
     },
   }
 }
 
-function createCallback(scene: Scene): Endpoint<FormInput> {
-  let begun: ReturnType<Scene['begin']> | undefined
+function createCallback(fixture: Fixture): Endpoint<FormInput> {
+  let begun: ReturnType<Fixture['begin']> | undefined
   return {
     name: 'callback',
     inputs: formInput,
     async prepare(input) {
-      begun ??= scene.begin('approved')
+      begun ??= fixture.begin('approved')
       const { transaction, cookie } = await begun
       const pairs: Pairs = [
         ['state', transaction],
         ['code', 'a'.repeat(64)],
         ['scope', 'org:read'],
       ]
-      return write(scene, { method: 'GET', url: `/oauth/callback?${writeQuery(pairs, input)}` }, input, {
+      return write(fixture, { method: 'GET', url: `/oauth/callback?${writeQuery(pairs, input)}` }, input, {
         cookie,
       })
     },
-    check(answer) {
-      if (answer.statusCode !== 302) return checkErrorPage(answer)
+    assertRules(response) {
+      if (response.statusCode !== 302) return assertErrorPage(response)
       begun = undefined
-      const { registered, issuer, state } = { registered: REDIRECT_URI, issuer: scene.url, state: STATE }
-      checkRedirect(answer, { registered, issuer, state })
+      const { registered, issuer, state } = { registered: REDIRECT_URI, issuer: fixture.url, state: STATE }
+      assertRedirect(response, { registered, issuer, state })
     },
   }
 }
@@ -155,7 +159,7 @@ function isWellEncoded(query: string): boolean {
   }
 }
 
-function checkErrorPage(answer: Response): void {
-  expect([400, 403].includes(answer.statusCode), 'a page says what is wrong', answer)
-  checkPage(answer)
+function assertErrorPage(response: Response): void {
+  expect([400, 403].includes(response.statusCode), 'the page says what is wrong', response)
+  assertPage(response)
 }

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { readRun, runInputs } from './run-inputs.ts'
 
-test('bad input until a client has its code', async (t) => {
+test('malformed input to the endpoints up to the code', async (t) => {
   await runInputs(t, 'authorization', readRun(process.env))
 })

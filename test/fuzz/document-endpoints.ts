@@ -1,25 +1,25 @@
 import { createCodeChallenge } from '../../lib/crypto/pkce.ts'
 import { type Endpoint, write } from './endpoint.ts'
-import { REDIRECT_URI, type Scene, STATE, VERIFIER } from './fixture.ts'
+import { type Fixture, REDIRECT_URI, STATE, VERIFIER } from './fixture.ts'
 import { type JsonInput, jsonInput, writeJson } from './json-input.ts'
 import { CLIENT_NAME } from './odd-values.ts'
-import { checkPage, checkRedirect, expect } from './response-rules.ts'
+import { assertPage, assertRedirect, expect } from './response-rules.ts'
 
 /** In bytes. */
 const MAX_DOCUMENT = 5 * 1024
 
-/** What reads documents of clients. */
-export function createDocumentEndpoints(scene: Scene): Endpoint[] {
-  return [createAuthorizeByDocument(scene) as Endpoint]
+/** The endpoints that read CIMD documents. */
+export function createDocumentEndpoints(fixture: Fixture): Endpoint[] {
+  return [createAuthorizeByDocument(fixture) as Endpoint]
 }
 
-/** A client whose id is the URL of a document that says anything. */
-function createAuthorizeByDocument(scene: Scene): Endpoint<JsonInput> {
-  const { documents } = scene
+/** An authorization request of a CIMD client with a malformed document. */
+function createAuthorizeByDocument(fixture: Fixture): Endpoint<JsonInput> {
+  const { documents } = fixture
   let count = 0
   let body: Buffer = Buffer.alloc(0)
   return {
-    name: 'metadata documents',
+    name: 'CIMD documents',
     inputs: jsonInput,
     async prepare(input) {
       count += 1
@@ -50,21 +50,21 @@ function createAuthorizeByDocument(scene: Scene): Endpoint<JsonInput> {
         code_challenge_method: 'S256',
         state: STATE,
       })
-      return write(scene, { method: 'GET', url: `/oauth/authorize?${query}` }, { headers: [] })
+      return write(fixture, { method: 'GET', url: `/oauth/authorize?${query}` }, { headers: [] })
     },
-    // A publisher that answers with anything but a small JSON document is as good as one that does not answer.
-    mayBeAway: (input) => !isDocument(body, findType(input)),
-    check(answer) {
-      if (answer.statusCode === 302) {
-        checkRedirect(answer, { registered: REDIRECT_URI, issuer: scene.url, state: STATE })
+    // A host that sends anything but a small JSON document counts as unavailable.
+    mayBeUnavailable: (input) => !isDocument(body, findType(input)),
+    assertRules(response) {
+      if (response.statusCode === 302) {
+        assertRedirect(response, { registered: REDIRECT_URI, issuer: fixture.url, state: STATE })
         return
       }
       expect(
-        [200, 400, 503].includes(answer.statusCode),
-        'a page is a good one or says what is wrong',
-        answer,
+        [200, 400, 503].includes(response.statusCode),
+        'the page is right or says what is wrong',
+        response,
       )
-      checkPage(answer)
+      assertPage(response)
     },
   }
 }

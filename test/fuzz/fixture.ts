@@ -7,7 +7,7 @@ import { createCodeChallenge } from '../../lib/crypto/pkce.ts'
 import { createSealer } from '../../lib/crypto/sealer.ts'
 import { createSigner } from '../../lib/crypto/signer.ts'
 import { createCsrfToken } from '../../lib/oauth/authorize/browser.ts'
-import { type Authorization, sealTransaction } from '../../lib/oauth/authorize/transaction.ts'
+import { type PendingAuthorization, sealTransaction } from '../../lib/oauth/authorize/transaction.ts'
 import { issueAccessToken } from '../../lib/oauth/token/access-token.ts'
 import { createGrantRecord } from '../../lib/oauth/token/grant.ts'
 import { issueRefreshToken } from '../../lib/oauth/token/refresh-token.ts'
@@ -25,23 +25,23 @@ const TTL = 600_000
 const SCOPE = ['org:read', 'project:read', 'project:write', 'team:read', 'team:write', 'event:write']
 const SKILLS = ['inspect', 'triage', 'project-management', 'seer', 'docs']
 
-/** A service that is asked for nonsense, and whatever a request needs to be a good one but for that. */
-export interface Scene extends Service {
+/** The service under test, and what a valid request to it needs. */
+export interface Fixture extends Service {
   documents: DocumentHost
   clientId: string
   /** The resource with a path, such as `/mcp`. */
   getResource(path: string): string
-  /** A transaction that waits for consent, or for Sentry; `cookie` is that of its browser. */
+  /** Begins a sign-in, up to the consent page or up to Sentry; `cookie` is that of its browser. */
   begin(stage: 'pending' | 'approved'): Promise<{ transaction: string; csrf: string; cookie: string }>
-  /** A grant whose code was redeemed. */
+  /** Creates an active grant. */
   createGrant(path?: string): Promise<{ grant: GrantRecord; refreshToken: string; accessToken: string }>
-  /** A code that waits to be redeemed. */
+  /** Creates a code that is not redeemed yet. */
   createCode(): Promise<string>
 }
 
-export async function startScene(t: Test): Promise<Scene> {
+export async function startFixture(t: Test): Promise<Fixture> {
   const documents = await startDocumentHost(t)
-  // One connection for all documents: what is asked for here is what they say, not how they come.
+  // One connection for all documents: their content is under test, not the way they are fetched.
   const { key, address } = { key: documents.network.ca, address: '127.0.0.1' }
   const agent = new Agent({
     keepAlive: true,
@@ -74,7 +74,7 @@ export async function startScene(t: Test): Promise<Scene> {
 
   const getResource = (path: string) => `${url}${path}`
 
-  function describeAuthorization(path: string): Authorization {
+  function describeAuthorization(path: string): PendingAuthorization {
     return {
       kind: 'authorization',
       clientId,
@@ -90,13 +90,13 @@ export async function startScene(t: Test): Promise<Scene> {
   }
 
   async function saveGrant(path: string): Promise<GrantRecord> {
-    // Whatever was asked of Sentry so far is of no interest, and there will be much of it.
+    // The stand-in keeps every request, and nothing here reads them.
     sentry.requests.length = 0
     const { accessToken, refreshToken, user, expiresAt } = sentry.issueTokens()
     const tokens = { accessToken, refreshToken, expiresAt, scope: undefined, userId: user.id }
     const subject = randomBytes(8).toString('hex')
     const grant = createGrantRecord(describeAuthorization(path), tokens, subject, {
-      config: { GRANT_TTL: 3600 },
+      settings: { GRANT_TTL: 3600 },
       sealer,
     })
     await store.createGrant(grant, TTL)
@@ -121,7 +121,7 @@ export async function startScene(t: Test): Promise<Scene> {
     async createGrant(path = '/mcp') {
       const grant = await saveGrant(path)
       const refreshToken = issueRefreshToken(grant.id, signer)
-      await store.activateGrant(grant.id, hashToken(refreshToken), TTL, 20)
+      await store.activateGrant(grant, hashToken(refreshToken), TTL, 20)
       const { id, subject, resource, scope } = grant
       const about = { grantId: id, clientId, subject, resource, scope }
       const accessToken = await issueAccessToken(about, { issuer: url, ttl: 3600, signer })

@@ -4,7 +4,7 @@ import { type HeaderChange, oddBytes, oddHeader, oddText } from './odd-values.ts
 /** The parameters of a form or a query, in their order. */
 export type Pairs = [name: string, value: string][]
 
-/** One thing that is wrong with parameters; `at` chooses one of them. */
+/** A change of the parameters; `at` chooses one of them. */
 type PairChange =
   | { kind: 'drop'; at: number }
   | { kind: 'repeat'; at: number; value: string | undefined }
@@ -15,13 +15,13 @@ type PairChange =
   | { kind: 'rename'; at: number; name: string }
   | { kind: 'add'; name: string; value: string }
 
-/** One thing that is wrong with bytes; `place` is in thousandths of their length. */
+/** A change of the bytes; `place` is in thousandths of their length. */
 export type ByteChange =
   | { kind: 'insert'; place: number; bytes: Buffer }
   | { kind: 'cut'; place: number }
   | { kind: 'utf16' }
 
-/** What is wrong with a request of parameters; mostly one thing, or nothing. */
+/** The changes of a request with parameters, mostly one or none. */
 export interface FormInput {
   pairs: PairChange[]
   bytes: ByteChange[]
@@ -48,7 +48,7 @@ export const byteChange: fc.Arbitrary<ByteChange> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('utf16') }) },
 )
 
-/** At most one, and mostly none. */
+/** At most one value, and mostly none. */
 export function seldom<Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value[]> {
   return fc.oneof(
     { weight: 5, arbitrary: fc.constant<Value[]>([]) },
@@ -62,13 +62,13 @@ export const formInput: fc.Arbitrary<FormInput> = fc.record({
   headers: seldom(oddHeader),
 })
 
-/** The parameters as they go over the wire. */
+/** The encoded parameters. */
 export function writePairs(pairs: Pairs, input: FormInput): Buffer {
   const changed = input.pairs.reduce(changePairs, pairs)
   return changeBytes(Buffer.from(changed.map((pair) => pair.map(encode).join('=')).join('&')), input.bytes)
 }
 
-/** The same as the query of a URL, which holds printable characters only: Node's parser refuses every other. */
+/** The same as the query of a URL, in printable characters: Node's parser refuses others. */
 export function writeQuery(pairs: Pairs, input: FormInput): string {
   return writePairs(pairs, input)
     .toString('latin1')
@@ -113,7 +113,7 @@ function changePair(name: string, value: string, change: Exclude<PairChange, { k
   }
 }
 
-/** Half of a surrogate pair has no UTF-8 and goes as the bytes that a careless encoder makes of it. */
+/** Percent-encodes; half of a surrogate pair, which UTF-8 lacks, becomes the bytes of a careless encoder. */
 function encode(text: string): string {
   return [...text]
     .map((character) => (character.isWellFormed() ? encodeURIComponent(character) : '%ED%A0%80'))

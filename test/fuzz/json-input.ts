@@ -4,7 +4,7 @@ import { type HeaderChange, oddHeader, oddText } from './odd-values.ts'
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
 
-/** One thing that is wrong with a document; `at` chooses one of its members, however deep. */
+/** A change of a document; `at` chooses one of its members, at any depth. */
 type JsonChange =
   | { kind: 'drop'; at: number }
   | { kind: 'replace'; at: number; value: Json }
@@ -15,7 +15,7 @@ type JsonChange =
 
 export interface JsonInput {
   changes: JsonChange[]
-  /** What the text begins with once more, so that a member is there twice. */
+  /** Members that are repeated at the beginning. */
   doubled: string[]
   bytes: ByteChange[]
   headers: HeaderChange[]
@@ -75,10 +75,10 @@ export const jsonInput: fc.Arbitrary<JsonInput> = fc.record({
   headers: seldom(oddHeader),
 })
 
-/** Stands where a nest goes: written as text, because no serializer goes that deep. */
+/** The place of a deep nest, which is inserted as text because serializers do not go that deep. */
 const NEST = 'the nest goes here'
 
-/** The document as it goes over the wire. */
+/** The serialized document. */
 export function writeJson(document: Json, { changes, doubled, bytes }: JsonInput): Buffer {
   const root: { document: Json } = { document: structuredClone(document) }
   const nests: string[] = []
@@ -134,7 +134,7 @@ function read(parent: Container, key: string): Json {
   return Object.getOwnPropertyDescriptor(parent, key)?.value
 }
 
-/** Defines the member, so that `__proto__` is one as well. */
+/** Defines the member, so that `__proto__` becomes an own one. */
 function write(parent: Container, key: string, value: Json): void {
   const name = Array.isArray(parent) && !/^\d+$/.test(key) ? String(parent.length) : key
   Object.defineProperty(parent, name, { value, enumerable: true, configurable: true, writable: true })

@@ -1,16 +1,16 @@
 import fc from 'fast-check'
 import { createResource } from '../../lib/model/resource.ts'
 import { type Endpoint, write } from './endpoint.ts'
-import type { Scene } from './fixture.ts'
+import type { Fixture } from './fixture.ts'
 import { type Json, type JsonInput, jsonInput, writeJson } from './json-input.ts'
 import { type HeaderChange, oddText } from './odd-values.ts'
-import { checkJsonRpc, expect, readJson } from './response-rules.ts'
+import { assertJsonRpc, expect, readJson } from './response-rules.ts'
 
 const HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
 
-/** What speaks MCP. */
-export async function createMcpEndpoints(scene: Scene): Promise<Endpoint[]> {
-  const endpoints = [await createMcp(scene), createConstraints(scene)]
+/** The MCP endpoints. */
+export async function createMcpEndpoints(fixture: Fixture): Promise<Endpoint[]> {
+  const endpoints = [await createMcp(fixture), createConstraints(fixture)]
   return endpoints.map((endpoint) => endpoint as Endpoint)
 }
 
@@ -18,8 +18,8 @@ interface MessageInput extends JsonInput {
   message: number
 }
 
-async function createMcp(scene: Scene): Promise<Endpoint<MessageInput>> {
-  const { accessToken } = await scene.createGrant()
+async function createMcp(fixture: Fixture): Promise<Endpoint<MessageInput>> {
+  const { accessToken } = await fixture.createGrant()
   return {
     name: 'mcp',
     inputs: fc
@@ -33,9 +33,9 @@ async function createMcp(scene: Scene): Promise<Endpoint<MessageInput>> {
         authorization: `Bearer ${accessToken}`,
         ...headers,
       }
-      return write(scene, { method: 'POST', url: '/mcp', payload: writeJson(body, input) }, input, own)
+      return write(fixture, { method: 'POST', url: '/mcp', payload: writeJson(body, input) }, input, own)
     },
-    check: checkJsonRpc,
+    assertRules: assertJsonRpc,
   }
 }
 
@@ -106,16 +106,16 @@ const MESSAGES: Message[] = [
 
 interface PathInput {
   parts: string[]
-  /** The path as it stands, without being encoded. */
+  /** Whether the path is not percent-encoded. */
   isRaw: boolean
-  /** Whether the token is for exactly this resource, where it can be one. */
+  /** Whether the token is for exactly this resource, if it is one. */
   isOwn: boolean
   headers: HeaderChange[]
 }
 
-/** Paths of parts of Sentry. */
-function createConstraints(scene: Scene): Endpoint<PathInput> {
-  const base = scene.createGrant('/mcp/tidewater-books')
+/** Paths of organizations and projects. */
+function createConstraints(fixture: Fixture): Endpoint<PathInput> {
+  const base = fixture.createGrant('/mcp/tidewater-books')
   const part = fc.oneof(
     {
       weight: 2,
@@ -123,7 +123,7 @@ function createConstraints(scene: Scene): Endpoint<PathInput> {
         'tidewater-books',
         'checkout',
         'storefront',
-        'nobody',
+        'unknown-part',
         '41001',
         'a'.repeat(100),
       ),
@@ -140,32 +140,40 @@ function createConstraints(scene: Scene): Endpoint<PathInput> {
     }),
     async prepare({ parts, isRaw, isOwn, headers }) {
       const [organization, project] = parts
-      const resource = parts.length > 2 ? undefined : createResource(scene.url, organization, project)
+      const resource = parts.length > 2 ? undefined : createResource(fixture.url, organization, project)
       const { accessToken } = await (isOwn && resource !== undefined
-        ? scene.createGrant(resource.path)
+        ? fixture.createGrant(resource.path)
         : base)
       const path = parts
         .map((text) => (isRaw ? writeRaw(text) : encodeURIComponent(text.toWellFormed())))
         .join('/')
       const own = { ...HEADERS, 'mcp-protocol-version': '2025-06-18', authorization: `Bearer ${accessToken}` }
       const payload = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
-      return write(scene, { method: 'POST', url: `/mcp/${path}`, payload }, { headers }, own)
+      return write(fixture, { method: 'POST', url: `/mcp/${path}`, payload }, { headers }, own)
     },
-    check(answer) {
-      expect([200, 400, 401, 403, 404].includes(answer.statusCode), 'a path is a resource or none', answer)
-      if (answer.payload.includes('"jsonrpc"')) {
-        checkJsonRpc(answer)
+    assertRules(response) {
+      expect(
+        [200, 400, 401, 403, 404].includes(response.statusCode),
+        'a path is a resource or an error',
+        response,
+      )
+      if (response.payload.includes('"jsonrpc"')) {
+        assertJsonRpc(response)
         return
       }
-      const { error, request_id: id, ...rest } = readJson(answer)
-      expect(error === 'not_found' || error === 'invalid_request', 'nobody has the path', answer)
-      expect(typeof id === 'string' && Object.keys(rest).length === 0, 'which is all that is said', answer)
-      expect(answer.headers['x-content-type-options'] === 'nosniff', 'nobody takes it for a page', answer)
+      const { error, request_id: id, ...rest } = readJson(response)
+      expect(error === 'not_found' || error === 'invalid_request', 'the error names the cause', response)
+      expect(
+        typeof id === 'string' && Object.keys(rest).length === 0,
+        'the error has only these members',
+        response,
+      )
+      expect(response.headers['x-content-type-options'] === 'nosniff', 'browsers do not render it', response)
     },
   }
 }
 
-/** A path that only its encoder would object to. Node's parser refuses everything that is not printable. */
+/** An unencoded path, in the printable characters that Node's parser accepts. */
 function writeRaw(text: string): string {
   return Buffer.from(text)
     .toString('latin1')

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 
-/** Stands in inputs; nothing that is shown may hold it as it is. Request ids, which are shown, are in lower case. */
+/** Part of inputs, which no response may contain unescaped. Request ids, which responses contain, are in lower case. */
 export const MARKER = `ZQ<"'&>ZQ`
 
 const BIDI = '\u202e\u2066\u200f'
 
-/** What a client calls itself that wants a page to say something else. */
+/** The name of a client that tries to falsify a page. */
 export const CLIENT_NAME = `Client ${MARKER}${BIDI}\u0007`
 
-/** Text that has broken parsers, stores or pages before. */
+/** Text that is known to break parsers, stores or pages. */
 const ODD_TEXTS = [
   ...['', ' ', '\t', '\0', 'a\0b', '\r\n', 'a\r\nset-cookie: a=b', '\u2028', '\ufeff', BIDI, `a${BIDI}b`],
   ...['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', '__defineGetter__'],
@@ -35,7 +35,7 @@ const SURROGATES = fc.string({
   maxLength: 8,
 })
 
-/** A text that nobody means. Long ones are within and beyond every limit there is on one value. */
+/** Malformed text. Long ones are within and beyond each limit on the length of a value. */
 export const oddText: fc.Arbitrary<string> = fc.oneof(
   { weight: 10, arbitrary: fc.constantFrom(...ODD_TEXTS) },
   { weight: 3, arbitrary: fc.string({ unit: 'binary', maxLength: 24 }) },
@@ -48,7 +48,7 @@ export const oddText: fc.Arbitrary<string> = fc.oneof(
   },
 )
 
-/** Bytes that are no text, or another than they seem: NUL, byte order marks, overlong forms, encoded surrogates. */
+/** Bytes that are not UTF-8 or are ambiguous: NUL, byte order marks, overlong forms, encoded surrogates. */
 export const oddBytes: fc.Arbitrary<Buffer> = fc
   .constantFrom(
     ...[
@@ -84,7 +84,7 @@ export const oddBytes: fc.Arbitrary<Buffer> = fc
   )
   .map((hex) => Buffer.from(hex, 'hex'))
 
-/** What a header may bring past Node's parser: no control characters, and any other byte. */
+/** Header values that Node's parser accepts: every byte but control characters. */
 const oddHeaderText = fc.oneof(
   fc.constantFrom(
     '',
@@ -127,7 +127,7 @@ const CONTENT_TYPES = [
   ],
 ]
 
-/** A header that a request gets, or gets otherwise; undefined takes it away. */
+/** A header that is set, or removed where the value is undefined. */
 export type HeaderChange = [name: string, value: string | undefined]
 
 export const oddHeader: fc.Arbitrary<HeaderChange> = fc.oneof(

@@ -29,114 +29,129 @@ const PAGE_HEADERS: Record<string, RegExp> = {
   'cache-control': /^no-store$/,
 }
 
-/** An answer that breaks a rule of its endpoint. */
-export class BrokenRuleError extends Error {
+/** A response breaks a rule of its endpoint. */
+class BrokenRuleError extends Error {
   override readonly name = 'BrokenRuleError'
 }
 
-export function expect(holds: boolean, rule: string, answer: Response): asserts holds {
+export function expect(holds: boolean, rule: string, response: Response): asserts holds {
   if (holds) return
-  const headers = JSON.stringify(answer.headers)
-  throw new BrokenRuleError(`${rule}\n${answer.statusCode} ${headers}\n${answer.payload.slice(0, 600)}`)
+  const headers = JSON.stringify(response.headers)
+  throw new BrokenRuleError(`${rule}\n${response.statusCode} ${headers}\n${response.payload.slice(0, 600)}`)
 }
 
-/** What holds for every answer of every endpoint; `mayBeAway` says whether something could be that it needs. */
-export function checkAnyAnswer(answer: Response, mayBeAway: boolean): void {
-  const isFine = answer.statusCode < 500 || (mayBeAway && answer.statusCode === 503)
-  expect(isFine, 'bad input is never an error of the server', answer)
-  for (const value of Object.values(answer.headers).flat()) {
-    expect(/^[\t\x20-\x7e]*$/.test(String(value)), 'headers are ASCII without control characters', answer)
-    expect(!String(value).includes('ZQ<'), 'headers hold nothing unescaped', answer)
+/** The rules of every response of every endpoint; 503 is allowed where `mayBeUnavailable`. */
+export function assertAnyResponse(response: Response, mayBeUnavailable: boolean): void {
+  const isFine = response.statusCode < 500 || (mayBeUnavailable && response.statusCode === 503)
+  expect(isFine, 'malformed input is never an error of the server', response)
+  for (const value of Object.values(response.headers).flat()) {
+    expect(/^[\t\x20-\x7e]*$/.test(String(value)), 'headers are ASCII without control characters', response)
+    expect(!String(value).includes('ZQ<'), 'headers contain no unescaped input', response)
   }
 }
 
-/** RFC 6749 §5.2: an error of an endpoint that speaks JSON. */
-export function checkOAuthError(answer: Response): void {
-  const { error, error_description: description, ...rest } = readJson(answer)
+/** RFC 6749 §5.2: an error in JSON. */
+export function assertOAuthError(response: Response): void {
+  const { error, error_description: description, ...rest } = readJson(response)
+  expect(typeof error === 'string' && REGISTERED_CODES.has(error), 'the error code is registered', response)
   expect(
-    typeof error === 'string' && REGISTERED_CODES.has(error),
-    'the error code is a registered one',
-    answer,
+    typeof description === 'string' && DESCRIPTION.test(description),
+    'the description is ASCII',
+    response,
   )
-  expect(typeof description === 'string' && DESCRIPTION.test(description), 'the description is ASCII', answer)
-  expect(Object.keys(rest).length === 0, 'an OAuth error has nothing else', answer)
-  expect(answer.headers['cache-control'] === 'no-store', 'no answer of OAuth is kept', answer)
+  expect(Object.keys(rest).length === 0, 'an OAuth error has no other members', response)
+  expect(response.headers['cache-control'] === 'no-store', 'OAuth responses are not cached', response)
   const status = STATUSES[error] ?? 400
-  expect(answer.statusCode === status, `${error} has status ${status}`, answer)
+  expect(response.statusCode === status, `${error} has status ${status}`, response)
 }
 
-/** A page for a person, with every header that a page of ours has. */
-export function checkPage(answer: Response): void {
+/** A page for a person, with all the security headers. */
+export function assertPage(response: Response): void {
   for (const [name, form] of Object.entries(PAGE_HEADERS)) {
-    expect(form.test(String(answer.headers[name])), `a page has ${name}`, answer)
+    expect(form.test(String(response.headers[name])), `a page has ${name}`, response)
   }
-  const { payload } = answer
-  expect(payload.startsWith('<!doctype html>') && payload.endsWith('</html>\n'), 'a page is whole', answer)
-  expect(!/ZQ<|<"'&>|<\/title>ZQ/.test(payload), 'a page holds nothing unescaped', answer)
-  expect(!/[\p{Cf}\p{Cs}\p{Co}]|(?!\n)\p{Cc}/u.test(payload), 'a page holds no control characters', answer)
+  const { payload } = response
+  expect(
+    payload.startsWith('<!doctype html>') && payload.endsWith('</html>\n'),
+    'a page is complete',
+    response,
+  )
+  expect(!/ZQ<|<"'&>|<\/title>ZQ/.test(payload), 'a page contains no unescaped input', response)
+  expect(
+    !/[\p{Cf}\p{Cs}\p{Co}]|(?!\n)\p{Cc}/u.test(payload),
+    'a page contains no control characters',
+    response,
+  )
   const forms = parseForms(payload, new URL('http://localhost/'))
   const active = /<[^>]* on\w+=|<script|<img|<iframe|(href|src|action)="(?!https?:|\/)/i.test(payload)
-  expect(!active && forms.length <= 1, 'a page has no script and at most one form', answer)
+  expect(!active && forms.length <= 1, 'a page has no script and at most one form', response)
 }
 
-/** RFC 6749 §4.1.2 and §4.1.2.1, RFC 9207: the answer went to a client, which can be only where it registered. */
-export function checkRedirect(
-  answer: Response,
+/** RFC 6749 §4.1.2 and §4.1.2.1, RFC 9207: a response to the client goes only to its registered redirect URI. */
+export function assertRedirect(
+  response: Response,
   { registered, issuer, state }: { registered: string; issuer: string; state?: string | undefined },
-): URLSearchParams {
-  const location = String(answer.headers.location)
-  expect(location.startsWith(`${registered}?`), `only ${registered} is redirected to`, answer)
+): void {
+  const location = String(response.headers.location)
+  expect(location.startsWith(`${registered}?`), `only ${registered} is redirected to`, response)
   const { searchParams } = new URL(location)
-  expect(searchParams.get('iss') === issuer, 'the answer says who it is from', answer)
+  expect(searchParams.get('iss') === issuer, 'the response has the issuer', response)
   expect(
     state === undefined || searchParams.get('state') === state,
     'state comes back as it was sent',
-    answer,
+    response,
   )
   const [error, description] = [searchParams.get('error'), searchParams.get('error_description')]
-  expect(searchParams.has('code') !== (error !== null), 'the answer is a code or an error', answer)
+  expect(searchParams.has('code') !== (error !== null), 'the response is a code or an error', response)
   if (error !== null) {
-    expect(REGISTERED_CODES.has(error), 'the error code is a registered one', answer)
-    expect(DESCRIPTION.test(description ?? ''), 'the description is ASCII', answer)
+    expect(REGISTERED_CODES.has(error), 'the error code is registered', response)
+    expect(DESCRIPTION.test(description ?? ''), 'the description is ASCII', response)
   }
-  return searchParams
 }
 
 /** JSON-RPC 2.0 §5, MCP Streamable HTTP: a message, a list of them, an event stream of them, or nothing (202). */
-export function checkJsonRpc(answer: Response): void {
-  expect(answer.headers['x-content-type-options'] === 'nosniff', 'nobody takes it for a page', answer)
-  if (answer.statusCode === 202) {
-    expect(answer.payload === '', 'accepted, with nothing to say', answer)
+export function assertJsonRpc(response: Response): void {
+  expect(response.headers['x-content-type-options'] === 'nosniff', 'browsers do not render it', response)
+  if (response.statusCode === 202) {
+    expect(response.payload === '', '202 has no body', response)
     return
   }
-  const type = String(answer.headers['content-type'])
-  const messages = type.startsWith('text/event-stream') ? readEvents(answer) : [readJson(answer)].flat()
-  expect(messages.length > 0, 'there is a message', answer)
+  const type = String(response.headers['content-type'])
+  const messages = type.startsWith('text/event-stream') ? readEvents(response) : [readJson(response)].flat()
+  expect(messages.length > 0, 'the body has a message', response)
   for (const message of messages) {
-    expect(message.jsonrpc === '2.0', 'a message is of JSON-RPC 2.0', answer)
+    expect(message.jsonrpc === '2.0', 'a message is JSON-RPC 2.0', response)
     if ('method' in message) continue
-    expect(['string', 'number'].includes(typeof message.id) || message.id === null, 'it has an id', answer)
+    expect(
+      ['string', 'number'].includes(typeof message.id) || message.id === null,
+      'a response has an id',
+      response,
+    )
     if (isRecord(message.result)) continue
     const { error } = message
-    expect(isRecord(error) && Number.isInteger(error.code), 'an error has a code', answer)
-    expect(typeof error.message === 'string' && error.message !== '', 'an error has a message', answer)
-    expect(error.code !== -32603, 'bad input is no internal error', answer)
+    expect(isRecord(error) && Number.isInteger(error.code), 'an error has a code', response)
+    expect(typeof error.message === 'string' && error.message !== '', 'an error has a message', response)
+    expect(error.code !== -32603, 'malformed input is not an internal error', response)
   }
-  if (answer.statusCode !== 401) return
-  const challenge = String(answer.headers['www-authenticate'])
-  expect(/^Bearer .*resource_metadata="http/.test(challenge), '401 says where to sign in', answer)
+  if (response.statusCode !== 401) return
+  const challenge = String(response.headers['www-authenticate'])
+  expect(/^Bearer .*resource_metadata="http/.test(challenge), '401 says where to sign in', response)
 }
 
-export function readJson(answer: Response): Record<string, unknown> {
-  expect(/^application\/json\b/.test(String(answer.headers['content-type'])), 'the answer is JSON', answer)
-  return JSON.parse(answer.payload)
+export function readJson(response: Response): Record<string, unknown> {
+  expect(
+    /^application\/json\b/.test(String(response.headers['content-type'])),
+    'the response is JSON',
+    response,
+  )
+  return JSON.parse(response.payload)
 }
 
-function readEvents(answer: Response): Record<string, unknown>[] {
-  const lines = answer.payload.split('\n').filter((line) => line.startsWith('data: '))
+function readEvents(response: Response): Record<string, unknown>[] {
+  const lines = response.payload.split('\n').filter((line) => line.startsWith('data: '))
   return lines.map((line) => JSON.parse(line.slice('data: '.length)))
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
+function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

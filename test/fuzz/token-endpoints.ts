@@ -1,22 +1,22 @@
 import { type Endpoint, FORM, namesDocument, write } from './endpoint.ts'
-import { REDIRECT_URI, type Scene, VERIFIER } from './fixture.ts'
+import { type Fixture, REDIRECT_URI, VERIFIER } from './fixture.ts'
 import { type FormInput, formInput, type Pairs, writePairs } from './form-input.ts'
-import { checkOAuthError, expect, readJson } from './response-rules.ts'
+import { assertOAuthError, expect, readJson } from './response-rules.ts'
 
-/** What a client asks for with a code or a token. */
-export function createTokenEndpoints(scene: Scene): Endpoint[] {
-  return [createToken(scene), createRevoke(scene)].map((endpoint) => endpoint as Endpoint)
+/** The endpoints that take a code or a token. */
+export function createTokenEndpoints(fixture: Fixture): Endpoint[] {
+  return [createToken(fixture), createRevoke(fixture)].map((endpoint) => endpoint as Endpoint)
 }
 
-function createToken(scene: Scene): Endpoint<FormInput> {
+function createToken(fixture: Fixture): Endpoint<FormInput> {
   let code: Promise<string> | undefined
-  let refreshToken = scene.createGrant().then((signedIn) => signedIn.refreshToken)
+  let refreshToken = fixture.createGrant().then((signedIn) => signedIn.refreshToken)
   return {
     name: 'token',
     inputs: formInput,
-    mayBeAway: (_input, { payload }) => namesDocument(String(payload)),
+    mayBeUnavailable: (_input, { payload }) => namesDocument(String(payload)),
     async prepare(input) {
-      code ??= scene.createCode()
+      code ??= fixture.createCode()
       const isRefresh = input.pairs.length % 2 === 0
       const own: Pairs = isRefresh
         ? [
@@ -30,51 +30,55 @@ function createToken(scene: Scene): Endpoint<FormInput> {
             ['redirect_uri', REDIRECT_URI],
             ['code_verifier', VERIFIER],
           ]
-      const pairs: Pairs = [['client_id', scene.clientId], ...own, ['resource', scene.getResource('/mcp')]]
+      const pairs: Pairs = [
+        ['client_id', fixture.clientId],
+        ...own,
+        ['resource', fixture.getResource('/mcp')],
+      ]
       const payload = writePairs(pairs, input)
-      return write(scene, { method: 'POST', url: '/oauth/token', payload }, input, FORM)
+      return write(fixture, { method: 'POST', url: '/oauth/token', payload }, input, FORM)
     },
-    check(answer) {
-      if (answer.statusCode === 200) {
-        const { refresh_token: next, token_type: type } = readJson(answer)
-        expect(typeof next === 'string' && type === 'Bearer', 'there are tokens', answer)
-        expect(answer.headers['cache-control'] === 'no-store', 'tokens are not kept', answer)
+    assertRules(response) {
+      if (response.statusCode === 200) {
+        const { refresh_token: next, token_type: type } = readJson(response)
+        expect(typeof next === 'string' && type === 'Bearer', 'the response has tokens', response)
+        expect(response.headers['cache-control'] === 'no-store', 'tokens are not cached', response)
         refreshToken = Promise.resolve(next)
       } else {
-        checkOAuthError(answer)
+        assertOAuthError(response)
       }
-      // Whatever was wrong with its proof, the code may be spent.
-      if (answer.statusCode === 200 || answer.payload.includes('invalid_grant')) code = undefined
+      // A failed proof may spend the code as well.
+      if (response.statusCode === 200 || response.payload.includes('invalid_grant')) code = undefined
     },
   }
 }
 
-function createRevoke(scene: Scene): Endpoint<FormInput> {
+function createRevoke(fixture: Fixture): Endpoint<FormInput> {
   let token: Promise<string> | undefined
   let wantsAccess = false
   return {
     name: 'revoke',
     inputs: formInput,
-    mayBeAway: (_input, { payload }) => namesDocument(String(payload)),
+    mayBeUnavailable: (_input, { payload }) => namesDocument(String(payload)),
     async prepare(input) {
-      token ??= scene
+      token ??= fixture
         .createGrant()
         .then(({ accessToken, refreshToken }) => (wantsAccess ? accessToken : refreshToken))
       const pairs: Pairs = [
-        ['client_id', scene.clientId],
+        ['client_id', fixture.clientId],
         ['token', await token],
         ['token_type_hint', 'refresh_token'],
       ]
       return write(
-        scene,
+        fixture,
         { method: 'POST', url: '/oauth/revoke', payload: writePairs(pairs, input) },
         input,
         FORM,
       )
     },
-    check(answer, _request, input) {
-      if (answer.statusCode !== 200) return checkOAuthError(answer)
-      expect(answer.payload === '{}', 'a revocation says nothing', answer)
+    assertRules(response, _request, input) {
+      if (response.statusCode !== 200) return assertOAuthError(response)
+      expect(response.payload === '{}', 'a revocation returns an empty object', response)
       wantsAccess = input.pairs.length === 0
       token = undefined
     },

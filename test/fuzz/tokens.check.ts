@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { readRun, runInputs } from './run-inputs.ts'
 
-test('bad input about codes and tokens', async (t) => {
+test('malformed input to the token endpoints', async (t) => {
   await runInputs(t, 'tokens', readRun(process.env))
 })

@@ -1,25 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { type Test, test } from 'tap'
+import { test } from 'tap'
 import { loadConfig } from '../../lib/config/load.ts'
-import { listEvents, readAuditLines } from '../support/audit-lines.ts'
 import { registerClient, type Tokens } from '../support/client.ts'
-import { findFreePort } from '../support/free-port.ts'
+import { listEvents, readAuditLines } from '../support/log.ts'
 import { postMcp } from '../support/mcp.ts'
 import { startService, useEmbeddedStore, useRedisStore } from '../support/service.ts'
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+import { startServiceProcess } from '../support/service-process.ts'
+import { createSettings, NO_SENTRY } from '../support/settings.ts'
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
-  test(`a sign-in, its refreshes and its end are one line each (${useStore.name})`, async (t) => {
+  test(`a sign-in, its refreshes and its revocation are one entry each (${useStore.name})`, async (t) => {
     const { url, log } = await startService(t, { settings: await useStore(t) })
     const client = await registerClient(url)
     const tokens = await client.signIn()
-    const signIn = ['client_registered', 'consent_given', 'grant_created', 'grant_activated']
+    const signIn = ['client_registered', 'consent_granted', 'grant_created', 'grant_activated']
     t.same(listEvents(log), signIn)
     const next = (await (await client.refresh(tokens.refresh_token)).json()) as Tokens
     await client.refresh(tokens.refresh_token)
@@ -36,7 +32,7 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
   })
 }
 
-test('whatever else begins or ends a grant is a line too', async (t) => {
+test('denials, replays, revocations and required sign-ins are entries too', async (t) => {
   const { url, log, sentry } = await startService(t)
   const client = await registerClient(url)
   const take = () => listEvents(log.splice(0))
@@ -45,7 +41,7 @@ test('whatever else begins or ends a grant is a line too', async (t) => {
   await client.authorize({}, { consent: 'deny' })
   t.same(take(), ['consent_denied: user'])
   await client.authorize({}, { sentry: 'deny' })
-  t.same(take(), ['consent_given', 'consent_denied: user_at_sentry'])
+  t.same(take(), ['consent_granted', 'consent_denied: user_at_sentry'])
 
   const code = (await client.authorize()).searchParams.get('code') ?? ''
   await client.redeem(code)
@@ -72,7 +68,7 @@ test('whatever else begins or ends a grant is a line too', async (t) => {
   t.same(take(), ['sign_in_required'])
 })
 
-test('the oldest of too many grants is told of as superseded', async (t) => {
+test('a grant beyond the limit is an entry with reason superseded', async (t) => {
   const { url, log } = await startService(t)
   const client = await registerClient(url)
   for (let signIns = 0; signIns < 21; signIns += 1) await client.signIn()
@@ -82,11 +78,11 @@ test('the oldest of too many grants is told of as superseded', async (t) => {
   t.equal(superseded[0]?.grant_hash, first?.grant_hash)
 })
 
-test('lines name nobody, belong together, and hold no secret', async (t) => {
+test('entries name client and user by hashes, and contain no secret', async (t) => {
   const { url, log } = await startService(t)
   const client = await registerClient(url)
-  const answer = await client.authorize()
-  const code = answer.searchParams.get('code') ?? ''
+  const redirect = await client.authorize()
+  const code = redirect.searchParams.get('code') ?? ''
   const tokens = (await (await client.redeem(code)).json()) as Tokens
   const lines = readAuditLines(log)
   const mac = /^[\w-]{28}$/
@@ -116,26 +112,33 @@ test('lines name nobody, belong together, and hold no secret', async (t) => {
     '127.0.0.1',
     'sntry',
   ])
-    t.notOk(text.includes(secret), 'not in any line')
-  t.notMatch(text, /"(1001|mara|Mara)/, 'nor the user')
+    t.notOk(text.includes(secret), 'not in any entry')
+  t.notMatch(text, /"(1001|mara|Mara)/, 'the user is not named')
 })
 
-test('no level of the ordinary log silences the audit log', async (t) => {
+test('LOG_LEVEL does not silence the audit log', async (t) => {
   for (const LOG_LEVEL of ['error', 'silent']) {
     const { url, log } = await startService(t, { settings: { ...useEmbeddedStore(t), LOG_LEVEL } })
     await registerClient(url)
     t.same(listEvents(log), ['client_registered'], LOG_LEVEL)
-    t.equal(log.length, 1, 'and nothing else comes through')
+    t.equal(log.length, 1, 'nothing else is logged')
   }
 })
 
-test('AUDIT_LOG=file: lines are in the file, SIGHUP begins a new one, SIGTERM still ends it', async (t) => {
+test('AUDIT_LOG=file writes to the file, SIGHUP reopens it, SIGTERM still exits', async (t) => {
   const directory = t.testdir({})
   const [file, moved] = [join(directory, 'audit.log'), join(directory, 'audit.log.1')]
-  const { url, child } = await startProcess(t, { AUDIT_LOG: 'file', AUDIT_FILE: file })
+  const service = await startServiceProcess(t, (url) => ({
+    ...createSettings(url, NO_SENTRY),
+    ...useEmbeddedStore(t),
+    SHUTDOWN_GRACE: '1',
+    AUDIT_LOG: 'file',
+    AUDIT_FILE: file,
+  }))
+  const { url } = service
   await registerClient(url)
   renameSync(file, moved)
-  child.kill('SIGHUP')
+  service.signal('SIGHUP')
   const events = (path: string) =>
     existsSync(path) ? listEvents(readFileSync(path, 'utf8').trim().split('\n')) : []
   while (events(file).length === 0) {
@@ -143,8 +146,7 @@ test('AUDIT_LOG=file: lines are in the file, SIGHUP begins a new one, SIGTERM st
     await sleep(20)
   }
   t.ok(events(moved).length >= 1)
-  child.kill('SIGTERM')
-  t.same(await once(child, 'exit'), [0, null])
+  t.match(await service.end('SIGTERM'), { code: 0, signal: null })
 })
 
 test('AUDIT_LOG=file and AUDIT_FILE need each other', async (t) => {
@@ -153,31 +155,11 @@ test('AUDIT_LOG=file and AUDIT_FILE need each other', async (t) => {
   t.throws(() => loadConfig({ AUDIT_LOG: 'syslog' }), /AUDIT_LOG should be stdout or file/)
 })
 
-test('without a file a hang-up ends the process, as it always does', async (t) => {
-  const { child } = await startProcess(t, {})
-  child.kill('SIGHUP')
-  t.same(await once(child, 'exit'), [0, null])
-})
-
-/** The service as a process of its own, once it answers. */
-async function startProcess(t: Test, settings: Record<string, string>) {
-  const port = await findFreePort()
-  const url = `http://localhost:${port}`
-  const env = {
-    BASE_URL: url,
-    PORT: String(port),
-    SHUTDOWN_GRACE: '1',
-    HOST: 'localhost',
-    SENTRY_HOST: 'sentry.invalid',
-    SENTRY_CLIENT_ID: 'id',
-    SENTRY_CLIENT_SECRET: 'secret',
-    ENCRYPTION_KEY: 'e'.repeat(32),
-    JWT_SIGNING_KEY: 'j'.repeat(32),
+test('without a file SIGHUP exits', async (t) => {
+  const service = await startServiceProcess(t, (url) => ({
+    ...createSettings(url, NO_SENTRY),
     ...useEmbeddedStore(t),
-    ...settings,
-  }
-  const child: ChildProcess = spawn(process.execPath, ['server.ts'], { cwd: ROOT, env, stdio: 'ignore' })
-  t.teardown(() => child.kill('SIGKILL'))
-  while (!(await fetch(`${url}/health`).catch(() => undefined))) await sleep(50)
-  return { url, child }
-}
+    SHUTDOWN_GRACE: '1',
+  }))
+  t.match(await service.end('SIGHUP'), { code: 0, signal: null })
+})

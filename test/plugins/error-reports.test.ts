@@ -9,7 +9,7 @@ import { type Service, type ServiceOptions, startService, useEmbeddedStore } fro
 
 const SECRET = `sntryu_${'a1'.repeat(32)}`
 
-test('an error that nobody foresaw is reported with its stack and its causes, and with no secret', async (t) => {
+test('an unexpected error is reported with stack and causes, without secrets', async (t) => {
   const broken = createTool(
     () => Promise.resolve('fine'),
     () => {
@@ -44,7 +44,7 @@ test('an error that nobody foresaw is reported with its stack and its causes, an
   )
 })
 
-test('so is a tool that breaks, and a fatal line', async (t) => {
+test('a tool that throws and a fatal log line are reported', async (t) => {
   const broken = createTool(() => Promise.reject(new RangeError('far too much')))
   const { url, app, receiver } = await startReporting(t, { tools: { broken } }, { TOOL_SURFACE: 'full' })
   const { access_token } = await (await registerClient(url)).signIn()
@@ -59,7 +59,7 @@ test('so is a tool that breaks, and a fatal line', async (t) => {
   ])
 })
 
-test('what passes by itself, or is somebody else’s fault, is not reported', async (t) => {
+test('outages and client errors are not reported', async (t) => {
   const redis = await startRedis(t)
   const { url, app, receiver, sentry, log } = await startReporting(
     t,
@@ -78,15 +78,15 @@ test('what passes by itself, or is somebody else’s fault, is not reported', as
   await app.close()
   t.ok(
     log.some((line) => line.includes('"level":50')),
-    'though it is in the log',
+    'they are in the log',
   )
   t.same(receiver.envelopes, [])
 })
 
-test('Sentry’s SDK stays ours alone, and its settings away from mcp-core', async (t) => {
+test('the Sentry SDK is not global, and mcp-core gets no Sentry settings', async (t) => {
   const { app } = await startReporting(t)
   const { getClient } = await import('@sentry/core')
-  t.equal(getClient(), undefined, 'what mcp-core reports and traces goes nowhere')
+  t.equal(getClient(), undefined, 'mcp-core has no client to report to')
   const { environment } = await loadMcpCore()
   t.notOk(Object.keys(environment).some((name) => name.startsWith('SENTRY_')))
   await app.close()

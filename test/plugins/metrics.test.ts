@@ -7,12 +7,12 @@ import { postMcp } from '../support/mcp.ts'
 import { startRedis } from '../support/redis.ts'
 import { startService, useEmbeddedStore } from '../support/service.ts'
 
-test('without METRICS_PORT there is no /metrics anywhere', async (t) => {
+test('without METRICS_PORT there is no /metrics', async (t) => {
   const { url } = await startService(t)
   t.equal((await fetch(`${url}/metrics`)).status, 404)
 })
 
-test('metrics are on a port of their own, which answers nothing else and ends with the service', async (t) => {
+test('METRICS_PORT serves metrics only, and closes with the service', async (t) => {
   const { url, app, scrape, metricsUrl } = await startMeasured(t)
   t.equal((await fetch(`${url}/metrics`)).status, 404)
   const scraped = await fetch(`${metricsUrl}/metrics`)
@@ -29,7 +29,7 @@ test('metrics are on a port of their own, which answers nothing else and ends wi
   await t.rejects(fetch(`${metricsUrl}/metrics`))
 })
 
-test('a METRICS_PORT that is taken is named', async (t) => {
+test('a METRICS_PORT in use is reported', async (t) => {
   const port = await findFreePort()
   const holder = createServer().listen(port, 'localhost')
   t.teardown(() => holder.close())
@@ -37,12 +37,12 @@ test('a METRICS_PORT that is taken is named', async (t) => {
   await t.rejects(startService(t, { settings }), { message: /^Cannot listen on METRICS_PORT at localhost:/ })
 })
 
-test('METRICS_PORT is not PORT, which strangers reach', async (t) => {
+test('METRICS_PORT must differ from PORT, which is public', async (t) => {
   const settings = { METRICS_PORT: '8080', PORT: '8080' }
   t.throws(() => loadConfig(settings), /METRICS_PORT should be another port than PORT/)
 })
 
-test('a sign-in is counted step by step, a refresh by its outcome', async (t) => {
+test('sign-ins are counted by step, refreshes by outcome', async (t) => {
   const { url, sentry, take } = await startMeasured(t)
   const client = await registerClient(url)
   const tokens = await client.signIn()
@@ -52,7 +52,7 @@ test('a sign-in is counted step by step, a refresh by its outcome', async (t) =>
     'sign_in_steps_total{step="callback",outcome="ok"}': 1,
     'sign_in_steps_total{step="code",outcome="ok"}': 1,
     'audit_events_total{event="client_registered",reason=""}': 1,
-    'audit_events_total{event="consent_given",reason=""}': 1,
+    'audit_events_total{event="consent_granted",reason=""}': 1,
     'audit_events_total{event="grant_created",reason=""}': 1,
     'audit_events_total{event="grant_activated",reason=""}': 1,
   })
@@ -61,8 +61,8 @@ test('a sign-in is counted step by step, a refresh by its outcome', async (t) =>
   await client.refresh(tokens.refresh_token)
   await client.refresh('made up')
   t.same(await take(/refreshes|audit/), {
-    'refreshes_total{outcome="ok"}': 2,
-    'refreshes_total{outcome="invalid_grant"}': 2,
+    'token_refreshes_total{outcome="ok"}': 2,
+    'token_refreshes_total{outcome="invalid_grant"}': 2,
     'audit_events_total{event="refresh_rotated",reason=""}': 2,
     'audit_events_total{event="refresh_reused",reason=""}': 1,
     'audit_events_total{event="grant_revoked",reason="refresh_token_reused"}': 1,
@@ -70,7 +70,7 @@ test('a sign-in is counted step by step, a refresh by its outcome', async (t) =>
   await client.authorize({}, { consent: 'deny' })
   sentry.forgetApprovals()
   await client.authorize({}, { sentry: 'deny' })
-  await fetch(client.createAuthorizeUrl({ client_id: 'nobody' }))
+  await fetch(client.createAuthorizeUrl({ client_id: 'unknown' }))
   await fetch(`${url}/oauth/callback?code=a&state=b`)
   await client.redeem('made up')
   t.same(await take(/sign_in_steps/), {
@@ -84,7 +84,7 @@ test('a sign-in is counted step by step, a refresh by its outcome', async (t) =>
   })
 })
 
-test('requests count by the template of their route, tools by their name in the registry', async (t) => {
+test('requests are counted by route template, tool calls by name in the registry', async (t) => {
   const { url, take } = await startMeasured(t)
   const { access_token } = await (await registerClient(url)).signIn()
   await take()
@@ -108,32 +108,32 @@ test('requests count by the template of their route, tools by their name in the 
   })
 })
 
-test('requests to Sentry and renewals there are counted by what they are for and how they end', async (t) => {
+test('requests to Sentry are timed by target and status, renewals counted by outcome', async (t) => {
   const { url, sentry, take } = await startMeasured(t)
   const { access_token } = await (await registerClient(url)).signIn()
   await take()
   const whoami = () => postMcp(`${url}/mcp`, access_token, 'tools/call', { name: 'whoami', arguments: {} })
   await whoami()
-  const upstream = /^(upstream_request_duration_seconds_count|upstream_renewals_total)/
-  t.same(await take(upstream), { 'upstream_request_duration_seconds_count{leg="api",status="2xx"}': 1 })
+  const upstream = /^(upstream_request_duration_seconds_count|upstream_token_renewals_total)/
+  t.same(await take(upstream), { 'upstream_request_duration_seconds_count{target="api",status="2xx"}': 1 })
   sentry.expireToken(sentry.requests.findLast(({ token }) => token !== undefined)?.token ?? '')
   await whoami()
   t.same(await take(upstream), {
-    'upstream_request_duration_seconds_count{leg="api",status="4xx"}': 1,
-    'upstream_request_duration_seconds_count{leg="oauth_token",status="2xx"}': 1,
-    'upstream_request_duration_seconds_count{leg="api",status="2xx"}': 1,
-    'upstream_renewals_total{outcome="renewed"}': 1,
+    'upstream_request_duration_seconds_count{target="api",status="4xx"}': 1,
+    'upstream_request_duration_seconds_count{target="oauth_token",status="2xx"}': 1,
+    'upstream_request_duration_seconds_count{target="api",status="2xx"}': 1,
+    'upstream_token_renewals_total{outcome="renewed"}': 1,
   })
   t.teardown(sentry.fail('/oauth/token/', { kind: 'reset' }))
   sentry.expireToken(sentry.requests.findLast(({ token }) => token !== undefined)?.token ?? '')
   await whoami()
   t.match(await take(upstream), {
-    'upstream_request_duration_seconds_count{leg="oauth_token",status="error"}': 1,
-    'upstream_renewals_total{outcome="unavailable"}': 1,
+    'upstream_request_duration_seconds_count{target="oauth_token",status="error"}': 1,
+    'upstream_token_renewals_total{outcome="unavailable"}': 1,
   })
 })
 
-test('operations of the store are timed, and a scrape makes none', async (t) => {
+test('store operations are timed, and a scrape makes none', async (t) => {
   const redis = await startRedis(t)
   const settings = { STORE: 'redis', REDIS_URL: redis.url, RATE_LIMIT_OAUTH: '2' }
   const { url, take, scrape } = await startMeasured(t, settings)
@@ -144,19 +144,19 @@ test('operations of the store are timed, and a scrape makes none', async (t) => 
   })
   const register = () => fetch(`${url}/oauth/register`, { method: 'POST' })
   for (let requests = 0; requests < 3; requests += 1) await register()
-  t.same(await take(operations), { 'rate_limit_refusals_total{limit="oauth"}': 1 })
+  t.same(await take(operations), { 'rate_limit_exceeded_total{limit="oauth"}': 1 })
 
   await redis.kill()
   await fetch(`${url}/health/ready`)
   await register()
   t.same(await take(operations), {
     'store_operation_duration_seconds_count{operation="ping",outcome="unavailable"}': 1,
-    'rate_limit_uncounted_total{limit="oauth"}': 1,
+    'rate_limit_errors_total{limit="oauth"}': 1,
   })
-  t.ok((await scrape()).size > 0, 'and a scrape is answered all the same')
+  t.ok((await scrape()).size > 0, 'a scrape works without the store')
 })
 
-/** A service whose metrics are on, with what they say. */
+/** A service with metrics, and functions that read them. */
 async function startMeasured(t: Test, settings: Record<string, string> = useEmbeddedStore(t)) {
   const port = await findFreePort()
   const measured = { ...settings, METRICS_PORT: String(port), HOST: 'localhost' }
@@ -175,7 +175,7 @@ async function startMeasured(t: Test, settings: Record<string, string> = useEmbe
     )
   }
 
-  /** What has risen since the last time, without the prefix of our names. */
+  /** The increases since the last call, without the prefix of the names. */
   async function take(names = /./): Promise<Record<string, number>> {
     const now = await scrape()
     const risen = [...now]

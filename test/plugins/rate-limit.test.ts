@@ -5,16 +5,16 @@ import { startRedis } from '../support/redis.ts'
 import { startService, useEmbeddedStore, useRedisStore } from '../support/service.ts'
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
-  test(`each OAuth endpoint has its own limit, in its own shape (${useStore.name})`, async (t) => {
+  test(`each OAuth endpoint has its own limit, refused in its own format (${useStore.name})`, async (t) => {
     const { url } = await startService(t, { settings: { ...(await useStore(t)), RATE_LIMIT_OAUTH: '3' } })
     const client = await registerClient(url)
-    const answers = []
-    for (let count = 0; count < 4; count += 1) answers.push(await client.redeem('made-up'))
+    const responses = []
+    for (let count = 0; count < 4; count += 1) responses.push(await client.redeem('made-up'))
     t.same(
-      answers.map(({ status }) => status),
+      responses.map(({ status }) => status),
       [400, 400, 400, 429],
     )
-    const last = answers[3]
+    const last = responses[3]
     t.match(await last?.json(), { error: 'temporarily_unavailable' }, 'clients keep what they have')
     const wait = Number(last?.headers.get('retry-after'))
     t.ok(wait > 0 && wait <= 60)
@@ -40,7 +40,7 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
     })
     const client = await registerClient(url)
     const mara = await client.signIn()
-    sentry.setUser({ id: '1002', name: 'Somebody else', email: 'else@tidewater.example' })
+    sentry.setUser({ id: '1002', name: 'Another user', email: 'else@tidewater.example' })
     const other = await client.signIn()
     const list = (token: string) => postMcp(`${url}/mcp`, token, 'tools/list')
     t.same([(await list(mara.access_token)).status, (await list(mara.access_token)).status], [200, 200])
@@ -52,7 +52,7 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
   })
 }
 
-test('refreshes count by grant, so that users behind one address do not use up each other', async (t) => {
+test('refreshes are counted by grant, so that users behind one address do not share a limit', async (t) => {
   const { url } = await startService(t, { settings: { ...useEmbeddedStore(t), RATE_LIMIT_OAUTH: '3' } })
   const client = await registerClient(url)
   const first = await client.signIn()
@@ -73,10 +73,14 @@ test('refreshes count by grant, so that users behind one address do not use up e
     })
   await spend(first.refresh_token)
   await spend(second.refresh_token)
-  t.equal((await spend(second.refresh_token)).status, 429, 'whatever is no refresh counts by address')
+  t.equal(
+    (await spend(second.refresh_token)).status,
+    429,
+    'anything but a refresh token is counted by address',
+  )
 })
 
-test('two instances count together', async (t) => {
+test('two instances share their counts', async (t) => {
   const settings = {
     ...(await useRedisStore(t)),
     RATE_LIMIT_OAUTH: '2',
@@ -103,20 +107,20 @@ test('discovery and the 401 are never limited (danny-avila/LibreChat#12266)', as
   }
 })
 
-test('a Redis that hangs limits nobody, and the answer is still a 503 in time', async (t) => {
+test('with a frozen Redis there are no limits, and the 503 still arrives in time', async (t) => {
   const redis = await startRedis(t)
   const settings = { STORE: 'redis', REDIS_URL: redis.url, RATE_LIMIT_OAUTH: '1' }
   const { url } = await startService(t, { settings })
   const client = await registerClient(url)
   await redis.freeze()
   const startedAt = performance.now()
-  const answer = await client.redeem('made-up')
-  t.equal(answer.status, 503)
+  const response = await client.redeem('made-up')
+  t.equal(response.status, 503)
   t.ok(performance.now() - startedAt < 2_500)
   await redis.thaw()
 })
 
-test('a Redis that is gone limits nobody: who needs none of it is served', async (t) => {
+test('without Redis there are no limits, and requests that do not need it are served', async (t) => {
   const redis = await startRedis(t)
   const settings = { STORE: 'redis', REDIS_URL: redis.url, RATE_LIMIT_OAUTH: '1', RATE_LIMIT_MCP: '1' }
   const { url } = await startService(t, { settings })

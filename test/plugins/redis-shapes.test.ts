@@ -2,7 +2,7 @@ import { type Test, test } from 'tap'
 import { checkRedis } from '../../commands/doctor/check-redis.ts'
 import { loadConfig } from '../../lib/config/load.ts'
 import { registerClient } from '../support/client.ts'
-import { KEYS, SETTINGS, spawnCommand } from '../support/command-parts.ts'
+import { KEYS, SETTINGS, spawnCommand } from '../support/command.ts'
 import { createSettings, list } from '../support/doctor.ts'
 import { postMcp } from '../support/mcp.ts'
 import { startRedis } from '../support/redis.ts'
@@ -12,18 +12,18 @@ import { startService } from '../support/service.ts'
 
 const SAFE = ['--appendonly', 'yes', '--maxmemory-policy', 'noeviction']
 
-// Each with the user of docs/storage.md, who may do exactly what is needed.
+// Each with the user of docs/storage.md, whose ACL allows only what is needed.
 
-test('one server', async (t) => {
+test('the ACL of docs/storage.md suffices for one server', async (t) => {
   const node = connectNode(t, await startRedis(t, ...SAFE))
   await createUser(node, 'redis')
   const findings = await useEverything(t, { REDIS_URL: withUser(node.url) })
-  t.match(list(findings, 'ok').join('\n'), /It is a primary with 0 replicas/)
+  t.match(list(findings, 'ok').join('\n'), /is a primary with 0 replicas/)
   t.same(list(findings, 'warning'), [])
   t.same(await listRefusals(node), [])
 })
 
-test('a cluster', async (t) => {
+test('the ACL of docs/storage.md suffices for a cluster', async (t) => {
   const cluster = await startCluster(t, { primaries: 2, replicas: 2 }, ...SAFE)
   const nodes = [...cluster.primaries, ...cluster.replicas]
   for (const node of nodes) await createUser(node, 'cluster')
@@ -34,13 +34,13 @@ test('a cluster', async (t) => {
     `REDIS_URL leads to ${cluster.primaries.map(({ port }) => `127.0.0.1:${port}`).join(', ')} (cluster).`,
   )
   for (const { port } of cluster.primaries) t.match(text, `is at 127.0.0.1:${port}.`)
-  for (const fact of ['It is a primary with 1 replica.', 'maxmemory-policy is noeviction', 'appendonly'])
+  for (const fact of ['is a primary with 1 replica.', 'is noeviction', 'appendonly'])
     t.equal(text.split(fact).length, 3, `${fact}: of each primary`)
   t.same(list(findings, 'warning'), [])
   for (const node of nodes) t.same(await listRefusals(node), [])
 })
 
-test('sentinels, with a password of their own', async (t) => {
+test('the ACL of docs/storage.md suffices with sentinels, which have their own password', async (t) => {
   const redis = await startWatchedRedis(t, { sentinels: 1, args: SAFE })
   for (const node of redis.nodes) await createUser(node, 'redis')
   for (const node of redis.sentinels) await createUser(node, 'sentinel')
@@ -53,7 +53,7 @@ test('sentinels, with a password of their own', async (t) => {
   const text = list(findings, 'ok').join('\n')
   t.match(text, /REDIS_URL leads to sign-ins \(sentinels 127\.0\.0\.1:\d+\)\./)
   t.match(text, `is at 127.0.0.1:${primary.port}.`)
-  t.match(text, 'It is a primary with 1 replica.')
+  t.match(text, 'is a primary with 1 replica.')
   t.same(list(findings, 'warning'), [])
   for (const node of [...redis.nodes, ...redis.sentinels]) t.same(await listRefusals(node), [])
 })
@@ -76,7 +76,7 @@ async function useEverything(t: Test, redis: Record<string, string>) {
   const rolled = { ENCRYPTION_KEY: `${'n'.repeat(32)},${KEYS.ENCRYPTION_KEY}` }
   t.match(await run('reseal', [], rolled), {
     code: 0,
-    stdout: /sealed anew under the first key: 2/,
+    stdout: /resealed with the first key: 2/,
     stderr: '',
   })
   t.match(await run('grants', ['revoke', '--user', '1001']), { code: 0, stdout: /^2 grants revoked$/m })

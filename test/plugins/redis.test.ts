@@ -22,7 +22,7 @@ test('with STORE=redis the store and fastify.redis share one connection, closed 
   t.equal(app.redis.status, 'end')
 })
 
-test('the app starts while Redis is away, has it once it is there, and closes either way', async (t) => {
+test('the app starts without Redis, uses it once it is available, and closes either way', async (t) => {
   const server = await startRedis(t)
   await server.kill()
   const [app, impatient] = [buildApp(t, { REDIS_URL: server.url }), buildApp(t, { REDIS_URL: server.url })]
@@ -35,7 +35,7 @@ test('the app starts while Redis is away, has it once it is there, and closes ei
   await t.resolves(app.store.ping())
 })
 
-test('with STORE=embedded there is a file and no Redis', async (t) => {
+test('STORE=embedded uses a file and no Redis', async (t) => {
   const settings = { STORE: 'embedded', DATA_DIR: t.testdir() }
   const app = buildApp(t, settings)
   await app.ready()

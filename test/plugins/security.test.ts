@@ -19,7 +19,7 @@ const BROWSER_PATHS = [
 ]
 const CLIENT_PATHS = ['/oauth/register', '/oauth/token', '/oauth/revoke', '/mcp']
 
-/** `fetch` lets nobody choose the Host. */
+/** `fetch` does not allow setting Host. */
 function sendWithHost(path: string, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = { host, authorization: `Bearer ${token}` }
@@ -32,7 +32,7 @@ function sendWithHost(path: string, host: string): Promise<number> {
   })
 }
 
-test('another Host is refused wherever it asks (DNS rebinding: CVE-2025-66414, GHSA-w48q-cv73-mx4w, CVE-2025-66416, CVE-2026-34742)', async (t) => {
+test('a foreign Host is refused at every path (DNS rebinding: CVE-2025-66414, GHSA-w48q-cv73-mx4w, CVE-2025-66416, CVE-2026-34742)', async (t) => {
   const paths = [...BROWSER_PATHS, ...CLIENT_PATHS, '/.well-known/oauth-authorization-server']
   for (const path of paths) {
     t.equal(await sendWithHost(path, `evil.example:${OWN.port}`), 403, path)
@@ -42,7 +42,7 @@ test('another Host is refused wherever it asks (DNS rebinding: CVE-2025-66414, G
   t.equal(await sendWithHost('/health', '10.0.0.7'), 200, 'probes come by address')
 })
 
-test('a page elsewhere cannot call tools, even with a token (CVE-2025-66414)', async (t) => {
+test('a page of another origin cannot call tools, even with a token (CVE-2025-66414)', async (t) => {
   const send = (origin: string, bearer: string) =>
     fetch(`${url}/mcp`, { method: 'POST', headers: { origin, authorization: `Bearer ${bearer}` } })
   for (const origin of ['https://evil.example', 'null', 'http://localhost.evil.example'])
@@ -52,7 +52,7 @@ test('a page elsewhere cannot call tools, even with a token (CVE-2025-66414)', a
   t.equal((await postMcp(`${url}/mcp`, token, 'tools/list')).status, 200, 'no page, no Origin')
 })
 
-test('discovery is for every page, tokens are for none elsewhere (CORS, getsentry/sentry-mcp#812)', async (t) => {
+test('CORS opens discovery to all origins, and tokens to none (getsentry/sentry-mcp#812)', async (t) => {
   const read = async (path: string, origin: string, method = 'OPTIONS') => {
     const headers = { origin, 'access-control-request-method': 'POST' }
     const response = await fetch(`${url}${path}`, { method, headers, redirect: 'manual' })
@@ -79,7 +79,7 @@ test('discovery is for every page, tokens are for none elsewhere (CORS, getsentr
       t.equal(await read(path, origin, 'GET'), null, `${path} from ${origin}`)
 })
 
-test('no page can be framed, scripted or guessed at, and a form leads wherever the client is (RFC 9700 §4.16)', async (t) => {
+test('pages cannot be framed, scripted or sniffed, and forms may redirect to any client (RFC 9700 §4.16)', async (t) => {
   for (const page of [`${url}/`, `${url}/account`, client.createAuthorizeUrl(), `${url}/oauth/authorize`]) {
     const { headers } = await fetch(page)
     const policy = headers.get('content-security-policy') ?? ''

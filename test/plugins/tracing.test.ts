@@ -8,7 +8,7 @@ const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const PARENT = '00f067aa0ba902b7'
 const TRACEPARENT = `00-${TRACE}-${PARENT}-01`
 
-test('a tool call is one trace, from the request down to the store and to Sentry', async (t) => {
+test('a tool call is one trace, from the request to the store and Sentry', async (t) => {
   const { url, app, log, sentry, collector } = await startTraced(t)
   const { access_token } = await (await registerClient(url)).signIn()
   log.length = 0
@@ -31,26 +31,29 @@ test('a tool call is one trace, from the request down to the store and to Sentry
 
   const request = find('POST /mcp')
   t.match(request, { kind: 2, parentSpanId: PARENT, status: {} })
-  t.match(request?.facts, { 'http.route': '/mcp', 'http.response.status_code': 200 })
+  t.match(request?.attributes, { 'http.route': '/mcp', 'http.response.status_code': 200 })
   t.match(find('store readGrant'), { kind: 3, parentSpanId: request?.spanId })
-  t.match(find('store readGrant')?.facts, { 'db.system.name': 'sqlite', 'db.operation.name': 'readGrant' })
+  t.match(find('store readGrant')?.attributes, {
+    'db.system.name': 'sqlite',
+    'db.operation.name': 'readGrant',
+  })
   const call = find('tools/call whoami')
   t.match(call, { kind: 1, parentSpanId: request?.spanId })
   const outgoing = find('GET')
   t.match(outgoing, { kind: 3, parentSpanId: call?.spanId })
-  t.match(outgoing?.facts, { 'url.path': '/api/0/auth/', 'http.response.status_code': 200 })
+  t.match(outgoing?.attributes, { 'url.path': '/api/0/auth/', 'http.response.status_code': 200 })
 
-  t.equal(asked?.headers.traceparent, `00-${TRACE}-${outgoing?.spanId}-01`, 'Sentry can go on with it')
-  t.notOk(asked?.headers.baggage, 'without what others said along')
+  t.equal(asked?.headers.traceparent, `00-${TRACE}-${outgoing?.spanId}-01`, 'Sentry gets the trace')
+  t.notOk(asked?.headers.baggage, 'Sentry gets no baggage')
   t.match(collector.readResource(), { 'service.name': 'sentry-mcp', 'service.version': /^\d/ })
-  t.equal(request?.facts['sentry_mcp.request_id'], JSON.parse(log[0] ?? '').reqId)
+  t.equal(request?.attributes['sentry_mcp.request_id'], JSON.parse(log[0] ?? '').reqId)
   t.ok(
     log.every((line) => line.includes(`"trace_id":"${TRACE}"`)),
-    'the lines of the log name it',
+    'the log lines have the trace id',
   )
 })
 
-test('spans say what failed, and hold neither queries nor identifiers', async (t) => {
+test('spans have the error type, and neither queries nor identifiers', async (t) => {
   const { url, app, sentry, collector } = await startTraced(t)
   const client = await registerClient(url)
   const { access_token } = await client.signIn()
@@ -61,7 +64,7 @@ test('spans say what failed, and hold neither queries nor identifiers', async (t
   const spans = collector.readSpans()
   const failed = spans
     .filter(({ status }) => status.code === 2)
-    .map(({ name, facts }) => [name, facts['error.type']])
+    .map(({ name, attributes }) => [name, attributes['error.type']])
   t.same(failed, [
     ['GET', '503'],
     ['tools/call whoami', 'sentry_5xx'],
@@ -76,7 +79,7 @@ test('spans say what failed, and hold neither queries nor identifiers', async (t
   t.notOk(sent.includes(client.id))
 })
 
-test('headers and the protocol are those of the specification’s variables', async (t) => {
+test('the variables of the specification set headers, protocol and service name', async (t) => {
   const settings = {
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
     OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20abc,x-scope=all',
@@ -96,16 +99,16 @@ test('headers and the protocol are those of the specification’s variables', as
   t.match(delivery?.body.toString('latin1'), /another name.*GET \//s)
 })
 
-test('a collector that refuses is told of, once', async (t) => {
+test('a collector that refuses spans is logged once', async (t) => {
   const { url, app, log } = await startTraced(t, {}, 400)
   t.equal((await fetch(`${url}/`)).status, 200)
   await app.close()
-  const warnings = log.filter((line) => line.includes('traces could not be delivered'))
+  const warnings = log.filter((line) => line.includes('cannot deliver traces'))
   t.equal(warnings.length, 1)
   t.equal(JSON.parse(warnings[0] ?? '{}').reason, 'Bad Request')
 })
 
-test('a collector that is away does not hold up the end', async (t) => {
+test('an unavailable collector does not delay the shutdown', async (t) => {
   const { url, app } = await startTraced(t, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' })
   t.equal((await fetch(`${url}/`)).status, 200)
   const startedAt = Date.now()
@@ -113,7 +116,7 @@ test('a collector that is away does not hold up the end', async (t) => {
   t.ok(Date.now() - startedAt < 4_000)
 })
 
-test('OTEL_SDK_DISABLED turns them off', async (t) => {
+test('OTEL_SDK_DISABLED turns traces off', async (t) => {
   const { url, app, collector } = await startTraced(t, { OTEL_SDK_DISABLED: 'true' })
   await fetch(`${url}/`)
   await app.close()

@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { walk } from '../sandbox/walk/walk.ts'
 import { startService, useEmbeddedStore } from '../support/service.ts'
 
-test('the whole service works below a path (RFC 8414 §3.1, RFC 9728 §3.1)', async (t) => {
+test('the service works below a path of BASE_URL (RFC 8414 §3.1, RFC 9728 §3.1)', async (t) => {
   const { url } = await startService(t, {
     basePath: '/tools/sentry',
     settings: { ...useEmbeddedStore(t), DIRECT_SEARCH: 'true' },

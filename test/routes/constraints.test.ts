@@ -29,7 +29,7 @@ async function callTool(url: string, token: string, name: string, args: object) 
   return { status: response.status, text: await response.text() }
 }
 
-test('a resource of an organization takes that argument away from every tool', async (t) => {
+test('the resource of an organization removes that argument from every tool', async (t) => {
   const { url, token } = await signInTo(t, `/mcp/${ORGANIZATION}`)
   const tools = await listTools(`${url}/mcp/${ORGANIZATION}`, token)
   t.ok(tools.length > 10)
@@ -45,7 +45,7 @@ test('a resource of an organization takes that argument away from every tool', a
   t.match(found.text, PROJECT)
 })
 
-test('a grant opens its own resource and no other (RFC 8707 §2, CVE-2025-69196, getsentry/sentry-mcp#907)', async (t) => {
+test('a grant covers its own resource only (RFC 8707 §2, CVE-2025-69196, getsentry/sentry-mcp#907)', async (t) => {
   const { url, token, client } = await signInTo(t, `/mcp/${ORGANIZATION}`)
   for (const path of ['/mcp', '/mcp/lantern-labs', `/mcp/${ORGANIZATION}/${PROJECT}`]) {
     const response = await postMcp(`${url}${path}`, token, 'tools/list')
@@ -58,7 +58,7 @@ test('a grant opens its own resource and no other (RFC 8707 §2, CVE-2025-69196,
   t.equal((await postMcp(`${url}/mcp/${ORGANIZATION}`, whole.access_token, 'tools/list')).status, 403)
 })
 
-test('no argument leads out of the constraint, nor does execute_sentry_tool', async (t) => {
+test('no argument leaves the constraint, nor does execute_sentry_tool', async (t) => {
   const { url, token, sentry } = await signInTo(t, `/mcp/${ORGANIZATION}`)
   const resource = `${url}/mcp/${ORGANIZATION}`
   const before = sentry.requests.length
@@ -85,7 +85,7 @@ test('no argument leads out of the constraint, nor does execute_sentry_tool', as
   )
 })
 
-test('a resource that the user cannot see is a 403, and no sign-out', async (t) => {
+test('a resource that the user cannot see gets 403, which keeps the sign-in', async (t) => {
   const { url, client } = await signInTo(t, '/mcp')
   for (const path of ['/mcp/no-such-organization', `/mcp/${ORGANIZATION}/no-such-project`]) {
     const { access_token } = await client.signIn({ resource: `${url}${path}` })
@@ -95,7 +95,7 @@ test('a resource that the user cannot see is a 403, and no sign-out', async (t) 
   }
 })
 
-test('a project limits further, and takes away what the project does not send', async (t) => {
+test('the resource of a project disables tools for data that the project does not send', async (t) => {
   const { url, token } = await signInTo(t, `/mcp/${ORGANIZATION}/${PROJECT}`)
   const tools = await listTools(`${url}/mcp/${ORGANIZATION}/${PROJECT}`, token)
   const names = tools.map(({ name }) => name)
@@ -104,7 +104,7 @@ test('a project limits further, and takes away what the project does not send', 
   t.notOk(tools.some(({ inputSchema }) => inputSchema.properties?.projectSlug))
 })
 
-test('what is no slug is no resource, and touches nothing (getsentry/sentry-mcp#1218)', async (t) => {
+test('a malformed slug is not a resource, and causes no request (getsentry/sentry-mcp#1218)', async (t) => {
   const { url, token, sentry } = await signInTo(t, '/mcp')
   const before = sentry.requests.length
   for (const path of ['/mcp/..%2f..', '/mcp/%2e%2e', '/mcp/a%20b', '/mcp/a/b%2fc', '/mcp/-a']) {
@@ -114,7 +114,7 @@ test('what is no slug is no resource, and touches nothing (getsentry/sentry-mcp#
   t.equal(sentry.requests.length, before)
 })
 
-test('Sentry is asked about a constraint once in a while, not at every call', async (t) => {
+test('the look-up of a constraint is cached', async (t) => {
   const { url, token, sentry } = await signInTo(t, `/mcp/${ORGANIZATION}`)
   await listTools(`${url}/mcp/${ORGANIZATION}`, token)
   const before = sentry.requests.length
@@ -122,7 +122,7 @@ test('Sentry is asked about a constraint once in a while, not at every call', as
   t.equal(sentry.requests.length, before)
 })
 
-test('Sentry away while a constraint is looked up is a 503 (never a sign-out)', async (t) => {
+test('an outage of Sentry during the look-up of a constraint gets 503', async (t) => {
   const { url, token, sentry } = await signInTo(t, `/mcp/${ORGANIZATION}`)
   sentry.fail('GET /api/0/organizations/', { kind: 'status', status: 502 })
   const response = await postMcp(`${url}/mcp/${ORGANIZATION}`, token, 'tools/list')

@@ -8,7 +8,7 @@ const { access_token: token } = await client.signIn()
 
 const RESOURCES = ['/mcp', '/mcp/acme', '/mcp/acme/web-shop']
 
-test('wherever clients look, they find one and the same authorization server (RFC 8414 §3.1, §3.3)', async (t) => {
+test('every discovery URL returns the same authorization server metadata (RFC 8414 §3.1, §3.3)', async (t) => {
   const places = [
     '/.well-known/oauth-authorization-server',
     '/.well-known/oauth-authorization-server/mcp',
@@ -29,7 +29,7 @@ test('wherever clients look, they find one and the same authorization server (RF
   t.equal((await fetch(`${url}/`)).status, 200, 'the page it names is there')
 })
 
-test('a resource says that it is the URL that was asked about, to the byte (RFC 9728 §3.3)', async (t) => {
+test('a resource’s metadata names exactly the requested resource (RFC 9728 §3.3)', async (t) => {
   const read = async (path: string) => {
     const response = await fetch(`${url}/.well-known/oauth-protected-resource${path}`)
     return { status: response.status, document: (await response.json()) as Record<string, unknown> }
@@ -44,12 +44,12 @@ test('a resource says that it is the URL that was asked about, to the byte (RFC 
     t.equal((await read(path)).status, 404, path)
 })
 
-test('whoever brings no token, or none of ours, is told where to sign in, before anything else (RFC 6750 §3, RFC 9728 §5.1)', async (t) => {
+test('a request without a valid token gets a 401 challenge before any other check (RFC 6750 §3, RFC 9728 §5.1)', async (t) => {
   const credentials: [string, Record<string, string>, RegExp][] = [
     ['none', {}, /^Bearer scope=/],
     ['another scheme', { authorization: 'Basic eDp5' }, /^Bearer scope=/],
     [
-      'a token that is none',
+      'a token that is invalid',
       { authorization: 'Bearer nonsense' },
       /^Bearer error="invalid_token", error_desc/,
     ],
@@ -58,20 +58,20 @@ test('whoever brings no token, or none of ours, is told where to sign in, before
   for (const path of RESOURCES) {
     for (const method of ['POST', 'GET', 'DELETE', 'PUT']) {
       for (const [what, headers, expected] of credentials) {
-        const answer = await fetch(`${url}${path}`, { method, headers })
-        const challenge = answer.headers.get('www-authenticate') ?? ''
-        t.equal(answer.status, 401, `${method} ${path}, ${what}`)
+        const response = await fetch(`${url}${path}`, { method, headers })
+        const challenge = response.headers.get('www-authenticate') ?? ''
+        t.equal(response.status, 401, `${method} ${path}, ${what}`)
         t.match(challenge, expected, what)
         t.match(challenge, /scope="org:read /)
         const named = [...challenge.matchAll(/resource_metadata="([^"]*)"/g)].map(([, place]) => place)
         t.same(named, [`${url}/.well-known/oauth-protected-resource${path}`], 'once, and of this resource')
-        t.equal(answer.headers.get('cache-control'), 'no-store')
+        t.equal(response.headers.get('cache-control'), 'no-store')
       }
     }
   }
 })
 
-test('a token in the URL or the body is none (RFC 6750 §2.2 and §2.3, RFC 9700 §4.3.2)', async (t) => {
+test('a token in URL or body is ignored (RFC 6750 §2.2 and §2.3, RFC 9700 §4.3.2)', async (t) => {
   const inUrl = await fetch(`${url}/mcp?access_token=${token}`, { method: 'POST' })
   t.equal(inUrl.status, 401)
   t.notMatch(inUrl.headers.get('www-authenticate'), 'error=')

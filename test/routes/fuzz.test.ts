@@ -8,7 +8,7 @@ import { postMcp } from '../support/mcp.ts'
 import { startService } from '../support/service.ts'
 
 /** The many are in `npm run test:fuzz`; these few are the same ones every time. */
-const RUN = { count: 200, seed: 20_260_728, limit: 5_000 }
+const RUN = { count: 200, seed: 20_260_728, limitMs: 5_000 }
 
 for (const group of Object.keys(GROUPS) as (keyof typeof GROUPS)[]) {
   test(`bad input at the endpoints of ${group}`, async (t) => {

@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { createBrowser } from '../sandbox/browser/browser.ts'
 import { startService } from '../support/service.ts'
 
-test('the set-up page says how each client is connected, with this server’s own address', async (t) => {
+test('the set-up page shows how to connect each client to this address', async (t) => {
   const { url, sentry } = await startService(t)
   const arrival = await createBrowser().open(`${url}/`)
   if (arrival.kind !== 'page') return t.fail('a page is shown')
@@ -26,7 +26,7 @@ test('the set-up page says how each client is connected, with this server’s ow
   t.notMatch(html, /<script|src=/)
 })
 
-test('the install links are those of Cursor and VS Code, and hold this server’s address', async (t) => {
+test('the install links open Cursor and VS Code with this address', async (t) => {
   const { url } = await startService(t)
   const html = await (await fetch(`${url}/`)).text()
   const links = [...html.matchAll(/href="([^"]+)"/g)].map(([, href = '']) => href.replaceAll('&amp;', '&'))
@@ -44,7 +44,7 @@ test('the install links are those of Cursor and VS Code, and hold this server’
   for (const href of links) t.match(href, /^(https?|cursor|vscode):/)
 })
 
-test('below a path of BASE_URL the page names the whole address', async (t) => {
+test('the address includes the path of BASE_URL', async (t) => {
   const { url } = await startService(t, { basePath: '/tools/sentry' })
   const html = await (await fetch(`${url}/`)).text()
   t.match(html, `claude mcp add --transport http sentry ${url}/mcp`)

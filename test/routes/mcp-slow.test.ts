@@ -6,9 +6,9 @@ import type { SentryTool } from '../../lib/mcp/core/types.ts'
 import { callOf, type McpService, postIn, startMcp } from '../support/mcp-service.ts'
 
 const ERAS = ['legacy', 'modern'] as const
-const TIMING = { patience: 60, heartbeat: 30 }
+const TIMING = { streamAfterMs: 60, heartbeatMs: 30 }
 
-test('a quick answer is plain JSON, also for a client that wants to hear of progress', async (t) => {
+test('a fast response is JSON, even if the client asks for progress', async (t) => {
   const { service } = await startSlow(t)
   for (const era of ERAS) {
     const response = await postIn(era, service, callOf('quick', {}, { progressToken: 'p' }))
@@ -17,7 +17,7 @@ test('a quick answer is plain JSON, also for a client that wants to hear of prog
   }
 })
 
-test('a slow answer becomes a stream with signs of life, and ends with the answer', async (t) => {
+test('a slow response becomes a stream with heartbeats that ends with the response', async (t) => {
   const { service, finish } = await startSlow(t)
   for (const era of ERAS) {
     const response = await postIn(era, service, callOf('slow', {}))
@@ -25,12 +25,12 @@ test('a slow answer becomes a stream with signs of life, and ends with the answe
     t.equal(response.headers.get('x-accel-buffering'), 'no', 'nginx passes it on as it comes')
     t.match(response.headers.get('cache-control'), /no-transform/)
     const text = await readUntil(response, /(^: .*){3}/ms, finish)
-    t.ok(text.startsWith(': '), 'the first bytes come with the headers, and more until the answer')
+    t.ok(text.startsWith(': '), 'the first bytes come with the headers, and more until the response')
     t.match(readEvents(text), [{ jsonrpc: '2.0', id: 1, result: { content: [{ text: 'slow' }] } }])
   }
 })
 
-test('a client that wants to hear of progress is told that a silent tool still works', async (t) => {
+test('a client that asks for progress gets it for a silent tool too', async (t) => {
   const { service, finish } = await startSlow(t)
   for (const era of ERAS) {
     const response = await postIn(era, service, callOf('slow', {}, { progressToken: 'p' }))
@@ -49,8 +49,8 @@ test('a client that wants to hear of progress is told that a silent tool still w
   }
 })
 
-test('what a tool reports reaches the client ahead of the answer', async (t) => {
-  const { service } = await startSlow(t, { patience: 5_000, heartbeat: 5_000 })
+test('reported progress reaches the client before the response', async (t) => {
+  const { service } = await startSlow(t, { streamAfterMs: 5_000, heartbeatMs: 5_000 })
   for (const era of ERAS) {
     const response = await postIn(era, service, callOf('steps', {}, { progressToken: 0 }))
     const events = readEvents(await response.text())
@@ -62,12 +62,12 @@ test('what a tool reports reaches the client ahead of the answer', async (t) => 
     ])
     t.match(events.at(-1), { id: 1, result: { content: [{ text: 'steps' }] } })
     const silent = await postIn(era, service, callOf('steps', {}))
-    t.match(silent.headers.get('content-type'), /json/, 'nobody asked, nobody is told')
+    t.match(silent.headers.get('content-type'), /json/, 'without a token there is no progress')
     await silent.body?.cancel()
   }
 })
 
-test('a client that accepts no stream waits for its JSON', async (t) => {
+test('a client that accepts no stream gets JSON', async (t) => {
   const { service, finish } = await startSlow(t)
   setTimeout(finish, 150)
   const headers = { accept: 'application/json' }
@@ -76,7 +76,7 @@ test('a client that accepts no stream waits for its JSON', async (t) => {
   t.match(await response.json(), { result: { content: [{ text: 'slow' }] } })
 })
 
-test('a slow batch is answered by one event for each request', async (t) => {
+test('a slow batch gets one event for each request', async (t) => {
   const { service, finish } = await startSlow(t)
   const batch = [callOf('slow', {}), { ...callOf('quick', {}), id: 2 }]
   const response = await service.post(batch)
@@ -87,28 +87,28 @@ test('a slow batch is answered by one event for each request', async (t) => {
   )
 })
 
-test('a client that leaves ends its call and the request to Sentry (MCP 2026-07-28, cancellation)', async (t) => {
+test('a client that disconnects aborts its call and the request to Sentry (MCP 2026-07-28, cancellation)', async (t) => {
   for (const era of ERAS) {
-    for (const timing of [TIMING, { patience: 60_000, heartbeat: 60_000 }]) {
+    for (const timing of [TIMING, { streamAfterMs: 60_000, heartbeatMs: 60_000 }]) {
       const silent = await startSilentSentry(t)
       const service = await startMcp(t, { settings: { SENTRY_HOST: silent.host }, timing })
       const controller = new AbortController()
       const call = postIn(era, service, callOf('find_organizations', {}), { signal: controller.signal })
       const socket = await silent.request
-      // Either the answer has not begun, or it has become a stream.
+      // Either the response has not begun, or it has become a stream.
       if (timing === TIMING) await call
       const closed = new Promise((resolve) => socket.once('close', resolve))
       controller.abort()
       await call.then((response) => response.text()).catch(() => undefined)
       t.equal(await Promise.race([closed.then(() => 'closed'), sleep(2_000, 'open')]), 'closed', era)
-      t.notMatch(service.log.join(''), /"level":(50|60)/, 'and nobody is alarmed')
+      t.notMatch(service.log.join(''), /"level":(50|60)/, 'no error is logged')
     }
   }
 })
 
 interface SlowService {
   service: McpService
-  /** Lets the tools that are waiting come to their end. */
+  /** Ends the waiting tools. */
   finish(): void
 }
 
@@ -164,7 +164,7 @@ function createTool(name: string, work: SentryTool['handler']): SentryTool {
   }
 }
 
-/** A Sentry that takes requests and never answers. */
+/** A Sentry that takes requests and never responses. */
 async function startSilentSentry(t: Test): Promise<{ host: string; request: Promise<Socket> }> {
   const { promise, resolve } = Promise.withResolvers<Socket>()
   const server = createServer(({ socket }) => resolve(socket))

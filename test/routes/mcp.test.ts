@@ -9,12 +9,12 @@ const service = await startMcp(tap)
 
 test('every older revision is negotiated and served (MCP lifecycle)', async (t) => {
   for (const revision of LEGACY) {
-    const answer = await send('initialize', {
+    const response = await send('initialize', {
       protocolVersion: revision,
       capabilities: {},
       clientInfo: { name: 'test', version: '1' },
     })
-    t.match(answer, {
+    t.match(response, {
       status: 200,
       type: /^application\/json/,
       json: {
@@ -34,7 +34,7 @@ test('every older revision is negotiated and served (MCP lifecycle)', async (t) 
   t.match(await send('initialize', unknown), { json: { result: { protocolVersion: '2025-11-25' } } })
 })
 
-test('no session is ever named, and one that a client names is ignored (2026-07-28)', async (t) => {
+test('no response names a session, and the session of a request is ignored (2026-07-28)', async (t) => {
   const headers = { 'mcp-session-id': 'of another server' }
   const response = await service.post({ jsonrpc: '2.0', id: 1, method: 'ping' }, { headers })
   t.equal(response.status, 200)
@@ -66,15 +66,15 @@ test('2026-07-28: server/discover and the hints for caches', async (t) => {
   })
 })
 
-test('the list has one page, so that any cursor is wrong (MCP, pagination)', async (t) => {
-  const answers = [
+test('the list has one page, so any cursor is invalid (MCP, pagination)', async (t) => {
+  const responses = [
     await send('tools/list', { cursor: 'second page' }),
     await sendModern('tools/list', { cursor: 'second page' }),
   ]
-  for (const answer of answers) t.match(answer, { status: 200, json: { error: { code: -32602 } } })
+  for (const response of responses) t.match(response, { status: 200, json: { error: { code: -32602 } } })
 })
 
-test('the answer carries the id of its request, whatever it is (JSON-RPC 2.0 §5)', async (t) => {
+test('a response has the id of its request (JSON-RPC 2.0 §5)', async (t) => {
   for (const id of [0, -1, 'text', 'with "quotes" and \\', '']) {
     for (const method of ['tools/list', 'ping']) {
       const response = await service.post({ jsonrpc: '2.0', id, method })
@@ -83,7 +83,7 @@ test('the answer carries the id of its request, whatever it is (JSON-RPC 2.0 §5
   }
 })
 
-test('what is wrong with a request, revision by revision (MCP, Streamable HTTP)', async (t) => {
+test('malformed requests of every revision get their error (MCP, Streamable HTTP)', async (t) => {
   const withHeader = (revision: string) => ({ 'mcp-protocol-version': revision })
   const list = { jsonrpc: '2.0', id: 7, method: 'tools/list' }
   const cases: [
@@ -125,7 +125,7 @@ test('what is wrong with a request, revision by revision (MCP, Streamable HTTP)'
   }
 })
 
-test('what is wrong with a request of 2026-07-28 (SEP-2243, SEP-2575)', async (t) => {
+test('malformed requests of 2026-07-28 get their error (SEP-2243, SEP-2575)', async (t) => {
   const call = { name: 'whoami', arguments: {} }
   const cases: [
     title: string,
@@ -155,16 +155,16 @@ test('what is wrong with a request of 2026-07-28 (SEP-2243, SEP-2575)', async (t
     t.match(await sendModern(method, params, headers), { status, json: { id: 1, error: { code } } }, title)
   }
   const future = { _meta: createEnvelope('2027-01-01') }
-  const answer = await send('tools/list', future, {
+  const response = await send('tools/list', future, {
     'mcp-protocol-version': '2027-01-01',
     'mcp-method': 'tools/list',
   })
-  t.match(answer, { status: 400, json: { error: { code: -32022, data: { supported: [MODERN] } } } })
+  t.match(response, { status: 400, json: { error: { code: -32022, data: { supported: [MODERN] } } } })
   const { status } = await sendModern('tools/call', call, { 'mcp-name': `=?base64?${btoa('whoami')}?=` })
   t.equal(status, 200, 'an encoded name is decoded before it is compared')
 })
 
-test('a header that is left out of a request of 2026-07-28 is missed', async (t) => {
+test('a request of 2026-07-28 without a required header is refused', async (t) => {
   const body = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: createEnvelope() } }
   const incomplete: Record<string, string>[] = [
     { 'mcp-method': 'tools/list' },
@@ -177,7 +177,7 @@ test('a header that is left out of a request of 2026-07-28 is missed', async (t)
   }
 })
 
-test('notifications and responses are taken without a word (202, no body)', async (t) => {
+test('notifications and responses get 202 without a body', async (t) => {
   const notification = { jsonrpc: '2.0', method: 'notifications/initialized' }
   const modern = {
     ...notification,
@@ -198,7 +198,7 @@ test('notifications and responses are taken without a word (202, no body)', asyn
   }
 })
 
-test('2025-03-26 has batches, answered in one array', async (t) => {
+test('the response to a batch is one array (2025-03-26)', async (t) => {
   const batch = [
     { jsonrpc: '2.0', id: 'a', method: 'ping' },
     { jsonrpc: '2.0', method: 'notifications/initialized' },
@@ -208,14 +208,14 @@ test('2025-03-26 has batches, answered in one array', async (t) => {
   for (const headers of revisions) {
     const response = await service.post(batch, { headers })
     t.equal(response.status, 200)
-    const answers = (await response.json()) as { id: string }[]
-    t.same(answers.map(({ id }) => id).sort(), ['a', 'b'])
+    const responses = (await response.json()) as { id: string }[]
+    t.same(responses.map(({ id }) => id).sort(), ['a', 'b'])
     const single = await service.post([batch[0]], { headers })
     t.match(await single.json(), [{ id: 'a', result: {} }], 'also where it holds one request')
   }
 })
 
-test('there is nothing to GET and no session to DELETE: 405 with Allow', async (t) => {
+test('GET and DELETE get 405 with Allow', async (t) => {
   for (const method of ['GET', 'HEAD', 'DELETE', 'PUT', 'PATCH']) {
     const response = await fetch(service.url, {
       method,
@@ -231,14 +231,14 @@ test('there is nothing to GET and no session to DELETE: 405 with Allow', async (
   }
 })
 
-test('subscriptions/listen has nothing to wait for and ends at once', async (t) => {
-  const answer = await sendModern('subscriptions/listen', { notifications: { toolsListChanged: true } })
-  t.equal(answer.status, 200)
-  t.match(answer.type, /^text\/event-stream/)
-  t.match(answer.text, /"resultType":"complete"/)
+test('subscriptions/listen ends at once', async (t) => {
+  const response = await sendModern('subscriptions/listen', { notifications: { toolsListChanged: true } })
+  t.equal(response.status, 200)
+  t.match(response.type, /^text\/event-stream/)
+  t.match(response.text, /"resultType":"complete"/)
 })
 
-test('answers are about one user and are not kept', async (t) => {
+test('responses must not be cached', async (t) => {
   for (const method of ['tools/list', 'ping']) {
     const response = await service.post({ jsonrpc: '2.0', id: 1, method })
     t.equal(response.headers.get('cache-control'), 'no-store')
@@ -246,7 +246,7 @@ test('answers are about one user and are not kept', async (t) => {
   }
 })
 
-test('users with the same JSON-RPC ids at the same time each see their own (CVE-2026-25536, GHSA-345p-7cg4-v4c7)', async (t) => {
+test('concurrent users with equal JSON-RPC ids get their own responses (CVE-2026-25536, GHSA-345p-7cg4-v4c7)', async (t) => {
   const { sentry } = service
   sentry.setUser({ id: '2002', name: 'Ole Brandt', email: 'ole@lantern.example' })
   service.addCaller('ole')
@@ -258,8 +258,8 @@ test('users with the same JSON-RPC ids at the same time each see their own (CVE-
   const seen = await Promise.all(
     users.map(async (caller, index) => {
       const era = index < 3 ? 'legacy' : 'modern'
-      const answer = await read(await postIn(era, service, callOf('whoami', {}), { caller }))
-      return JSON.parse(answer.text).result.structuredContent.user.id
+      const response = await read(await postIn(era, service, callOf('whoami', {}), { caller }))
+      return JSON.parse(response.text).result.structuredContent.user.id
     }),
   )
   t.same(
@@ -269,14 +269,14 @@ test('users with the same JSON-RPC ids at the same time each see their own (CVE-
   const many = Array.from({ length: 200 }, (_, index) => (index % 3 === 0 ? 'ole' : 'mara'))
   const names = await Promise.all(
     many.map(async (caller) => {
-      const answer = await read(await postIn('legacy', service, callOf('whoami', {}), { caller }))
-      return answer.text.includes('ole@lantern.example') ? 'ole' : 'mara'
+      const response = await read(await postIn('legacy', service, callOf('whoami', {}), { caller }))
+      return response.text.includes('ole@lantern.example') ? 'ole' : 'mara'
     }),
   )
   t.same(names, many, 'two hundred at once')
 })
 
-test('no address of a resource is matched against a template (CVE-2026-0621)', async (t) => {
+test('no resource URI is matched against a template (CVE-2026-0621)', async (t) => {
   for (const uri of [`sentry://${'{'.repeat(50_000)}`, `sentry://${',a'.repeat(50_000)}!`]) {
     const startedAt = performance.now()
     t.match((await send('resources/read', { uri })).json, { error: { code: -32601 } })
@@ -285,7 +285,7 @@ test('no address of a resource is matched against a template (CVE-2026-0621)', a
   }
 })
 
-test('a plain HTTP client over one connection gets whole answers', async (t) => {
+test('a plain HTTP client gets whole responses over one connection', async (t) => {
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
   const length = await new Promise<number>((resolve, reject) => {
     const headers = {

@@ -1,6 +1,6 @@
 import { mock } from 'node:test'
 import { test } from 'tap'
-import { listEvents, readAuditLines } from '../support/audit-lines.ts'
+import { listEvents, readAuditLines } from '../support/log.ts'
 import { startService, useEmbeddedStore } from '../support/service.ts'
 
 type Settings = Record<string, string>
@@ -24,17 +24,17 @@ async function post(url: string, authorization: string, method = 'tools/list', p
 
 const whoami = { name: 'whoami', arguments: {} }
 
-test('by default a Sentry token is nothing: 401 with the ordinary challenge (RFC 6750 §3)', async (t) => {
+test('by default a Sentry token gets 401 with the usual challenge (RFC 6750 §3)', async (t) => {
   const { url, sentry } = await startService(t)
   const { accessToken } = sentry.issueTokens()
-  const answer = await post(`${url}/mcp`, `Sentry-Bearer ${accessToken}`)
-  t.equal(answer.status, 401)
+  const response = await post(`${url}/mcp`, `Sentry-Bearer ${accessToken}`)
+  t.equal(response.status, 401)
   const anonymous = await post(`${url}/mcp`, '')
-  t.equal(answer.headers.get('www-authenticate'), anonymous.headers.get('www-authenticate'))
+  t.equal(response.headers.get('www-authenticate'), anonymous.headers.get('www-authenticate'))
   t.equal(sentry.requests.length, 0, 'and Sentry does not see it')
 })
 
-test('where it is allowed, tools work with it, and nothing is stored or logged', async (t) => {
+test('with SENTRY_TOKEN_PASSTHROUGH tools work with it, and it is neither stored nor logged', async (t) => {
   const settings: Settings = { ...useEmbeddedStore(t), ...ON, LOG_LEVEL: 'trace' }
   const { url, sentry, log } = await startService(t, { settings })
   const { accessToken } = sentry.issueTokens()
@@ -43,11 +43,11 @@ test('where it is allowed, tools work with it, and nothing is stored or logged',
   t.match((await post(`${url}/mcp`, authorization, 'tools/call', whoami)).text, /mara@tidewater\.example/)
   t.ok(sentry.requests.every(({ token }) => token === accessToken))
   t.notOk(log.join('').includes(accessToken))
-  t.same(listEvents(log), ['token_passed_through'], 'the audit log has it once')
+  t.same(listEvents(log), ['sentry_bearer_accepted'], 'the audit log has it once')
   t.match(readAuditLines(log)[0], { subject_hash: String, resource: `${url}/mcp`, skills: ['inspect'] })
 })
 
-test('neither scheme takes the token of the other', async (t) => {
+test('neither scheme accepts the token of the other', async (t) => {
   const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
   const { accessToken } = sentry.issueTokens()
   t.equal((await post(`${url}/mcp`, `Bearer ${accessToken}`)).status, 401)
@@ -61,15 +61,15 @@ test('neither scheme takes the token of the other', async (t) => {
     t.equal((await post(`${url}/mcp`, wrong)).status, 401, wrong)
 })
 
-test('whose token it is, is asked once for a while, however many ask at once', async (t) => {
+test('the user of a token is looked up once, also for parallel requests', async (t) => {
   const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
   const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
-  const answers = await Promise.all(Array.from({ length: 20 }, () => post(`${url}/mcp`, authorization)))
-  t.ok(answers.every(({ status }) => status === 200))
+  const responses = await Promise.all(Array.from({ length: 20 }, () => post(`${url}/mcp`, authorization)))
+  t.ok(responses.every(({ status }) => status === 200))
   t.equal(sentry.requests.filter(({ path }) => path === '/api/0/auth/').length, 1)
 })
 
-test('a dead token is 401, at once and after it was good (RFC 6750 §3.1)', async (t) => {
+test('an invalid token gets 401, also after it was valid (RFC 6750 §3.1)', async (t) => {
   const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
   const unknown = await post(`${url}/mcp`, 'Sentry-Bearer sntryu_unknown')
   t.equal(unknown.status, 401)
@@ -83,7 +83,7 @@ test('a dead token is 401, at once and after it was good (RFC 6750 §3.1)', asyn
   t.equal((await post(`${url}/mcp`, authorization, 'tools/call', whoami)).status, 401)
 })
 
-test('a token that Sentry refused is refused for a while without asking it again', async (t) => {
+test('a refusal of Sentry is cached for a while', async (t) => {
   const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
   for (const token of ['sntryu_unknown', 'sntryu_other'])
     for (let count = 0; count < 5; count += 1)
@@ -96,7 +96,7 @@ test('a token that Sentry refused is refused for a while without asking it again
   t.equal(sentry.requests.length, 3, 'and again after that')
 })
 
-test('how many tokens an address has looked up is limited, what is known is not', async (t) => {
+test('look-ups of tokens are limited by address, cached tokens are not', async (t) => {
   const settings = { ...useEmbeddedStore(t), ...ON, RATE_LIMIT_OAUTH: '3' }
   const { url, sentry } = await startService(t, { settings })
   const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
@@ -113,20 +113,20 @@ test('how many tokens an address has looked up is limited, what is known is not'
   for (let count = 0; count < 5; count += 1) t.equal((await post(`${url}/mcp`, authorization)).status, 200)
 })
 
-test('a Sentry that is away says nothing about a token: 503, and it works again afterwards', async (t) => {
+test('an outage of Sentry gets 503, and the token works afterwards', async (t) => {
   const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
   const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
   for (const fault of [{ kind: 'status', status: 500 }, { kind: 'html' }, { kind: 'reset' }] as const) {
     const heal = sentry.fail('GET /api/0/auth/', fault)
-    const answer = await post(`${url}/mcp`, authorization)
-    t.equal(answer.status, 503, fault.kind)
-    t.ok(answer.headers.get('retry-after'))
+    const response = await post(`${url}/mcp`, authorization)
+    t.equal(response.status, 503, fault.kind)
+    t.ok(response.headers.get('retry-after'))
     heal()
   }
   t.equal((await post(`${url}/mcp`, authorization)).status, 200)
 })
 
-test('?skills= narrows what it may do; DEFAULT_SKILLS hold without it', async (t) => {
+test('?skills= chooses the skills; without it DEFAULT_SKILLS apply', async (t) => {
   const settings = { ...useEmbeddedStore(t), ...ON, TOOL_SURFACE: 'full', DEFAULT_SKILLS: 'inspect' }
   const { url, sentry } = await startService(t, { settings })
   const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
@@ -141,13 +141,13 @@ test('?skills= narrows what it may do; DEFAULT_SKILLS hold without it', async (t
   t.ok((await list('?skills=inspect,project-management')).has('create_project'))
 
   for (const query of ['?skills=', '?skills=everything', '?skills=inspect,triag']) {
-    const answer = await post(`${url}/mcp${query}`, authorization)
-    t.equal(answer.status, 400, `${query}: what might have narrowed is not passed over`)
-    t.match(answer.text, /out of inspect, seer, triage, project-management/)
+    const response = await post(`${url}/mcp${query}`, authorization)
+    t.equal(response.status, 400, `${query}: what might have narrowed is not passed over`)
+    t.match(response.text, /out of inspect, seer, triage, project-management/)
   }
 })
 
-test('what the operator takes away stays away, and a resource limits it too', async (t) => {
+test('disabled skills stay disabled, and a resource limits the caller', async (t) => {
   const settings = { ...useEmbeddedStore(t), ...ON, TOOL_SURFACE: 'full', DISABLED_SKILLS: 'triage' }
   const { url, sentry } = await startService(t, { settings })
   const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`

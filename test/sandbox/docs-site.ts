@@ -5,13 +5,13 @@ import Fastify from 'fastify'
 export interface DocsSite {
   /** `http://127.0.0.1:port`, for `MCP_URL`. */
   url: string
-  /** What was searched for, oldest first. */
+  /** The searches, oldest first. */
   searches: DocsSearch[]
   /**
-   * mcp-core fetches pages from https://docs.sentry.io, which no setting changes. Sends what this process fetches
-   * from there to the stand-in, over HTTP like everything else. Returns a function that puts `fetch` back.
+   * Redirects this process's requests for https://docs.sentry.io, which mcp-core fetches pages from and no setting
+   * changes, to the stand-in. Returns a function that restores `fetch`.
    */
-  answerForSentryDocs(): () => void
+  redirectSentryDocs(): () => void
   close(): Promise<void>
 }
 
@@ -43,7 +43,7 @@ Upload source maps during the build, so that stack traces show your own code.
     guide: 'python/fastapi',
     text: `# FastAPI
 
-\`sentry_sdk.init(dsn=…)\` before the application is made is enough: the integration finds FastAPI by itself.
+\`sentry_sdk.init(dsn=…)\` before the application is made is enough: the integration detects FastAPI.
 Set \`traces_sample_rate\` to record spans of requests and database queries.
 `,
   },
@@ -59,7 +59,7 @@ Set \`traces_sample_rate\` to record spans of requests and database queries.
 
 const DEFAULT_RESULTS = 3
 
-/** Starts the documentation on 127.0.0.1 and a free port. */
+/** Starts the documentation site on a free port of 127.0.0.1. */
 export async function startDocsSite(): Promise<DocsSite> {
   const searches: DocsSearch[] = []
   const app = Fastify({ forceCloseConnections: true })
@@ -80,7 +80,7 @@ export async function startDocsSite(): Promise<DocsSite> {
   return {
     url,
     searches,
-    answerForSentryDocs() {
+    redirectSentryDocs() {
       const original = globalThis.fetch
       globalThis.fetch = (input, init) => {
         const target = new URL(input instanceof Request ? input.url : input)
@@ -95,7 +95,7 @@ export async function startDocsSite(): Promise<DocsSite> {
   }
 }
 
-/** Pages in which at least one word of the query stands, those with the most words first. */
+/** Pages with at least one word of the query, those with the most words first. */
 function searchPages({ query, guide, maxResults = DEFAULT_RESULTS }: DocsSearch) {
   const words = query.toLowerCase().split(/\W+/).filter(Boolean)
   return PAGES.filter((page) => guide === undefined || page.guide.startsWith(guide))

@@ -3,20 +3,20 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
 
-/** What the model does next: call tools, say something, or fail. */
+/** The next turn of the model: tool calls, text, or a failure. */
 export type Turn =
   | { calls: { name: string; args: object }[] }
   | { says: string }
   | { fails: number; body?: string }
 
 export interface AiProvider {
-  /** Settings that make a service use it. */
+  /** The settings with which the service uses it. */
   settings: Record<string, string>
-  /** What it was asked, oldest first. */
+  /** The requests, oldest first. */
   requests: { authorization: string | undefined; body: string }[]
 }
 
-/** An OpenAI-compatible endpoint on loopback whose model takes the given turns, and repeats the last one. */
+/** An OpenAI-compatible endpoint on loopback whose model takes the given turns and repeats the last. */
 export async function startAiProvider(t: Test, turns: Turn[]): Promise<AiProvider> {
   const requests: AiProvider['requests'] = []
   const server = createServer(async (request: IncomingMessage, response) => {
@@ -40,7 +40,7 @@ export async function startAiProvider(t: Test, turns: Turn[]): Promise<AiProvide
   }
 }
 
-/** An answer of the Responses API. */
+/** A response of the Responses API. */
 function describeTurn(turn: Exclude<Turn, { fails: number }>, step: number): object {
   const output =
     'says' in turn

@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Lifetime } from './service.ts'
+import type { Lifetime } from './lifetime.ts'
 
-/** A certificate that is its own authority, as those of private networks are to everybody else. */
+/** A self-signed certificate, as in private networks. */
 export interface Certificate {
   /** PEM */
   key: string
@@ -17,7 +17,7 @@ export interface Certificate {
 
 const run = promisify(execFile)
 
-/** Makes a certificate for a host name; its files go with the test. */
+/** Creates a certificate for a host name; its files are removed with `t`. */
 export async function createCertificate(t: Lifetime, name: string, days = 90): Promise<Certificate> {
   const directory = mkdtempSync(join(tmpdir(), 'sentry-mcp-certificate-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
@@ -28,7 +28,7 @@ export async function createCertificate(t: Lifetime, name: string, days = 90): P
   return { key: readFileSync(keyFile, 'utf8'), cert: readFileSync(file, 'utf8'), keyFile, file }
 }
 
-/** An authority of one's own, as private networks have, and certificates that come from it. */
+/** A private certificate authority. */
 export interface Authority {
   /** PEM */
   cert: string

@@ -7,6 +7,9 @@ import {
   signIn,
 } from '../sandbox/browser/browser.ts'
 
+// A client that sends right and wrong requests one by one. The client of test/sandbox/walk/ is independent of it on
+// purpose: that one checks every response as a careful client must.
+
 export interface Tokens {
   access_token: string
   refresh_token: string
@@ -20,17 +23,17 @@ export interface TestClient {
   redirectUri: string
   browser: Browser
   verifier: string
-  /** The authorization request, with what a test changes; `undefined` leaves a parameter out. */
+  /** The authorization request with a test's changes; `undefined` leaves a parameter out. */
   createAuthorizeUrl(changes?: Record<string, string | undefined>): string
   /** Signs in and returns the redirect that reached the client. */
   authorize(changes?: Record<string, string | undefined>, choices?: SignInChoices): Promise<URL>
-  /** Opens the authorization request without going on. */
+  /** Opens the authorization request and stops at the page. */
   open(changes?: Record<string, string | undefined>): Promise<Arrival>
   /** Posts to the token endpoint. */
   requestToken(parameters: Record<string, string>): Promise<Response>
   redeem(code: string, changes?: Record<string, string>): Promise<Response>
   refresh(refreshToken: string, changes?: Record<string, string>): Promise<Response>
-  /** Signs in to the end. */
+  /** Signs in and redeems the code. */
   signIn(changes?: Record<string, string | undefined>): Promise<Tokens>
 }
 
@@ -48,7 +51,7 @@ export async function registerClient(
   return createTestClient(url, id, redirectUri)
 }
 
-/** A client that the service knows already. */
+/** A client that is registered already. */
 export function createTestClient(url: string, id: string, redirectUri: string): TestClient {
   const { verifier, challenge } = createPkce()
   const browser = createBrowser()
@@ -98,8 +101,8 @@ export function createTestClient(url: string, id: string, redirectUri: string): 
     refresh: (refreshToken, changes) =>
       requestToken({ grant_type: 'refresh_token', refresh_token: refreshToken, ...changes }),
     async signIn(changes) {
-      const answer = await client.authorize(changes)
-      const response = await client.redeem(answer.searchParams.get('code') ?? '')
+      const redirect = await client.authorize(changes)
+      const response = await client.redeem(redirect.searchParams.get('code') ?? '')
       if (response.status !== 200) throw new Error(`Signing in failed: ${await response.text()}`)
       return (await response.json()) as Tokens
     },

@@ -15,7 +15,7 @@ export const KEYS = {
   JWT_SIGNING_KEY: 'Zx8Yw3Vu7Ts1Rq5Po9Nm2Lk6Ji4Hg0FeDcBaKtUvWxQ=',
 }
 
-/** Settings for a Sentry at an address, without a store. */
+/** Settings for a Sentry, without a store. */
 export function createSettings(sentry: Pick<SentrySandbox, 'host' | 'clientId' | 'clientSecret'>) {
   return {
     BASE_URL: 'http://localhost:3000',
@@ -27,31 +27,42 @@ export function createSettings(sentry: Pick<SentrySandbox, 'host' | 'clientId' |
   }
 }
 
-/** Runs the doctor as an operator does, with these settings and nothing else of this process's environment. */
+/** Runs the doctor as a process whose environment has only these settings. */
 export function runDoctor(t: Test, env: Record<string, string>, ...args: string[]) {
   const [check, main] = [join(ROOT, 'commands/check-node.cjs'), join(ROOT, 'commands/doctor.ts')]
   return run(t, ['-r', check, main, ...args], env)
 }
 
 const SCRIPT = `
-import { loadConfig } from '${ROOT}/lib/config.ts'
+import { loadConfig } from '${ROOT}/lib/config/load.ts'
 import { useOutgoingProxy } from '${ROOT}/lib/net/outgoing-proxy.ts'
-const [file] = process.argv.slice(1)
-const [check] = Object.values(await import('${ROOT}/lib/doctor/' + file + '.ts'))
+const [file, check] = process.argv.slice(1)
+const checks = await import('${ROOT}/commands/doctor/' + file + '.ts')
 const config = loadConfig(process.env)
 useOutgoingProxy(config)
-process.stdout.write(JSON.stringify(await check(config, process.env)), () => process.exit(0))
+process.stdout.write(JSON.stringify(await checks[check](config, process.env)), () => process.exit(0))
 `
 
-/** Runs one check in a process of its own, for what Node reads only when it starts. */
-export async function checkApart(t: Test, file: string, env: Record<string, string>): Promise<Finding[]> {
-  const { stdout, stderr } = await run(t, ['--input-type=module', '--eval', SCRIPT, file], env)
+const FILES = {
+  checkOutgoing: 'check-settings',
+  checkPublicUrl: 'check-public-url',
+  checkSentry: 'check-sentry',
+}
+
+/** Runs one check in a process of its own, for variables that Node reads only at its start. */
+export async function spawnCheck(
+  t: Test,
+  check: keyof typeof FILES,
+  env: Record<string, string>,
+): Promise<Finding[]> {
+  const args = ['--input-type=module', '--eval', SCRIPT, FILES[check], check]
+  const { stdout, stderr } = await run(t, args, env)
   if (stdout === '') throw new Error(stderr)
   return JSON.parse(stdout)
 }
 
 async function run(t: Test, args: string[], env: Record<string, string>) {
-  // Away from the checkout, so that an .env there is not found.
+  // Outside the checkout, where a developer may have an .env.
   const cwd = existsSync(t.testdirName) ? t.testdirName : t.testdir()
   const file = existsSync(join(cwd, '.env')) ? ['--env-file=.env'] : []
   const child = spawn(process.execPath, [...file, ...args], { cwd, env })
@@ -62,7 +73,7 @@ async function run(t: Test, args: string[], env: Record<string, string>) {
   return { code, stdout, stderr }
 }
 
-/** The findings of a status, a line each: `check: finding → advice`. */
+/** The findings of a status as lines: `check: finding → advice`. */
 export function list(findings: readonly Finding[], status: Finding['status']): string[] {
   return findings
     .filter((finding) => finding.status === status)

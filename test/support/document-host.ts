@@ -10,24 +10,24 @@ import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import type { Network } from '../../lib/net/network.ts'
 
-/** A publisher of documents at `https://client.example`, which is loopback here. */
+/** A host of CIMD documents at `https://client.example`, which is on loopback here. */
 export interface DocumentHost {
   port: number
   /** The URL of a path. */
   locate(path: string): string
-  /** What it answers at a path; anywhere else it is 404. */
+  /** The handler of a path; other paths get 404. */
   pages: Map<string, RequestListener>
-  /** The paths it was asked for. */
+  /** The requested paths. */
   requests: string[]
-  /** How often somebody connected. */
+  /** The number of connections. */
   readonly connections: number
-  /** The way to it: every name leads to loopback, where alone one may connect. */
+  /** Resolves every name to loopback and allows connections to loopback only. */
   network: Network
 }
 
 const run = promisify(execFile)
 
-/** Starts a publisher on loopback; it ends with the test. */
+/** Starts a host on loopback; it ends with the test. */
 export async function startDocumentHost(t: Test): Promise<DocumentHost> {
   const { key, certificate } = await createCertificate(t)
   const pages = new Map<string, RequestListener>()
@@ -36,9 +36,9 @@ export async function startDocumentHost(t: Test): Promise<DocumentHost> {
   const server = createServer({ key, cert: certificate }, (request, response) => {
     const path = request.url ?? ''
     requests.push(path)
-    const answer = pages.get(path)
-    if (answer === undefined) response.writeHead(404).end()
-    else answer(request, response)
+    const handle = pages.get(path)
+    if (handle === undefined) response.writeHead(404).end()
+    else handle(request, response)
   })
   server.on('connection', () => {
     connections += 1
@@ -66,8 +66,8 @@ export async function startDocumentHost(t: Test): Promise<DocumentHost> {
   }
 }
 
-/** Answers with JSON. */
-export function answerJson(content: unknown, headers: Record<string, string> = {}): RequestListener {
+/** A handler that responds with JSON. */
+export function respondWithJson(content: unknown, headers: Record<string, string> = {}): RequestListener {
   return (_request, response) => {
     response.writeHead(200, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(content))
   }

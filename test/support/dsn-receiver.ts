@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { Lifetime } from './service.ts'
+import type { Lifetime } from './lifetime.ts'
 
-/** What a Sentry makes of an error report. */
+/** An event as Sentry receives it. */
 export interface ReceivedEvent {
   level: string
   environment: string
@@ -14,10 +14,10 @@ export interface ReceivedEvent {
   exception?: { values: { type: string; value: string; stacktrace: { frames: { filename: string }[] } }[] }
 }
 
-/** A Sentry on loopback that takes error reports and nothing else. */
+/** A Sentry on loopback that accepts error reports and nothing else. */
 export interface DsnReceiver {
   dsn: string
-  /** The envelopes that arrived, as they came. */
+  /** The raw envelopes, oldest first. */
   envelopes: string[]
   /** The events in them. */
   readEvents(): ReceivedEvent[]
@@ -39,7 +39,7 @@ export async function startDsnReceiver(t: Lifetime): Promise<DsnReceiver> {
   return {
     dsn: `http://publickey@127.0.0.1:${(server.address() as AddressInfo).port}/7`,
     envelopes,
-    // The address, the header of the envelope, that of its one item, and the item.
+    // The path, the header of the envelope, the header of its one item, and the item.
     readEvents: () => envelopes.map((envelope) => JSON.parse(envelope.split('\n')[3] ?? '')),
   }
 }

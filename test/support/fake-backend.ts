@@ -3,17 +3,17 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 
-/** Stands where an instance of the service would, and helps nginx with nothing: it sends no header for proxies. */
-export interface Instance {
+/** A server in the place of the service, which sends no header for proxies: what nginx does is its configuration's. */
+export interface FakeBackend {
   port: number
   /** Every request that reached it, oldest first. */
   requests: IncomingMessage[]
 }
 
-/** What it does with a request; by default it answers with 200. */
+/** How it responds to a request; with 200 by default. */
 export type Behaviour = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 
-export async function startInstance(t: Test, behave: Behaviour = answer): Promise<Instance> {
+export async function startFakeBackend(t: Test, behave: Behaviour = respond): Promise<FakeBackend> {
   const requests: IncomingMessage[] = []
   const server = createServer((request, response) => {
     requests.push(request)
@@ -27,7 +27,7 @@ export async function startInstance(t: Test, behave: Behaviour = answer): Promis
   return { port: (server.address() as AddressInfo).port, requests }
 }
 
-/** Takes a request, and the connection breaks before there is an answer. */
+/** Breaks the connection after the request, without a response. */
 export const breakOff: Behaviour = (request) => {
   request.socket.destroy()
 }
@@ -42,6 +42,6 @@ export const stream: Behaviour = async (_request, response) => {
   response.end()
 }
 
-function answer(_request: IncomingMessage, response: ServerResponse): void {
-  response.writeHead(200, { 'content-type': 'text/plain' }).end('answered')
+function respond(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/plain' }).end('responded')
 }

@@ -1,20 +1,20 @@
 import { once } from 'node:events'
 import { createServer, request as send } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import type { Lifetime } from './service.ts'
+import type { Lifetime } from './lifetime.ts'
 
-/** A proxy of a company network, which is the only one that knows where outside names lead. */
+/** A proxy of a company network: only it can resolve external names. */
 export interface ForwardProxy {
   url: string
-  /** Where it was asked to connect to, `host:port`. */
+  /** The requested targets, `host:port`. */
   asked: string[]
-  /** What it was shown as credentials. */
+  /** The credentials of the requests. */
   credentials: (string | undefined)[]
 }
 
 /**
  * Starts a proxy on loopback that opens tunnels (CONNECT, RFC 9110 §9.3.6) to the given ports of this machine, by
- * the host that is asked for, and passes requests without a body on to them (RFC 9112 §3.2.2). It answers 403 for
+ * the host that is asked for, and passes requests without a body on to them (RFC 9112 §3.2.2). It responds 403 for
  * any other host.
  */
 export async function startForwardProxy(t: Lifetime, hosts: Record<string, number>): Promise<ForwardProxy> {
@@ -32,7 +32,7 @@ export async function startForwardProxy(t: Lifetime, hosts: Record<string, numbe
       headers: { host },
     }
     send({ ...target, method: request.method })
-      .on('response', (answer) => answer.pipe(response.writeHead(answer.statusCode ?? 502)))
+      .on('response', (upstream) => upstream.pipe(response.writeHead(upstream.statusCode ?? 502)))
       .on('error', () => response.writeHead(502).end())
       .end()
   })

@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
 /**
- * A loopback port that nobody listens on. It lies below the range that connections take theirs from, so that it
- * is still free when the server that asked for it begins to listen.
+ * A free loopback port. It is below the range of ephemeral ports, so that it is still free when its server begins to
+ * listen.
  */
 export async function findFreePort(): Promise<number> {
   for (;;) {

@@ -4,30 +4,33 @@ import Fastify from 'fastify'
 import type { Test } from 'tap'
 import { loadConfig } from '../../lib/config/load.ts'
 import { type McpOptions, openMcp } from '../../lib/mcp/open.ts'
+import { sendErrorResponse } from '../../lib/mcp/transport/error-response.ts'
 import type { Caller } from '../../lib/model/caller.ts'
 import { NO_METRICS } from '../../lib/telemetry/metrics.ts'
-import { createToolCallWatch } from '../../lib/telemetry/tool-calls.ts'
+import { createToolCallRecorder } from '../../lib/telemetry/tool-calls.ts'
 import { NO_TRACING } from '../../lib/telemetry/tracing.ts'
+import { SignInRequiredError } from '../../lib/upstream/access.ts'
+import { createSentryLocation } from '../../lib/upstream/location.ts'
 import mcpRoute from '../../routes/mcp.ts'
 import { DEFAULT_SCOPES, type SentrySandbox, startSentry } from '../sandbox/sentry/server.ts'
 
-/** What every test's tools may do unless it says otherwise. */
+/** The skills of a test's callers, unless it says otherwise. */
 export const EVERY_SKILL = ['inspect', 'seer', 'triage', 'project-management']
 
-/** Calls that leave a line in the log and nothing else. */
-export const UNWATCHED = createToolCallWatch({
+/** Records calls in the log only. */
+export const UNWATCHED = createToolCallRecorder({
   metrics: NO_METRICS,
   tracing: NO_TRACING,
   hashSubject: (subject) => `hash of ${subject}`,
 })
 
-/** The MCP endpoint on a port of its own, with a Sentry behind it and sign-in left out. */
+/** The MCP endpoint on a port of its own, with a Sentry sandbox behind it and without sign-in. */
 export interface McpService {
   url: string
   sentry: SentrySandbox
-  /** What was logged so far. */
+  /** The log lines so far. */
   log: string[]
-  /** Adds a caller, whom a request names as its bearer token. */
+  /** Adds a caller; a request authenticates as one with the name as bearer token. */
   addCaller(name: string, changes?: CallerChanges): TestCaller
   /** Sends one request, by default as the caller `mara`. */
   post(body: unknown, options?: PostOptions): Promise<Response>
@@ -37,7 +40,7 @@ export interface McpService {
   list(options?: PostOptions): Promise<string[]>
 }
 
-/** A caller whose token of Sentry a test can see. */
+/** A caller with its token at Sentry. */
 export type TestCaller = Caller & { accessToken: string }
 
 type CallerChanges = Partial<Omit<TestCaller, 'openAccessToken'>>
@@ -56,11 +59,11 @@ export interface ToolResult {
 
 export interface McpServiceOptions extends Partial<Pick<McpOptions, 'timing' | 'timeouts' | 'tools'>> {
   settings?: Record<string, string>
-  /** A Sentry that the test has started itself. */
+  /** A sandbox that the test started itself. */
   sentry?: SentrySandbox
 }
 
-/** Settings for a Sentry at `host`, as the environment would give them. */
+/** The settings for a Sentry at `host`. */
 export function createSettings(host: string, changes: Record<string, string> = {}) {
   return loadConfig({
     BASE_URL: 'http://localhost:3000',
@@ -80,9 +83,11 @@ export async function startMcp(t: Test, options: McpServiceOptions = {}): Promis
   const log: string[] = []
   const app = Fastify({ forceCloseConnections: true, logger: { level: 'debug', stream: collectLines(log) } })
   t.teardown(() => app.close())
+  const settings = createSettings(sentry.host, options.settings)
   const endpoint = await openMcp({
     ...options,
-    settings: createSettings(sentry.host, options.settings),
+    settings,
+    sentry: createSentryLocation(settings),
     version: '1.2.3',
     log: app.log,
     calls: UNWATCHED,
@@ -95,6 +100,9 @@ export async function startMcp(t: Test, options: McpServiceOptions = {}): Promis
     if (caller === undefined) return reply.code(401).send()
     request.caller = caller
   })
+  app.setErrorHandler<Error>((error, { log }, reply) =>
+    sendErrorResponse(error, reply, { resource: undefined, scope: [], log }),
+  )
   await app.register(mcpRoute, { endpoint })
   await app.listen({ host: '127.0.0.1', port: 0 })
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/mcp`
@@ -113,7 +121,7 @@ export async function startMcp(t: Test, options: McpServiceOptions = {}): Promis
       constraints: {},
       accessToken,
       openAccessToken: async () => accessToken,
-      renewAccessToken: async () => undefined,
+      renewAccessToken: () => Promise.reject(new SignInRequiredError('The sandbox renews nothing.')),
       ...changes,
     }
     callers.set(name, caller)
@@ -165,7 +173,7 @@ export function callOf(name: string, args: unknown, meta?: object) {
   }
 }
 
-/** The envelope of a request of 2026-07-28, or of what might come after. */
+/** The envelope of a request of 2026-07-28 or a later revision. */
 export function createEnvelope(revision = '2026-07-28') {
   return {
     'io.modelcontextprotocol/protocolVersion': revision,
@@ -174,7 +182,7 @@ export function createEnvelope(revision = '2026-07-28') {
   }
 }
 
-/** Sends a request as a client of 2025-11-25 or of 2026-07-28 does. */
+/** Sends a request as a client of 2025-11-25 or 2026-07-28 does. */
 export function postIn(
   era: 'legacy' | 'modern',
   service: McpService,

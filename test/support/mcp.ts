@@ -1,4 +1,7 @@
-/** Posts one JSON-RPC request to an MCP endpoint, as a client of 2025-06-18 does. */
+/**
+ * Posts one JSON-RPC request to an MCP endpoint, as a client of 2025-06-18 does. The client of test/sandbox/walk/ is
+ * independent of it on purpose.
+ */
 export function postMcp(
   url: string,
   token: string | undefined,

@@ -1,17 +1,18 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, chmodSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { promisify } from 'node:util'
 import { findFreePort } from './free-port.ts'
-import type { Lifetime } from './service.ts'
+import { findInstalled, installOnDebian } from './installed-program.ts'
+import type { Lifetime } from './lifetime.ts'
 
-/** A real nginx in front of a test's instances, with the configuration that is shipped. */
+/** A real nginx in front of a test's instances, with deploy/nginx.conf. */
 export interface Nginx {
   /** `https://localhost:port`; this process trusts its certificate from now on. */
   url: string
@@ -27,9 +28,7 @@ export interface Nginx {
 
 const run = promisify(execFile)
 const TEMPLATE = new URL('../../deploy/nginx.conf', import.meta.url)
-const INSTALL =
-  'command -v nginx || { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends nginx; }'
-const START_PATIENCE = 10_000
+const START_TIMEOUT_MS = 10_000
 const TEMP_PATHS = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
 
 export interface NginxOptions {
@@ -76,7 +75,7 @@ export async function startNginx(t: Lifetime, { instances, port: wanted }: Nginx
     await once(child, 'exit')
   })
   const failure = once(child, 'exit').then(() => {
-    throw new Error('nginx ended by itself; what it said stands above.')
+    throw new Error('nginx ended; its output is above.')
   })
   // Its end is a failure only before it has started.
   failure.catch(() => undefined)
@@ -96,7 +95,7 @@ export async function startNginx(t: Lifetime, { instances, port: wanted }: Nginx
 function renderTemplate(values: Record<string, string>): string {
   return readFileSync(TEMPLATE, 'utf8').replaceAll(/\$\{(NGINX_\w+)\}/g, (_match, name: string) => {
     const value = values[name]
-    if (value === undefined) throw new Error(`deploy/nginx.conf wants ${name}, which the tests do not know.`)
+    if (value === undefined) throw new Error(`deploy/nginx.conf uses ${name}, which the tests do not set.`)
     return value
   })
 }
@@ -123,34 +122,13 @@ async function createCertificate(directory: string): Promise<string> {
 }
 
 async function findNginx(): Promise<string> {
-  const installed = findBinary()
-  if (installed !== undefined) return installed
-  if (existsSync('/etc/debian_version') && process.getuid?.() === 0) {
-    // Test files run side by side, and apt-get does not.
-    await run('flock', [join(tmpdir(), 'sentry-mcp-apt.lock'), 'sh', '-c', INSTALL])
-    const binary = findBinary()
-    if (binary !== undefined) return binary
-  }
+  const binary = findInstalled('nginx') ?? (await installOnDebian('nginx'))
+  if (binary !== undefined) return binary
   throw new Error('The tests need a real nginx, 1.22 or newer: install nginx.')
 }
 
-/** Debian keeps it where the PATH of a user does not lead. */
-function findBinary(): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']
-  return folders.map((folder) => join(folder, 'nginx')).find(isExecutable)
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
 async function waitForPort(port: number): Promise<void> {
-  const deadline = Date.now() + START_PATIENCE
+  const deadline = Date.now() + START_TIMEOUT_MS
   while (!(await accepts(port))) {
     if (Date.now() > deadline) throw new Error(`nginx does not listen on port ${port}.`)
     await sleep(10)

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import type { Lifetime } from './service.ts'
+import type { Lifetime } from './lifetime.ts'
 
-/** A span as OTLP/JSON writes it. */
+/** A span in OTLP/JSON, with its attributes as an object. */
 export interface ReceivedSpan {
   traceId: string
   spanId: string
@@ -12,18 +12,18 @@ export interface ReceivedSpan {
   name: string
   kind: number
   status: { code?: number }
-  facts: Record<string, unknown>
+  attributes: Record<string, unknown>
 }
 
 /** A collector of traces on loopback. */
 export interface OtlpCollector {
-  /** What OTEL_EXPORTER_OTLP_ENDPOINT should be. */
+  /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
   url: string
-  /** What arrived, oldest first. */
+  /** The requests, oldest first. */
   deliveries: { path: string; headers: IncomingHttpHeaders; body: Buffer }[]
   /** The spans of the deliveries in JSON. */
   readSpans(): ReceivedSpan[]
-  /** The attributes of the resource that they come from. */
+  /** The attributes of their resource. */
   readResource(): Record<string, unknown>
 }
 
@@ -35,7 +35,7 @@ interface Attribute {
 interface OtlpJson {
   resourceSpans: {
     resource: { attributes: Attribute[] }
-    scopeSpans: { spans: (Omit<ReceivedSpan, 'facts'> & { attributes: Attribute[] })[] }[]
+    scopeSpans: { spans: (Omit<ReceivedSpan, 'attributes'> & { attributes: Attribute[] })[] }[]
   }[]
 }
 
@@ -59,7 +59,7 @@ export async function startCollector(t: Lifetime, status = 200): Promise<OtlpCol
       parse()
         .flatMap(({ resourceSpans }) => resourceSpans.flatMap(({ scopeSpans }) => scopeSpans))
         .flatMap(({ spans }) => spans)
-        .map(({ attributes, ...span }) => ({ ...span, facts: readAttributes(attributes) })),
+        .map(({ attributes, ...span }) => ({ ...span, attributes: readAttributes(attributes) })),
     readResource: () =>
       readAttributes(parse().flatMap(({ resourceSpans }) => resourceSpans[0]?.resource.attributes ?? [])),
   }

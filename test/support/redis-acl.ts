@@ -3,10 +3,10 @@ import type { RedisNode } from './redis-shapes.ts'
 
 const STORAGE = new URL('../../docs/storage.md', import.meta.url)
 
-/** The user that docs/storage.md describes, and a password that no log may have. */
+/** The user of docs/storage.md, and a password that no log may contain. */
 export const [USER, PASSWORD] = ['sentry-mcp', 'word-of-the-acl']
 
-/** Makes that user on a server, with what docs/storage.md gives it and nothing else. */
+/** Creates that user on a server with exactly the rules of docs/storage.md. */
 export async function createUser(
   { client }: Pick<RedisNode, 'client'>,
   at: 'redis' | 'cluster' | 'sentinel',
@@ -21,7 +21,7 @@ export async function createUser(
   await client.call('ACL', 'LOG', 'RESET')
 }
 
-/** What users were refused on a server. */
+/** What a server has refused to its users. */
 export async function listRefusals({ client }: Pick<RedisNode, 'client'>): Promise<unknown> {
   return client.call('ACL', 'LOG')
 }

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Test } from 'tap'
 import { findFreePort } from './free-port.ts'
 import { type RedisServer, startRedis, startSentinel } from './redis.ts'
+import { until } from './wait-until.ts'
 
-/** A server of a cluster or behind sentinels, and a connection of the test's own to it. */
+/** A server of a cluster or behind sentinels, and the test's own connection to it. */
 export interface RedisNode extends RedisServer {
   port: number
   client: Redis
@@ -17,13 +17,11 @@ export interface RedisCluster {
   replicas: RedisNode[]
 }
 
-/** Long enough for a machine that is busy, short enough for a test. */
-const PATIENCE = 20_000
 const SLOTS = 16_384
 
 /**
- * A cluster that serves what it can: slots that are away take nothing else with them. A primary counts as lost
- * after a second.
+ * A cluster that goes on serving the slots that are available. A primary that does not reply for a second counts as
+ * lost.
  */
 export async function startCluster(
   t: Test,
@@ -69,13 +67,13 @@ export interface WatchedRedis {
   url: string
   sentinels: RedisNode[]
   nodes: RedisNode[]
-  /** Who the sentinels say is the primary, and the other one. */
+  /** The primary by the word of the sentinels, and the other server. */
   findRoles(): Promise<{ primary: RedisNode; replica: RedisNode }>
 }
 
-export const PRIMARY_NAME = 'sign-ins'
+const PRIMARY_NAME = 'sign-ins'
 
-/** A primary and a replica that three sentinels watch; a second without an answer makes a failover. */
+/** A primary and a replica watched by sentinels, three by default; they fail over after a second without reply. */
 export async function startWatchedRedis(
   t: Test,
   { sentinels = 3, sentinelLines = [], args = [] }: WatchedOptions = {},
@@ -102,8 +100,8 @@ export async function startWatchedRedis(
     return reply as string[]
   }
   await until('the sentinels know each other and the replica', async () => {
-    const facts = await ask('MASTER', PRIMARY_NAME)
-    const read = (name: string) => Number(facts[facts.indexOf(name) + 1])
+    const fields = await ask('MASTER', PRIMARY_NAME)
+    const read = (name: string) => Number(fields[fields.indexOf(name) + 1])
     return read('num-other-sentinels') === sentinels - 1 && read('num-slaves') === 1
   })
   return {
@@ -124,13 +122,13 @@ interface WatchedOptions {
   args?: string[]
 }
 
-/** Whether a replica has everything its primary had when it last heard of it. */
-export async function isInSync(replica: Redis): Promise<boolean> {
+/** Whether a replica is connected to its primary and has finished copying. */
+async function isInSync(replica: Redis): Promise<boolean> {
   const info = await replica.info('replication')
   return info.includes('role:slave') && info.includes('master_link_status:up')
 }
 
-/** Waits until a replica has all that its primary has now; what it lacks, a failover loses. */
+/** Waits until a replica has what its primary has now: a failover loses the rest. */
 export async function untilCopied(primary: RedisNode, replica: RedisNode | undefined): Promise<void> {
   const read = async ({ client }: RedisNode, field: string) =>
     Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(await client.info('replication'))?.[1])
@@ -139,20 +137,11 @@ export async function untilCopied(primary: RedisNode, replica: RedisNode | undef
   await until('the replica has it all', async () => (await read(replica, 'slave_repl_offset')) >= offset)
 }
 
-/** Waits for something that takes its time, and says what it was if it never comes. */
-export async function until(what: string, isSo: () => Promise<boolean>, patience = PATIENCE): Promise<void> {
-  const deadline = Date.now() + patience
-  while (!(await isSo().catch(() => false))) {
-    if (Date.now() > deadline) throw new Error(`Waited ${patience} ms in vain: ${what}.`)
-    await sleep(50)
-  }
+async function every<Item>(items: Item[], holds: (item: Item) => Promise<boolean>): Promise<boolean> {
+  return (await Promise.all(items.map(holds))).every(Boolean)
 }
 
-async function every<Item>(items: Item[], isSo: (item: Item) => Promise<boolean>): Promise<boolean> {
-  return (await Promise.all(items.map(isSo))).every(Boolean)
-}
-
-/** A connection of the test's own to a server, which comes back with it. */
+/** The test's own connection to a server; it reconnects when the server is back. */
 export function connectNode(t: Test, server: RedisServer): RedisNode {
   const client = new Redis(server.url, { retryStrategy: () => 100, maxRetriesPerRequest: null })
   client.on('error', () => undefined)

@@ -1,22 +1,23 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { RedisSettings } from '../../lib/store/redis/options.ts'
 import { findFreePort } from './free-port.ts'
-import type { Lifetime } from './service.ts'
+import { findInstalled, installOnDebian } from './installed-program.ts'
+import type { Lifetime } from './lifetime.ts'
 
-/** A Redis or Valkey that a test runs for itself, with the faults it can have. */
+/** A Redis or Valkey that a test runs for itself and can make fail. */
 export interface RedisServer {
   url: string
-  /** It keeps its connections and answers nothing. */
+  /** Makes it keep its connections and send no reply. */
   freeze(): Promise<void>
   thaw(): Promise<void>
-  /** It ends at once, as in a crash. */
+  /** Ends it at once, as in a crash. */
   kill(): Promise<void>
   /** Starts it again on the same port, with no more data than it has saved. */
   restart(): Promise<void>
@@ -25,21 +26,19 @@ export interface RedisServer {
 const run = promisify(execFile)
 const BINARIES = ['valkey-server', 'redis-server']
 const IMAGE = 'valkey/valkey:8-alpine'
-const INSTALL =
-  'command -v redis-server || { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y redis-server; }'
-const START_PATIENCE = 10_000
+const START_TIMEOUT_MS = 10_000
 
 /**
- * The URL of a real Redis for a test: TEST_REDIS_URL, or a server started for it. Others may be using the same
- * one at the same time.
+ * The URL of a real Redis for a test: TEST_REDIS_URL, or a server started for it. Other tests
+ * may use the same server at the same time.
  */
 export async function findRedis(t: Lifetime): Promise<string> {
   return process.env.TEST_REDIS_URL ?? (await startRedis(t)).url
 }
 
 /**
- * Starts a server on a free loopback port for one test alone, which saves nothing by itself and ends with the
- * test. Takes valkey-server or redis-server from the PATH, else a container, else installs redis-server on
+ * Starts a server on a free loopback port for one test alone. It saves nothing unless `args` say so, and ends with
+ * the test. Takes valkey-server or redis-server from the PATH, else a container, else installs redis-server on
  * Debian as root.
  */
 export async function startRedis(t: Lifetime, ...args: string[]): Promise<RedisServer> {
@@ -49,7 +48,7 @@ export async function startRedis(t: Lifetime, ...args: string[]): Promise<RedisS
 /** Starts a sentinel in the same way, with these lines in its configuration. Needs an installed server. */
 export async function startSentinel(t: Lifetime, ...lines: string[]): Promise<RedisServer> {
   await chooseStarter()
-  const binary = findBinary()
+  const binary = findInstalled(...BINARIES)
   if (binary === undefined) throw new Error('A sentinel needs an installed valkey-server or redis-server.')
   return startServer(t, lines, startProcess(binary, prepareSentinel))
 }
@@ -58,18 +57,18 @@ async function startServer(t: Lifetime, args: string[], start: Starter): Promise
   const port = await findFreePort()
   const server = await start(port, args)
   t.teardown(() => server.remove())
-  await waitForAnswer(port)
+  await waitForReply(port)
   return {
     ...server,
     url: `redis://127.0.0.1:${port}`,
     async restart() {
       await server.restart()
-      await waitForAnswer(port)
+      await waitForReply(port)
     },
   }
 }
 
-/** The settings of a connection to Redis, where no others are given. */
+/** The settings of a connection to Redis, with defaults. */
 export function createRedisSettings(url: string, changes: Partial<RedisSettings> = {}): RedisSettings {
   return {
     REDIS_URL: url,
@@ -88,32 +87,14 @@ type Server = Omit<RedisServer, 'url'> & { remove(): Promise<void> }
 type Starter = (port: number, args: string[]) => Promise<Server>
 
 async function chooseStarter(): Promise<Starter> {
-  const installed = findBinary()
+  const installed = findInstalled(...BINARIES)
   if (installed !== undefined) return startProcess(installed)
   if (await succeeds('docker', 'info')) return startContainer
-  if (existsSync('/etc/debian_version') && process.getuid?.() === 0) {
-    // Test files run side by side, and apt-get does not.
-    await run('flock', [join(tmpdir(), 'sentry-mcp-apt.lock'), 'sh', '-c', INSTALL])
-    const binary = findBinary()
-    if (binary !== undefined) return startProcess(binary)
-  }
+  const binary = await installOnDebian('redis-server')
+  if (binary !== undefined) return startProcess(binary)
   throw new Error(
     `The tests need a real Redis or Valkey: install valkey-server or redis-server (7.0 or newer), start Docker, or set TEST_REDIS_URL.`,
   )
-}
-
-function findBinary(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  return BINARIES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable)
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }
 
 async function succeeds(command: string, ...args: string[]): Promise<boolean> {
@@ -129,7 +110,7 @@ function prepareServer(directory: string, port: number, args: string[]): string[
   return ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', directory, ...NO_PERSISTENCE, ...args]
 }
 
-/** A sentinel keeps what it learns in its configuration. */
+/** A sentinel writes what it learns into its configuration file. */
 function prepareSentinel(directory: string, port: number, lines: string[]): string[] {
   const file = join(directory, 'sentinel.conf')
   writeFileSync(file, [`port ${port}`, 'bind 127.0.0.1', `dir ${directory}`, ...lines, ''].join('\n'))
@@ -170,7 +151,7 @@ function startProcess(binary: string, prepare = prepareServer): Starter {
   }
 }
 
-/** Ends a server with this process, however that ends: its end of the pipe closes, which the shell waits for. */
+/** Kills a server when this process ends, however that ends: a shell waits until this end of its pipe closes. */
 function leash(server: ChildProcess, directory: string): ChildProcess {
   const script = 'read _; kill -KILL "$1"; rm -rf "$2"'
   const shell = spawn('sh', ['-c', script, 'sh', `${server.pid}`, directory], {
@@ -197,16 +178,16 @@ const startContainer: Starter = async (port, args) => {
   }
 }
 
-/** Any answer will do; a server with a password answers too. */
-async function waitForAnswer(port: number): Promise<void> {
-  const deadline = Date.now() + START_PATIENCE
-  while (!(await answers(port))) {
-    if (Date.now() > deadline) throw new Error(`The test's Redis does not answer on port ${port}.`)
+/** Any reply will do; a server that wants a password replies too. */
+async function waitForReply(port: number): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS
+  while (!(await replies(port))) {
+    if (Date.now() > deadline) throw new Error(`The test's Redis does not reply on port ${port}.`)
     await sleep(10)
   }
 }
 
-async function answers(port: number): Promise<boolean> {
+async function replies(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')
   try {
     await once(socket, 'connect')

@@ -3,24 +3,24 @@ import { createServer, type RequestListener, request } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Certificate } from './certificate.ts'
-import type { Lifetime } from './service.ts'
+import type { Lifetime } from './lifetime.ts'
 
 export interface ReverseProxyOptions {
-  /** Speaks TLS with this; plain http without. */
+  /** The certificate for TLS; plain HTTP without it. */
   certificate?: Certificate
-  /** Puts this host in place of the one that clients name. */
+  /** Replaces the Host of requests. */
   host?: string
-  /** What it answers itself, by the beginning of the path. */
-  answers?: Record<string, RequestListener>
-  /** Headers that it takes out of answers. */
+  /** Handlers of requests that it does not forward, by the beginning of the path. */
+  handlers?: Record<string, RequestListener>
+  /** Headers that it removes from responses. */
   dropped?: string[]
 }
 
-/** What stands in front of a server, with the faults that operators build into it. */
+/** A reverse proxy in front of a server, with the mistakes that operators make. */
 export interface ReverseProxy {
   /** `http://localhost:port` or `https://localhost:port` */
   url: string
-  /** Where it sends requests; nowhere (502) until this is set. */
+  /** Where it forwards requests to; until it is set they get 502. */
   target: string | undefined
 }
 
@@ -30,11 +30,11 @@ export async function startReverseProxy(
   options: ReverseProxyOptions = {},
 ): Promise<ReverseProxy> {
   const proxy: ReverseProxy = { url: '', target: undefined }
-  const { certificate, host, answers = {}, dropped = [] } = options
+  const { certificate, host, handlers = {}, dropped = [] } = options
 
-  const answer: RequestListener = (incoming, outgoing) => {
-    const own = Object.keys(answers).find((path) => incoming.url?.startsWith(path))
-    if (own !== undefined) return answers[own]?.(incoming, outgoing)
+  const handle: RequestListener = (incoming, outgoing) => {
+    const own = Object.keys(handlers).find((path) => incoming.url?.startsWith(path))
+    if (own !== undefined) return handlers[own]?.(incoming, outgoing)
     if (proxy.target === undefined) return outgoing.writeHead(502).end('Bad gateway')
     const headers = { ...incoming.headers, ...(host !== undefined && { host }) }
     const forwarded = request(new URL(incoming.url ?? '/', proxy.target), {
@@ -49,7 +49,7 @@ export async function startReverseProxy(
     incoming.pipe(forwarded)
   }
 
-  const server = certificate === undefined ? createServer(answer) : createTlsServer(certificate, answer)
+  const server = certificate === undefined ? createServer(handle) : createTlsServer(certificate, handle)
   server.listen(0, 'localhost')
   await once(server, 'listening')
   t.teardown(() => {

@@ -2,20 +2,20 @@ import { randomBytes } from 'node:crypto'
 import { listEntries } from '../sandbox/browser/html-form.ts'
 import type { TestClient, Tokens } from './client.ts'
 
-/** Remembers what must not be written anywhere. */
+/** Collects secrets, which no output may contain. */
 export interface SecretKeeper {
-  /** A new secret of the test's own. */
+  /** Creates a secret. */
   mint(): string
   keep(...secrets: unknown[]): void
-  /** The tokens of an answer, remembered. */
+  /** Reads the tokens of a response and keeps them. */
   keepTokens(response: Response): Promise<Tokens>
-  /** Remembers what a browser carries: forms, cookies, and what is in the addresses it is sent to. */
+  /** Keeps the secrets of a client's browser: form fields, cookies, and query parameters. */
   watch(client: TestClient): void
-  /** The forms in which a secret could have been written, each with the secret it is of. */
+  /** The encodings in which a secret may be written, each with its secret. */
   listForms(): Map<string, string>
 }
 
-/** Parameters that are no secrets, or as long as they are only by chance. */
+/** Parameters that are not secret. */
 const PUBLIC = new Set(['client_id', 'redirect_uri', 'resource', 'scope', 'iss', 'code_challenge', 'skill'])
 
 export function createSecretKeeper(): SecretKeeper {
@@ -23,7 +23,7 @@ export function createSecretKeeper(): SecretKeeper {
   const clients: TestClient[] = []
 
   function keep(...secrets: unknown[]): void {
-    // What is shorter than that could stand anywhere by chance.
+    // Shorter values may occur in the output by chance.
     for (const secret of secrets) if (typeof secret === 'string' && secret.length > 15) kept.add(secret)
   }
 
@@ -60,7 +60,7 @@ export function createSecretKeeper(): SecretKeeper {
     keep,
     async keepTokens(response) {
       const tokens = (await response.json()) as Tokens
-      // The parts by which they are known: a signature, a random part.
+      // The parts that identify them: the signature, the random part.
       for (const token of [tokens.access_token, tokens.refresh_token]) {
         keep(token, token.split('.')[2])
       }
@@ -76,7 +76,7 @@ export function createSecretKeeper(): SecretKeeper {
 
 function writeForms(secret: string): [string, string][] {
   const bytes = Buffer.from(secret)
-  // Its end depends on what follows.
+  // Without the last characters, which depend on what follows.
   const base64 = bytes.toString('base64').slice(0, -4)
   const forms = [secret, encodeURIComponent(secret), base64, bytes.toString('hex'), JSON.stringify(secret)]
   return forms.map((form) => [form, secret])

@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import app, { createOptions } from '../../app.ts'
@@ -11,9 +9,12 @@ import type { ToolRegistry } from '../../lib/mcp/core/types.ts'
 import type { Network } from '../../lib/net/network.ts'
 import { type SandboxOptions, type SentrySandbox, startSentry } from '../sandbox/sentry/server.ts'
 import { findFreePort } from './free-port.ts'
+import type { Lifetime } from './lifetime.ts'
+import { collectLines } from './log.ts'
 import { findRedis } from './redis.ts'
+import { createSettings } from './settings.ts'
 
-/** The whole service on a port of its own, with a Sentry behind it. */
+/** The whole service in this process, on a port of its own, in front of a Sentry. */
 export interface Service {
   url: string
   sentry: SentrySandbox
@@ -29,23 +30,20 @@ export interface ServiceOptions {
   basePath?: string
   /** Other tools than Sentry's. */
   tools?: ToolRegistry
-  /** Where documents of clients are fetched. Without one there are none. */
+  /** How CIMD documents are fetched; without it the service accepts no CIMD clients. */
   network?: Network
   /** A Sentry that several instances share. */
   sharedSentry?: SentrySandbox
 }
 
-/** Whatever the service ends with: a test, or a program. */
-export type Lifetime = Pick<Test, 'teardown'>
-
-/** Settings of an instance whose state is in the embedded store of one test. */
+/** Settings for the embedded store, in a folder that is removed with `t`. */
 export function useEmbeddedStore(t: Lifetime): Record<string, string> {
   const directory = mkdtempSync(join(tmpdir(), 'sentry-mcp-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   return { STORE: 'embedded', DATA_DIR: directory }
 }
 
-/** Settings of an instance whose state is in a real Redis. */
+/** Settings for a store in a real Redis. */
 export async function useRedisStore(t: Test): Promise<Record<string, string>> {
   return { STORE: 'redis', REDIS_URL: await findRedis(t) }
 }
@@ -59,13 +57,7 @@ export async function startService(t: Lifetime, options: ServiceOptions = {}): P
   sentry.redirectUris.push(`${url}/oauth/callback`)
 
   const config = loadConfig({
-    BASE_URL: url,
-    SENTRY_HOST: sentry.host,
-    SENTRY_PROTOCOL: 'http',
-    SENTRY_CLIENT_ID: sentry.clientId,
-    SENTRY_CLIENT_SECRET: sentry.clientSecret,
-    ENCRYPTION_KEY: randomBytes(32).toString('base64'),
-    JWT_SIGNING_KEY: randomBytes(32).toString('base64'),
+    ...createSettings(url, sentry),
     LOG_LEVEL: 'debug',
     CLIENT_ID_METADATA_DOCUMENTS: String(options.network !== undefined),
     ...(options.settings ?? useEmbeddedStore(t)),
@@ -81,13 +73,4 @@ export async function startService(t: Lifetime, options: ServiceOptions = {}): P
   await fastify.listen({ port, host: 'localhost' })
   t.teardown(() => fastify.close())
   return { url, sentry, app: fastify, log }
-}
-
-function collectLines(lines: string[]): Writable {
-  return new Writable({
-    write(chunk, _encoding, done) {
-      lines.push(String(chunk))
-      done()
-    },
-  })
 }

@@ -5,7 +5,7 @@ import { createRedisStore } from '../../lib/store/redis/store.ts'
 import type { Store } from '../../lib/store/store.ts'
 import { type Service, type ServiceOptions, startService, useRedisStore } from './service.ts'
 
-/** A service, and the store it shares with the test: a second connection to the same Redis. */
+/** A service and the test's own connection to its store, on the same Redis. */
 export interface ServiceWithStore extends Service {
   store: Store
   redis: Redis

@@ -1,8 +1,7 @@
-import type { Config } from '../../config/load.ts'
 import { registerSecrets } from '../../telemetry/redact.ts'
 import type { McpCore } from './types.ts'
 
-/** The settings that mcp-core reads by itself, out of the environment it is given. */
+/** The settings that mcp-core reads from its environment. */
 const ENVIRONMENT = [
   'EMBEDDED_AGENT_PROVIDER',
   'OPENAI_API_KEY',
@@ -15,14 +14,13 @@ const ENVIRONMENT = [
   'OPENROUTER_REASONING_EFFORT',
 ] as const
 
-export type AgentProviderSettings = Pick<
-  Config,
-  (typeof ENVIRONMENT)[number] | 'OPENAI_BASE_URL' | 'ANTHROPIC_BASE_URL'
+export type AgentProviderSettings = Readonly<
+  Record<(typeof ENVIRONMENT)[number] | 'OPENAI_BASE_URL' | 'ANTHROPIC_BASE_URL', string | undefined>
 >
 
 /**
- * Tells mcp-core which AI provider to use. Returns whether there is one: without it, the tools that need one are
- * off.
+ * Configures mcp-core's AI provider, for the whole process. Returns whether there is one; without it, the tools that need
+ * one are off.
  */
 export function configureAgentProvider(core: McpCore, settings: AgentProviderSettings): boolean {
   for (const name of ENVIRONMENT) core.environment[name] = settings[name]

@@ -4,18 +4,22 @@ import type { McpCore, SentryTool, ToolRegistry } from './types.ts'
 
 const PACKAGE = '@sentry/mcp-core'
 
-/** Where the package's own program begins, which reads arguments and starts a server for one user. */
+/** The beginning of the package's program, which reads arguments and starts a server for one user. */
 const PROGRAM = '//#region src/index.ts'
 
-/** What only the program imports of the SDK by which it reports its own faults to a project of Sentry's. */
-const REPORTING = /^import (?:\* as Sentry|\{ startStdio \}) from "[^"]+";\n/gm
+/** The imports of the SDK with which the program reports its errors to Sentry's own project. */
+const REPORTING_IMPORTS = /^import (?:\* as Sentry|\{ startStdio \}) from "[^"]+";\n/gm
 
-/** What the library part is given in place of the globals it uses: our `fetch`, and an environment of its own. */
+/**
+ * Replaces two globals in the library: `fetch` by ours, and `process` by one whose environment only `agent-provider.ts`
+ * fills. The path is text in the rewritten source, which neither the compiler nor a rename follows.
+ */
 const PRELUDE = `import { fetchUpstream as fetch } from ${JSON.stringify(new URL('../../upstream/tool-fetch.ts', import.meta.url).href)};
 const mcpCoreEnvironment = { NODE_ENV: "production" };
 const process = { env: mcpCoreEnvironment };
 `
 
+/** The names of McpCore's members inside the package. */
 const EXPORTS: Record<keyof McpCore, string> = {
   tools: 'tools_default',
   TOP_LEVEL_TOOL_NAMES: 'TOP_LEVEL_TOOL_NAMES',
@@ -41,7 +45,7 @@ const EXPORTS: Record<keyof McpCore, string> = {
   configureSync: 'configureSync',
 }
 
-/** The installed package is not the one that this server was written for. */
+/** The installed package is not the version that this server was written for. */
 export class McpCoreShapeError extends StartUpError {
   constructor(cause?: unknown) {
     super(`${PACKAGE} is not built as version 0.39.0 is; install the version that package.json names.`, {
@@ -53,9 +57,11 @@ export class McpCoreShapeError extends StartUpError {
 let loading: Promise<McpCore> | undefined
 
 /**
- * Sentry's tools, out of the program they are published in: its module is loaded without the program at its end,
- * and exports what that program would have used. Nothing on disk changes and nothing is started. A process loads
- * it once. Throws `McpCoreShapeError`.
+ * Loads Sentry's tools. mcp-core itself is private to getsentry/sentry-mcp; its published form is the bundled program
+ * `@sentry/mcp-server`, which exports nothing. Therefore its module is rewritten while it is loaded: without the
+ * program at its end, and with exports. Nothing on disk changes, and no program starts. We know of no upstream issue
+ * that asks for a published library. The module, with all its state, exists once in a process. Throws
+ * `McpCoreShapeError` if the package does not have the expected shape.
  */
 export function loadMcpCore(): Promise<McpCore> {
   loading ??= load()
@@ -67,7 +73,7 @@ async function load(): Promise<McpCore> {
   const hooks = registerHooks({
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context)
-      return url === address ? { ...loaded, source: openSource(String(loaded.source)) } : loaded
+      return url === address ? { ...loaded, source: toLibrary(String(loaded.source)) } : loaded
     },
   })
   try {
@@ -80,38 +86,38 @@ async function load(): Promise<McpCore> {
   }
 }
 
-/** The source of a library, made of the source of the program. Throws `McpCoreShapeError`. */
-export function openSource(source: string): string {
+/** Converts the source of the program to that of a library. Throws `McpCoreShapeError`. */
+export function toLibrary(source: string): string {
   const end = source.indexOf(PROGRAM)
-  if (end === -1 || source.match(REPORTING)?.length !== 2) throw new McpCoreShapeError()
+  if (end === -1 || source.match(REPORTING_IMPORTS)?.length !== 2) throw new McpCoreShapeError()
   const library = source
     .slice(0, end)
     .replace(/^#!.*\n/, '')
-    .replaceAll(REPORTING, '')
+    .replaceAll(REPORTING_IMPORTS, '')
     .replaceAll('globalThis.fetch', 'fetch')
   const names = Object.entries(EXPORTS).map(([name, local]) => `${local} as ${name}`)
   return `${PRELUDE}${library}\nexport { ${names.join(', ')} };\n`
 }
 
 /**
- * Makes every tool ask first whether the session has it. Tools call each other as well, `get_sentry_resource` a
- * dozen of them, and what is taken away must not be reached that way either. A tool and its alias share a handler
- * before and after.
+ * Makes every tool refuse a caller that may not use it. Tools call each other's handlers directly, `get_sentry_resource`
+ * those of a dozen others, so a check in front of the called tool alone would not hold. The tools are changed in place,
+ * for the whole process. A tool and its alias share a handler before and after.
  */
 function guardHandlers(core: McpCore): McpCore {
-  for (const [handler, sharing] of Map.groupBy(Object.values(core.tools), (tool) => tool.handler)) {
+  for (const [handler, aliases] of Map.groupBy(Object.values(core.tools), (tool) => tool.handler)) {
     const guarded: SentryTool['handler'] = async (params, context) => {
-      if (!sharing.some((tool) => context.availableToolNames.has(tool.name))) {
-        throw new core.UserInputError(`The tool ${sharing[0]?.name} is not available in this session.`)
+      if (!aliases.some((tool) => context.availableToolNames.has(tool.name))) {
+        throw new core.UserInputError(`The tool ${aliases[0]?.name} is not available in this session.`)
       }
       return handler(params, context)
     }
-    for (const tool of sharing) Object.assign(tool, { handler: guarded })
+    for (const tool of aliases) Object.assign(tool, { handler: guarded })
   }
   return core
 }
 
-/** The names of all tools that do what one of `names` does, under whatever name. */
+/** The names of the tools that share a handler with one of `names`, which they include. */
 export function includeAliases(tools: ToolRegistry, names: Iterable<string>): Set<string> {
   const handlers = new Set([...names].map((name) => tools[name]?.handler))
   return new Set(

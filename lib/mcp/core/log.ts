@@ -11,12 +11,13 @@ const LEVELS = {
   fatal: 'error',
 } as const satisfies Record<LogEntry['level'], keyof FastifyBaseLogger>
 
+/** Process-wide, as mcp-core's logger is. */
 let target: FastifyBaseLogger | undefined
 
 /**
- * Sends what mcp-core logs to `log` instead of the console, without credentials. What Sentry answered is only
- * written at level debug. There is one mcp-core in a process, so that the last call counts; LogTape leaves a
- * listener behind whenever it is configured, so that this is done once.
+ * Sends mcp-core's log entries to `log` instead of the console, without credentials. Bodies of Sentry's responses are
+ * logged at level debug only. The last call of this in a process wins. LogTape is configured once, because each
+ * configuration adds a listener to the process.
  */
 export function routeMcpCoreLogs(core: McpCore, log: FastifyBaseLogger): void {
   if (target === undefined) configureLogging(core)
@@ -39,9 +40,6 @@ function writeEntry({ level, category, message, properties }: LogEntry): void {
   const fields = redactValue({ ...rest, category: category.join('.') }) as Record<string, unknown>
   target?.[LEVELS[level]](fields, String(redactValue(message.join(''))))
   if (bodyPreview !== undefined) {
-    target?.debug(
-      { category: fields.category, bodyPreview: redactValue(bodyPreview) },
-      'what Sentry answered',
-    )
+    target?.debug({ category: fields.category, bodyPreview: redactValue(bodyPreview) }, 'response of Sentry')
   }
 }

@@ -1,16 +1,16 @@
 import type { Constraints } from '../../model/caller.ts'
 
-/** What this server uses of mcp-core 0.39, which publishes no types of its own. */
+/** The part of mcp-core 0.39 that this server uses; the package has no types. */
 export interface McpCore {
   tools: ToolRegistry
-  /** The names that Sentry's own server lists directly. */
+  /** The tools that Sentry's own server lists. */
   TOP_LEVEL_TOOL_NAMES: readonly string[]
   SKILLS: Readonly<Record<string, { id: string; name: string; description: string; deprecated?: boolean }>>
-  /** The environment variables that mcp-core sees, in place of those of the process. */
+  /** The environment variables that mcp-core reads, in place of the process's. Shared by the whole process. */
   environment: Record<string, string | undefined>
   z: Zod
 
-  /** The tools that skills, constraints and capabilities leave. */
+  /** The tools that skills, constraints and capabilities allow. */
   getAvailableTools(request: {
     tools: ToolRegistry
     context: Pick<ToolContext, 'constraints' | 'grantedSkills'>
@@ -28,14 +28,14 @@ export interface McpCore {
   setAgentProvider(provider: string | undefined): void
   setProviderBaseUrls(urls: { openaiBaseUrl?: string; anthropicBaseUrl?: string }): void
 
-  /** Has the AI provider work on a prompt with tools. Throws the provider's errors, and `UserInputError`. */
+  /** Runs a prompt with tools at the AI provider. Throws the provider's errors and `UserInputError`. */
   callEmbeddedAgent(request: {
     system: string
     prompt: string
     tools: Readonly<Record<string, object>>
     schema: ZodType
   }): Promise<{ result: { result: string }; toolCalls: readonly { toolName: string; args: unknown }[] }>
-  /** A tool for `callEmbeddedAgent`, whose errors are told to the model. */
+  /** A tool for `callEmbeddedAgent`, which passes its errors to the model. */
   agentTool(tool: {
     description: string
     parameters: ZodType
@@ -43,7 +43,7 @@ export interface McpCore {
   }): object
 
   isSentryHost(host: string): boolean
-  /** Faults of an AI provider among them. */
+  /** Includes errors of an AI provider. */
   isExpectedToolError(error: unknown): boolean
   UserInputError: new (message: string) => Error
   ConfigurationError: new (message: string) => Error
@@ -53,7 +53,7 @@ export interface McpCore {
   configureSync(configuration: LogConfiguration): void
 }
 
-/** An answer of Sentry's API that is an error. */
+/** An error response of Sentry's API. */
 export type SentryApiError = Error & { status: number | undefined }
 
 export type ToolRegistry = Readonly<Record<string, SentryTool>>
@@ -80,14 +80,14 @@ export interface ToolAnnotations {
   openWorldHint?: boolean
 }
 
-/** Which tools a session has, so that descriptions and hints name no others. */
+/** The tools of a caller. Descriptions and hints of tools name only these. */
 export interface ToolNames {
   availableToolNames: ReadonlySet<string>
-  /** Those that the session lists. */
+  /** The listed ones. */
   directToolNames: ReadonlySet<string>
 }
 
-/** What a tool is told about the request it works for. */
+/** The context of a tool call. mcp-core does not use the last two members. */
 export interface ToolContext extends ToolNames {
   accessToken: string
   userId: string
@@ -99,18 +99,18 @@ export interface ToolContext extends ToolNames {
   grantedSkills: ReadonlySet<string>
   transport: 'http'
   experimentalMode: false
-  /** Tells the client how far the call has come; `progress` grows from report to report. */
+  /** Notifies the client of progress, which must increase from report to report. */
   reportProgress(progress: number, total?: number, message?: string): void
-  /** Runs the call of another tool that this one makes for its caller, so that an operator hears of it too. */
-  watchCall<Result>(names: { tool: string; via?: string }, work: () => Promise<Result>): Promise<Result>
+  /** Calls another tool for the same caller; the call is logged, counted and traced as its own. */
+  callTool(tool: SentryTool, params: unknown): Promise<unknown>
 }
 
 export type ZodShape = Readonly<Record<string, unknown>>
 
-/** A Zod schema; it only ever goes back to the Zod it came from. */
+/** A Zod schema, for the instance of Zod that created it only. */
 export type ZodType = object
 
-/** A Zod schema that is being made. */
+/** A Zod schema under construction. */
 export interface ZodField {
   trim(): ZodField
   min(length: number): ZodField
@@ -126,7 +126,7 @@ export interface Zod {
   toJSONSchema(schema: ZodType, options: Record<string, string>): Record<string, unknown>
 }
 
-/** The configuration of LogTape, which mcp-core logs with. */
+/** The configuration of LogTape, mcp-core's logger. */
 export interface LogConfiguration {
   reset: boolean
   sinks: Record<string, (record: LogEntry) => void>
@@ -136,7 +136,7 @@ export interface LogConfiguration {
 export interface LogEntry {
   level: 'trace' | 'debug' | 'info' | 'warning' | 'error' | 'fatal'
   category: readonly string[]
-  /** Texts and values in turn. */
+  /** Alternating texts and values. */
   message: readonly unknown[]
   properties: Record<string, unknown>
 }

@@ -1,136 +1,108 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
-import type { FastifyBaseLogger } from 'fastify'
-import type { Caller } from '../../model/caller.ts'
-import type { ToolCallWatch } from '../../telemetry/tool-calls.ts'
-import {
-  runUpstreamCall,
-  type SentryLocation,
-  type UpstreamCall,
-  type UpstreamTimeouts,
-} from '../../upstream/tool-call.ts'
+import type { ToolCallRecorder } from '../../telemetry/tool-calls.ts'
+import type { SentryLocation } from '../../upstream/location.ts'
+import { runUpstreamCall, type UpstreamCall, type UpstreamTimeouts } from '../../upstream/tool-call.ts'
 import { TOKEN_PLACEHOLDER } from '../../upstream/tool-fetch.ts'
+import type { CallContext } from '../context.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
-import type { ToolVariant } from './catalogue.ts'
+import { findTarget } from './catalogue.ts'
 import { describeFailure } from './errors.ts'
+import { EXECUTE_TOOL } from './policy.ts'
 import { withoutRegionConstraint } from './single-region.ts'
 
-/** The tool through which those that are not listed are called. */
-export const EXECUTE_TOOL = 'execute_sentry_tool'
-
-/** One call of one tool. */
-export interface ToolCall {
+/** One call of one tool, in the context of its request. */
+export interface ToolCall extends CallContext {
   tool: SentryTool
   args: Record<string, unknown>
-  caller: Caller
-  /** Sentry's, of the caller. */
-  accessToken: string
-  variant: ToolVariant
-  /** Ends when the client goes away. */
-  signal: AbortSignal
   reportProgress: ToolContext['reportProgress']
-  /** What an operator finds the call's log entries by. */
-  reference: string
-  log: FastifyBaseLogger
 }
 
-/** What every call needs to know about this installation. */
-export interface ToolEnvironment {
+/** What every call needs of this installation. */
+export interface ToolDependencies {
   core: McpCore
   sentry: SentryLocation
-  sentryHost: string
-  sentryProtocol: 'https' | 'http'
   /** Where documentation is searched. */
   mcpUrl: string
   timeouts: UpstreamTimeouts
-  calls: ToolCallWatch
+  calls: ToolCallRecorder
 }
 
 /**
- * Calls a tool for a caller. Whatever goes wrong is in the result, in words for a model; only when the client has
- * gone away it rejects, with the reason of `signal`, and what is under way at Sentry is broken off.
+ * Calls a tool. Failures are in the result, in words for a model. Rejects only if the client has disconnected, with the
+ * reason of `signal`; requests to Sentry are then aborted.
  */
-export async function callTool(toolCall: ToolCall, environment: ToolEnvironment): Promise<CallToolResult> {
-  const { caller, signal, reference, log } = toolCall
-  const { core } = environment
-  const call = startUpstreamCall(toolCall, environment)
-  const describe = (error: unknown) => describeFailure(error, { core, call, reference })
-  const watch: ToolContext['watchCall'] = (names, work) =>
-    environment.calls.watch({ ...names, caller, signal, log }, work, describe)
+export async function callTool(toolCall: ToolCall, dependencies: ToolDependencies): Promise<CallToolResult> {
+  const { core, sentry, timeouts } = dependencies
+  const { tool, args, signal, reference } = toolCall
+  const call: ToolCall & UpstreamCall = { ...toolCall, sentry, timeouts }
+  const describe = (error: unknown) =>
+    describeFailure(call.signInRequired ?? error, { core, call, reference })
+  const record = <Result>(names: { tool: string; via?: string }, work: () => Promise<Result>) =>
+    dependencies.calls.record({ ...call, ...names }, work, (error) => describe(error).outcome)
+  const context: ToolContext = {
+    ...createContext(call, dependencies),
+    callTool: (inner, params) =>
+      record({ tool: inner.name, via: tool.name }, () => runHandler(core, inner, params, context)),
+  }
   try {
-    return await watch(readNames(toolCall), () => runTool(toolCall, call, watch, environment))
+    return await record(readNames(call), async () => {
+      const work = runUpstreamCall(call, () => runHandler(core, tool, args, context))
+      const output = await rejectOnAbort(work, signal)
+      // A tool may ignore the refusal of Sentry, and would hide that no other call can succeed either.
+      if (call.signInRequired !== undefined) throw call.signInRequired
+      return toResult(output)
+    })
   } catch (error) {
     signal.throwIfAborted()
     return { content: [{ type: 'text', text: describe(error).text }], isError: true }
   }
 }
 
-async function runTool(
-  toolCall: ToolCall,
-  call: UpstreamCall,
-  watchCall: ToolContext['watchCall'],
-  environment: ToolEnvironment,
-): Promise<CallToolResult> {
-  const { tool, args, signal } = toolCall
-  const context = createContext(toolCall, watchCall, environment)
-  const output = await runUpstreamCall(call, () => {
-    const params = environment.core.prepareToolParams({ tool, params: args, context })
-    return untilAborted(tool.handler(params, context), signal)
-  })
-  if (call.signInEnded) throw new Error('The sign-in ended during the call.')
-  return toResult(output)
+/**
+ * The one place where a tool's handler runs. The `fetch` that it calls is ours: `fetchUpstream`, which
+ * `core/load.ts` puts into mcp-core, finds the call by `runUpstreamCall` and adds the user's token.
+ */
+async function runHandler(
+  core: McpCore,
+  tool: SentryTool,
+  args: unknown,
+  context: ToolContext,
+): Promise<unknown> {
+  return tool.handler(core.prepareToolParams({ tool, params: args, context }), context)
 }
 
-/** What is executed through the catalogue counts under its own name. */
+/** A call through `execute_sentry_tool` counts under the name of the tool that it executes. */
 function readNames({ tool, args, variant }: ToolCall): { tool: string; via?: string } {
-  const inner = tool.name === EXECUTE_TOOL && typeof args.name === 'string' ? args.name.trim() : ''
-  return variant.tools.has(inner) ? { tool: inner, via: tool.name } : { tool: tool.name }
+  const target = findTarget({ name: tool.name, arguments: args })
+  if (tool.name !== EXECUTE_TOOL || target === undefined || !variant.tools.has(target))
+    return { tool: tool.name }
+  return { tool: target, via: tool.name }
 }
 
-function startUpstreamCall(
-  { caller, accessToken, signal }: ToolCall,
-  { sentry, timeouts }: ToolEnvironment,
-): UpstreamCall {
-  return {
-    signal,
-    sentry,
-    timeouts,
-    organizationSlug: caller.constraints.organizationSlug,
-    accessToken,
-    renewAccessToken: () => caller.renewAccessToken(),
-    renewal: undefined,
-    signInEnded: false,
-    demand: undefined,
-    retryAfter: undefined,
-  }
-}
-
-/** mcp-core keeps what it looks up once per context, so that each call has one of its own. */
+/** mcp-core caches look-ups in the context, so each call has its own. */
 function createContext(
-  toolCall: ToolCall,
-  watchCall: ToolContext['watchCall'],
-  environment: ToolEnvironment,
-): ToolContext {
-  const { caller, variant } = toolCall
+  { caller, variant, reportProgress }: ToolCall,
+  { sentry, mcpUrl }: ToolDependencies,
+): Omit<ToolContext, 'callTool'> {
   const { constraints } = caller
   return {
     accessToken: TOKEN_PLACEHOLDER,
     userId: caller.userId,
     clientName: toHeaderText(caller.clientName),
-    sentryHost: environment.sentryHost,
-    sentryProtocol: environment.sentryProtocol,
-    mcpUrl: environment.mcpUrl,
-    constraints: environment.sentry.isCloud ? constraints : withoutRegionConstraint(constraints),
+    sentryHost: sentry.host,
+    sentryProtocol: sentry.protocol,
+    mcpUrl,
+    constraints: sentry.isCloud ? constraints : withoutRegionConstraint(constraints),
     grantedSkills: variant.grantedSkills,
     availableToolNames: variant.availableToolNames,
     directToolNames: variant.directToolNames,
     transport: 'http',
     experimentalMode: false,
-    reportProgress: toolCall.reportProgress,
-    watchCall,
+    reportProgress,
   }
 }
 
-/** mcp-core sends the name to Sentry in a header, where a client could otherwise put anything. */
+/** mcp-core sends the client's name to Sentry in a header, so it must not contain line breaks. */
 function toHeaderText(text: string): string {
   return text
     .replace(/[^\x20-\x7e]/g, ' ')
@@ -138,8 +110,8 @@ function toHeaderText(text: string): string {
     .slice(0, 64)
 }
 
-/** mcp-core knows nothing of signals: its work is left alone, and without requests soon runs out. */
-function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+/** mcp-core does not know signals: its work continues, and ends at its next request. */
+function rejectOnAbort<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason)
     if (signal.aborted) abort()
@@ -148,7 +120,7 @@ function untilAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise
   })
 }
 
-/** The four forms in which mcp-core's tools answer. */
+/** Converts the four kinds of output of mcp-core's tools. */
 function toResult(output: unknown): CallToolResult {
   if (typeof output === 'string') return { content: [{ type: 'text', text: output }] }
   if (Array.isArray(output)) return { content: output }
@@ -156,12 +128,12 @@ function toResult(output: unknown): CallToolResult {
     if ('content' in output && Array.isArray(output.content)) return output as CallToolResult
     if ('structuredContent' in output && typeof output.structuredContent === 'object') {
       const structuredContent = output.structuredContent as Record<string, unknown>
-      // For clients that do not read structured content, as its text.
+      // The text is for clients that do not read structured content.
       return {
         content: [{ type: 'text', text: JSON.stringify(structuredContent, null, 2) }],
         structuredContent,
       }
     }
   }
-  throw new TypeError('The tool answered in no form that MCP has.')
+  throw new TypeError('The output of the tool is not a result of MCP.')
 }

@@ -1,22 +1,32 @@
+import { LRUCache } from 'lru-cache'
 import type { Constraints } from '../../model/caller.ts'
 import type { McpCore, SentryTool, ToolAnnotations, ToolNames, ToolRegistry } from '../core/types.ts'
-import { toJsonSchema } from './json-schema.ts'
-import { CATALOGUE_TOOLS, type Entitlement, type ToolPolicy, type Verdict } from './policy.ts'
+import { isRecord } from '../transport/json-rpc.ts'
+import { type Authority, CATALOGUE_TOOLS, EXECUTE_TOOL, type ToolPolicy } from './policy.ts'
 import { withoutRegion } from './single-region.ts'
 import { createUseSentryTool } from './use-sentry.ts'
 
-/** How many variants are kept; a service has a handful, one for each choice its users make at consent. */
+/** A service has a handful of variants, one for each choice that its users make at consent. */
 const MAX_VARIANTS = 64
 
-/** The tools of one kind of caller, made once for all of them. */
+/** The tools of all callers with the same authority. */
 export interface ToolVariant extends ToolNames {
-  /** Every tool such a caller may use, by name. */
+  /** The tools that these callers may use, by name. */
   tools: ReadonlyMap<string, SentryTool>
+  /** The tools that their users could still allow, by name. */
+  notGranted: ReadonlyMap<string, MissingGrant>
   grantedSkills: ReadonlySet<string>
-  /** What `tools/list` answers. */
+  /** The tools in the response to `tools/list`. */
   list: readonly ListedTool[]
   /** The same as JSON, open at the end so that more can follow: `{"tools":[…]`. */
   listJson: Buffer
+}
+
+/** What the user would have to allow for a tool: all of `scope` and, unless it is empty, one of `skills`. */
+export interface MissingGrant {
+  tool: string
+  scope: readonly string[]
+  skills: readonly string[]
 }
 
 /** A tool as `tools/list` shows it; the schemas are JSON Schema 2020-12. */
@@ -29,45 +39,42 @@ export interface ListedTool {
 }
 
 export interface ToolCatalogue {
-  /** The tools of this caller. */
-  findVariant(caller: Entitlement): ToolVariant
-  /** Why a tool is, or is not, among them. */
-  judge(name: string, caller: Entitlement): Verdict
+  findVariant(caller: Authority): ToolVariant
 }
 
 export interface ToolCatalogueOptions {
   core: McpCore
   tools: ToolRegistry
   policy: ToolPolicy
-  /** Whether Sentry is sentry.io, which has regions. */
+  /** Whether Sentry is sentry.io, where organizations live in regions. */
   isCloud: boolean
 }
 
 /**
- * The tools of all callers. What a list shows depends on skills, scopes, capabilities and on which constraints
- * there are, but neither on their values nor on the user, so that turning Zod schemas into JSON, which costs
- * milliseconds, is done once for each combination.
+ * The tools of all callers. They depend on skills, scopes, capabilities and on which constraints are set, but neither on
+ * the values of the constraints nor on the user. Converting Zod schemas to JSON takes milliseconds, so it happens once
+ * for each variant.
  */
 export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalogueOptions): ToolCatalogue {
-  const variants = new Map<string, ToolVariant>()
+  const variants = new LRUCache<string, ToolVariant>({ max: MAX_VARIANTS })
   const registry: ToolRegistry = isCloud
     ? tools
     : Object.fromEntries(Object.entries(tools).map(([name, tool]) => [name, withoutRegion(tool)]))
 
-  function findVariant(caller: Entitlement): ToolVariant {
-    const key = describeVariant(caller)
+  function findVariant(caller: Authority): ToolVariant {
+    const key = createKey(caller)
     const variant = variants.get(key) ?? buildVariant(caller)
-    // Taken out and put in again, the least recently used one stays first.
-    variants.delete(key)
     variants.set(key, variant)
-    if (variants.size > MAX_VARIANTS) variants.delete(variants.keys().next().value ?? '')
     return variant
   }
 
-  function buildVariant(caller: Entitlement): ToolVariant {
-    const verdicts = Object.keys(registry).map((name) => ({ name, ...policy.judge(name, caller) }))
-    const direct = verdicts.filter(({ verdict }) => verdict === 'listed').map(({ name }) => name)
-    const available = verdicts.filter(({ verdict }) => verdict === 'reachable').map(({ name }) => name)
+  function buildVariant(caller: Authority): ToolVariant {
+    const decisions = Object.keys(registry).map((name) => ({ name, ...policy.decide(name, caller) }))
+    const direct = decisions.filter(({ decision }) => decision === 'listed').map(({ name }) => name)
+    const available = decisions.filter(({ decision }) => decision === 'available').map(({ name }) => name)
+    const notGranted = decisions
+      .filter((found) => found.decision === 'not_granted')
+      .map(({ name, scope, skills }) => [name, { tool: name, scope, skills }] as const)
     const names: ToolNames = {
       availableToolNames: new Set([...direct, ...available]),
       directToolNames: new Set(direct),
@@ -80,7 +87,8 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
     return {
       ...names,
       tools: allowed,
-      grantedSkills: policy.keepSkills(caller.skills),
+      notGranted: new Map(notGranted),
+      grantedSkills: policy.filterSkills(caller.skills),
       list,
       listJson: Buffer.from(JSON.stringify({ tools: list }).slice(0, -1)),
     }
@@ -114,19 +122,63 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
     }
   }
 
-  return { findVariant, judge: policy.judge }
+  return { findVariant }
 }
 
-/** What leads to other tools changes nothing where none of them does. */
+/** The name of the tool that a call is for: the one that `execute_sentry_tool` executes, or the called one. */
+export function findTarget(params: unknown): string | undefined {
+  if (!isRecord(params)) return undefined
+  const inner = isRecord(params.arguments) ? params.arguments.name : undefined
+  const name = params.name === EXECUTE_TOOL && typeof inner === 'string' ? inner.trim() : params.name
+  return typeof name === 'string' ? name : undefined
+}
+
+/** What the user would have to allow for the call of a `tools/call`; undefined if that is not what it lacks. */
+export function findMissingGrant(params: unknown, variant: ToolVariant): MissingGrant | undefined {
+  return variant.notGranted.get(findTarget(params) ?? '')
+}
+
+/** A tool that only calls other tools changes nothing if they change nothing. */
 function markReadOnly(tool: SentryTool): SentryTool {
   return { ...tool, annotations: { ...tool.annotations, readOnlyHint: true, destructiveHint: false } }
 }
 
-function describeVariant({ scope, skills, constraints }: Entitlement): string {
+function createKey({ scope, skills, constraints }: Authority): string {
   const { projectCapabilities, ...limits } = constraints
   const set = Object.entries(limits).filter(([, value]) => Boolean(value))
   const has = Object.entries(projectCapabilities ?? { unknown: true }).filter(([, value]) => value)
   return [skills, scope, set.map(([name]) => name), has.map(([name]) => name)]
     .map((names) => [...names].sort().join(' '))
     .join('|')
+}
+
+/** Keywords that hold values instead of schemas (JSON Schema Validation §6.1, §9). */
+const VALUE_KEYWORDS = ['default', 'enum', 'const', 'examples']
+
+/**
+ * The JSON Schema 2020-12 of an object, as `tools/list` shows it. Results too get the input side of their schema: the
+ * output side forbids additional properties, and a client that validates results would refuse them.
+ */
+function toJsonSchema({ z }: McpCore, schema: object): ListedTool['inputSchema'] {
+  const { $schema: _, ...keywords } = z.toJSONSchema(schema, {
+    target: 'draft-2020-12',
+    io: 'input',
+    unrepresentable: 'any',
+  })
+  return { ...(splitTypes(keywords) as object), type: 'object' }
+}
+
+/** Writes a list of types as `anyOf`, which is equivalent: strict clients warn of a `type` that is a list. */
+function splitTypes(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(splitTypes)
+  if (typeof node !== 'object' || node === null) return node
+  const { type, ...keywords } = node as Record<string, unknown>
+  const split = Object.fromEntries(
+    Object.entries(keywords).map(([name, value]) => [
+      name,
+      VALUE_KEYWORDS.includes(name) ? value : splitTypes(value),
+    ]),
+  )
+  if (Array.isArray(type)) return { ...split, anyOf: type.map((one) => ({ type: one })) }
+  return type === undefined ? split : { type: splitTypes(type), ...split }
 }

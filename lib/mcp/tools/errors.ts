@@ -1,12 +1,13 @@
 import { redactInput } from '../../telemetry/redact.ts'
+import { SignInRequiredError } from '../../upstream/access.ts'
 import type { UpstreamCall } from '../../upstream/tool-call.ts'
-import { UpstreamError, UpstreamTimeoutError } from '../../upstream/tool-fetch.ts'
+import { ToolFetchError, ToolFetchTimeoutError } from '../../upstream/tool-fetch.ts'
 import type { McpCore, SentryApiError } from '../core/types.ts'
 
-/** How much of what Sentry says about an error is passed on, in characters. */
+/** Of Sentry's error message, in characters. */
 const MAX_DETAIL = 600
 
-/** How a call failed, in a word for counting. */
+/** How a call failed: a value of a metric's label. */
 export type ToolFailureOutcome =
   | 'sign_in_required'
   | 'timeout'
@@ -15,18 +16,19 @@ export type ToolFailureOutcome =
   | `sentry_${'401' | '403' | '404' | '429' | '4xx' | '5xx' | 'unreadable'}`
   | 'not_configured'
   | 'provider_failed'
-  /** Nobody foresaw this. */
+  /** A fault of this server or of mcp-core. */
   | 'unexpected'
 
-/** What a model is told about a call that failed, and what an operator is. */
 export interface ToolFailure {
+  /** For the model. */
   text: string
   outcome: ToolFailureOutcome
 }
 
 /**
- * Says in plain words what went wrong and what can be done, for a model that will act on it. Only sentences of
- * ours and details of Sentry's API get in, never a credential. `reference` leads an operator to the log entry.
+ * Describes in plain words what went wrong and what to do, for a model that will act on it. The text consists of this
+ * server's sentences and of error messages of Sentry's API, without credentials. An operator finds the log entry by
+ * `reference`.
  */
 export function describeFailure(
   error: unknown,
@@ -40,15 +42,15 @@ export function describeFailure(
 }
 
 function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): ToolFailure | undefined {
-  if (call.signInEnded) {
+  if (error instanceof SignInRequiredError) {
     return {
       outcome: 'sign_in_required',
       text: "The user's sign-in at Sentry has ended. The user has to authorize this MCP server again in their client; until then no tool can reach Sentry.",
     }
   }
-  const upstream = findCause(error, UpstreamError)
+  const upstream = findCause(error, ToolFetchError)
   if (upstream !== undefined) {
-    const outcome = upstream instanceof UpstreamTimeoutError ? 'timeout' : 'unreachable'
+    const outcome = upstream instanceof ToolFetchTimeoutError ? 'timeout' : 'unreachable'
     return { outcome, text: upstream.message }
   }
   if (error instanceof core.UserInputError) {
@@ -81,8 +83,8 @@ function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): ToolF
 function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCall): ToolFailure {
   const { status } = error
   const detail = shorten(error.message)
-  if (status === 401 && call.demand !== undefined) {
-    const text = `Sentry wants something from the user before it answers (${call.demand}). Ask the user to open Sentry in a browser and do what it asks, then try again.`
+  if (status === 401 && call.requiredAction !== undefined) {
+    const text = `Sentry wants something from the user before it answers (${call.requiredAction}). Ask the user to open Sentry in a browser and do what it asks, then try again.`
     return { outcome: 'sentry_401', text }
   }
   if (status === 401) {
@@ -99,7 +101,7 @@ function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCal
     return { outcome: 'sentry_404', text }
   }
   if (status === 429) {
-    const wait = call.retryAfter === undefined ? 'about a minute' : `${call.retryAfter} seconds`
+    const wait = call.retryAfterSeconds === undefined ? 'about a minute' : `${call.retryAfterSeconds} seconds`
     const text = `Sentry takes no more requests just now (HTTP 429). Wait ${wait}, then call the tool again.`
     return { outcome: 'sentry_429', text }
   }
@@ -107,12 +109,12 @@ function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCal
     const text = `Sentry did not accept the request${status === undefined ? '' : ` (HTTP ${status})`}: ${detail}\n\nChange the arguments and call the tool again.`
     return { outcome: 'sentry_4xx', text }
   }
-  const wait = call.retryAfter === undefined ? 'in a moment' : `in ${call.retryAfter} seconds`
+  const wait = call.retryAfterSeconds === undefined ? 'in a moment' : `in ${call.retryAfterSeconds} seconds`
   const text = `Sentry could not answer (HTTP ${status}). Try again ${wait}; if it goes on, Sentry itself has a problem.`
   return { outcome: 'sentry_5xx', text }
 }
 
-/** mcp-core puts the whole answer into the message where it was not the error object it expected. */
+/** mcp-core puts a response body that is not an error of Sentry's API into the message as it is. */
 function shorten(message: string): string {
   const text = /<(!doctype|html)|received HTML/i.test(message)
     ? 'it answered with a web page'
@@ -120,7 +122,7 @@ function shorten(message: string): string {
   return text.length > MAX_DETAIL ? `${text.slice(0, MAX_DETAIL)}…` : text
 }
 
-/** An answer that is no JSON, or JSON of another shape. mcp-core has no class for the former. */
+/** A response that is not JSON, for which mcp-core has no class, or JSON of an unexpected shape. */
 function isUnreadable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   return (
@@ -130,7 +132,7 @@ function isUnreadable(error: unknown): boolean {
   )
 }
 
-/** The first error of a class in a chain of causes, of which only so many are looked at. */
+/** The first error of a class among an error and its next five causes. */
 function findCause<Wanted extends Error>(
   error: unknown,
   wanted: new (message: string) => Wanted,

@@ -1,13 +1,12 @@
-import type { Config } from '../../config/load.ts'
 import { StartUpError } from '../../errors.ts'
 import type { Caller } from '../../model/caller.ts'
+import { coversSentryScope } from '../../model/scope.ts'
 import { SKILLS } from '../../model/skills.ts'
 import { includeAliases } from '../core/load.ts'
 import type { McpCore, SentryTool, ToolRegistry } from '../core/types.ts'
-import { coversSentryScope } from './sentry-scope.ts'
 import { USE_SENTRY } from './use-sentry.ts'
 
-/** What the standard surface lists, in this order. */
+/** The tools that the standard surface lists, in this order. */
 const STANDARD_TOOLS = [
   'whoami',
   'find_organizations',
@@ -35,38 +34,45 @@ const STANDARD_TOOLS = [
   'execute_sentry_tool',
 ]
 
-/** They turn plain language into a query, and can also be given the query. */
+/** They convert plain language to a query with an AI provider, and also accept the query itself. */
 const SEARCH_TOOLS = ['search_events', 'search_issues', 'search_issue_events']
 
-/** They do nothing themselves: what they lead to is judged tool by tool. */
-export const CATALOGUE_TOOLS = ['search_sentry_tools', 'execute_sentry_tool', USE_SENTRY]
+/** Calls a tool that is not listed. */
+export const EXECUTE_TOOL = 'execute_sentry_tool'
 
-export type ToolSettings = Pick<
-  Config,
-  'TOOL_SURFACE' | 'READ_ONLY' | 'DISABLED_SKILLS' | 'DISABLED_TOOLS' | 'DIRECT_SEARCH' | 'SENTRY_SCOPES'
->
+/** They only find or call other tools, each of which the policy decides about. */
+export const CATALOGUE_TOOLS = ['search_sentry_tools', EXECUTE_TOOL, USE_SENTRY]
 
-/** What of a caller decides about tools. */
-export type Entitlement = Pick<Caller, 'scope' | 'skills' | 'constraints'>
+export interface ToolSettings {
+  TOOL_SURFACE: 'standard' | 'compact' | 'full'
+  READ_ONLY: boolean
+  DISABLED_SKILLS: readonly string[]
+  DISABLED_TOOLS: readonly string[]
+  DIRECT_SEARCH: boolean
+  SENTRY_SCOPES: readonly string[]
+}
 
-export type Verdict =
-  /** The caller may use it and finds it in the list. */
-  | { verdict: 'listed' }
-  /** The caller may use it and finds it by searching. */
-  | { verdict: 'reachable' }
-  /** There is no such tool. */
-  | { verdict: 'unknown' }
-  /** The operator took it away, or it makes no sense within the constraints. Nothing the user does brings it. */
-  | { verdict: 'withdrawn' }
-  /** The user could still allow it: with these scopes more, and with one of these skills. */
-  | { verdict: 'not_granted'; scope: readonly string[]; skills: readonly string[] }
+/** The part of a caller that decides which tools it may use. */
+export type Authority = Pick<Caller, 'scope' | 'skills' | 'constraints'>
+
+export type Decision =
+  /** The caller may use the tool, and `tools/list` shows it. */
+  | { decision: 'listed' }
+  /** The caller may use the tool, and finds it by searching. */
+  | { decision: 'available' }
+  /** No tool has this name. */
+  | { decision: 'unknown' }
+  /** The operator disabled the tool, or the constraints rule it out. The user cannot change that. */
+  | { decision: 'disabled' }
+  /** The user could still allow the tool, with all of `scope` and, unless it is empty, one of `skills`. */
+  | { decision: 'not_granted'; scope: readonly string[]; skills: readonly string[] }
 
 export interface ToolPolicy {
-  /** Decides about one tool. Everything that lists, finds or calls tools asks here. */
-  judge(name: string, entitlement: Entitlement): Verdict
-  /** The skills that the operator leaves of those granted. */
-  keepSkills(granted: Iterable<string>): Set<string>
-  /** Names in the order in which they are listed. */
+  /** Decides about one tool, for the list, for searches and for calls alike. */
+  decide(name: string, authority: Authority): Decision
+  /** The granted skills that the operator has not disabled. */
+  filterSkills(granted: Iterable<string>): Set<string>
+  /** The listed ones of these names, in the order of the list. */
   sortNames(names: Iterable<string>): string[]
 }
 
@@ -78,7 +84,7 @@ export interface ToolPolicyOptions {
   hasAgentProvider: boolean
 }
 
-/** DISABLED_TOOLS names tools that do not exist, so that something meant to be off may be on. */
+/** DISABLED_TOOLS names tools that do not exist, so a tool that should be off may be on. */
 export class UnknownToolError extends StartUpError {
   constructor(names: readonly string[]) {
     super(`DISABLED_TOOLS should name tools that exist; there is no ${names.join(', no ')}.`)
@@ -86,8 +92,8 @@ export class UnknownToolError extends StartUpError {
 }
 
 /**
- * Who may use which tool, and which tools are listed. What the operator takes away is gone for everybody; the
- * rest needs one of its skills and all of its Sentry scopes. Throws `UnknownToolError`.
+ * Decides which tools a caller may use and which are listed. A tool that the operator has not disabled needs one of its
+ * skills and all of its Sentry scopes. Throws `UnknownToolError`.
  */
 export function createToolPolicy({ core, tools, settings, hasAgentProvider }: ToolPolicyOptions): ToolPolicy {
   const known = new Set([...Object.keys(tools), ...STANDARD_TOOLS])
@@ -98,23 +104,23 @@ export function createToolPolicy({ core, tools, settings, hasAgentProvider }: To
   const order = listNames(settings.TOOL_SURFACE, core, tools)
   const listed = new Set(order)
 
-  function judge(name: string, entitlement: Entitlement): Verdict {
+  function decide(name: string, authority: Authority): Decision {
     const tool = Object.hasOwn(tools, name) ? tools[name] : undefined
-    if (tool === undefined) return { verdict: 'unknown' }
-    if (isWithdrawn(tool) || !fitsConstraints(tool, entitlement)) return { verdict: 'withdrawn' }
+    if (tool === undefined) return { decision: 'unknown' }
+    if (isDisabled(tool) || !fitsConstraints(tool, authority)) return { decision: 'disabled' }
 
-    const skills = keepSkills(tool.skills)
-    const lacksSkill = !tool.skills.some((skill) => skills.has(skill) && entitlement.skills.has(skill))
-    const lacking = tool.requiredScopes.filter((scope) => !coversSentryScope(entitlement.scope, scope))
-    if (!lacksSkill && lacking.length === 0) return { verdict: listed.has(name) ? 'listed' : 'reachable' }
+    const skills = filterSkills(tool.skills)
+    const lacksSkill = !tool.skills.some((skill) => skills.has(skill) && authority.skills.has(skill))
+    const lacking = tool.requiredScopes.filter((scope) => !coversSentryScope(authority.scope, scope))
+    if (!lacksSkill && lacking.length === 0) return { decision: listed.has(name) ? 'listed' : 'available' }
 
     const scope = lacking.map(findGrantableScope)
     const isGrantable = scope.every((found) => found !== undefined) && skills.size > 0
-    if (!isGrantable) return { verdict: 'withdrawn' }
-    return { verdict: 'not_granted', scope, skills: lacksSkill ? [...skills] : [] }
+    if (!isGrantable) return { decision: 'disabled' }
+    return { decision: 'not_granted', scope, skills: lacksSkill ? [...skills] : [] }
   }
 
-  function isWithdrawn(tool: SentryTool): boolean {
+  function isDisabled(tool: SentryTool): boolean {
     if (disabled.has(tool.name)) return true
     if (settings.READ_ONLY && !tool.annotations.readOnlyHint && !CATALOGUE_TOOLS.includes(tool.name))
       return true
@@ -123,8 +129,8 @@ export function createToolPolicy({ core, tools, settings, hasAgentProvider }: To
     return tool.name === USE_SENTRY
   }
 
-  /** mcp-core's own rules, asked as if every skill were granted. */
-  function fitsConstraints(tool: SentryTool, { constraints }: Entitlement): boolean {
+  /** By mcp-core's own rules, as if every skill were granted. */
+  function fitsConstraints(tool: SentryTool, { constraints }: Authority): boolean {
     const context = { constraints, grantedSkills: new Set(tool.skills) }
     const request = {
       tools: { [tool.name]: tool },
@@ -135,13 +141,13 @@ export function createToolPolicy({ core, tools, settings, hasAgentProvider }: To
     return core.getAvailableTools(request).length > 0
   }
 
-  /** The scope this server may ask Sentry for that covers `required`. */
+  /** The scope of SENTRY_SCOPES that covers `required`. */
   function findGrantableScope(required: string): string | undefined {
     if (settings.SENTRY_SCOPES.includes(required)) return required
     return settings.SENTRY_SCOPES.find((scope) => coversSentryScope([scope], required))
   }
 
-  function keepSkills(granted: Iterable<string>): Set<string> {
+  function filterSkills(granted: Iterable<string>): Set<string> {
     return new Set(
       [...granted].filter(
         (skill) => Object.hasOwn(SKILLS, skill) && !settings.DISABLED_SKILLS.includes(skill),
@@ -154,7 +160,7 @@ export function createToolPolicy({ core, tools, settings, hasAgentProvider }: To
     return order.filter((name) => wanted.has(name))
   }
 
-  return { judge, keepSkills, sortNames }
+  return { decide, filterSkills, sortNames }
 }
 
 function listNames(surface: ToolSettings['TOOL_SURFACE'], core: McpCore, tools: ToolRegistry): string[] {

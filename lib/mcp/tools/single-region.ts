@@ -2,14 +2,13 @@ import type { Constraints } from '../../model/caller.ts'
 import type { SentryTool } from '../core/types.ts'
 
 /**
- * A self-hosted Sentry has one region, itself. Left alone, tools would take a region's address from the model,
- * which mcp-core allows to be one of sentry.io and would send the user's token to, or look it up in the
- * organization, where it may be an http or an internal address that mcp-core refuses. An empty address is
- * mcp-core's own way of saying that there is nothing to choose.
+ * A self-hosted Sentry has no regions. By default, tools take the address of a region from the model, for which mcp-core
+ * accepts hosts of sentry.io and would send them the user's token; or they look it up in the organization, where it may
+ * be an http or internal address that mcp-core refuses. With an empty address, mcp-core uses the host of Sentry.
  */
 const NO_REGION = ''
 
-/** The tool without the choice of a region. */
+/** The tool without the parameter that chooses a region. */
 export function withoutRegion(tool: SentryTool): SentryTool {
   if (!('regionUrl' in tool.inputSchema)) return tool
   const parameters = Object.entries(tool.inputSchema).filter(([name]) => name !== 'regionUrl')
@@ -20,7 +19,7 @@ export function withoutRegion(tool: SentryTool): SentryTool {
   }
 }
 
-/** The same for tools that are called by other tools, which pass on the region of the session. */
+/** The same for tools that other tools call, passing on the region of the constraints. */
 export function withoutRegionConstraint(constraints: Constraints): Constraints {
   return { ...constraints, regionUrl: NO_REGION }
 }

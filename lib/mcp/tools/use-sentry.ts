@@ -27,16 +27,15 @@ const SYSTEM = `You carry out a request about Sentry, an error and performance m
 
 When you are done, answer with JSON of the form {"result": "…"}: the answer in Markdown, complete for somebody who sees none of the tool calls, with links where tools gave them.`
 
-/** A call that the model made. */
+/** A call by the model. */
 interface AgentCall {
   toolName: string
   args: unknown
 }
 
 /**
- * The tool `use_sentry`: a request in plain words, carried out by the AI provider with the tools of the session.
- * `tools` are those it may use; each runs under the context of the call, so that it can do nothing that its
- * caller could not do one call at a time.
+ * The tool `use_sentry`: a request in plain words, which the AI provider carries out with `tools`. Each of them runs in
+ * the context of the call, so the model can do only what the caller could do one call at a time.
  */
 export function createUseSentryTool(core: McpCore, tools: ReadonlyMap<string, SentryTool>): SentryTool {
   const { z } = core
@@ -67,14 +66,11 @@ function toAgentTool(core: McpCore, tool: SentryTool, context: ToolContext): obj
   return core.agentTool({
     description: typeof description === 'string' ? description : description(context),
     parameters: core.z.object(core.getFilteredInputSchema(tool, context)),
-    execute: (params) =>
-      context.watchCall({ tool: tool.name, via: USE_SENTRY }, async () =>
-        readOutput(await tool.handler(core.prepareToolParams({ tool, params, context }), context)),
-      ),
+    execute: async (params) => readOutput(await context.callTool(tool, params)),
   })
 }
 
-/** What a tool answered, as far as a model can read it: its text, or its structured content. */
+/** The part of a tool's output that a model can read: its structured content or its text. */
 function readOutput(output: unknown): unknown {
   if (typeof output !== 'object' || output === null) return output
   if ('structuredContent' in output && output.structuredContent !== undefined) return output.structuredContent

@@ -5,91 +5,83 @@ import {
 } from '@modelcontextprotocol/server'
 import type { Caller } from '../../model/caller.ts'
 import { redactInput } from '../../telemetry/redact.ts'
-import type { ToolVariant } from '../tools/catalogue.ts'
-import { createErrorAnswer, INVALID_REQUEST, isRecord, SERVER_ERROR } from './json-rpc.ts'
+import type { McpRequest } from '../context.ts'
+import { findMissingGrant, type ToolCatalogue } from '../tools/catalogue.ts'
+import { createJsonRpcError, INVALID_REQUEST, isRecord, SERVER_ERROR } from './json-rpc.ts'
 import { createProgress } from './progress.ts'
 import {
   acceptsStream,
   allowsBatch,
   classifyRequest,
-  type McpRequest,
   type Route,
   readMcpHeaders,
   toWebRequest,
 } from './request.ts'
-import { createJsonAnswer, createPreparedAnswer, type McpAnswer, readAnswer } from './response.ts'
-import { createMcpServer, findMissingTool, type McpServerOptions } from './server.ts'
-import { type AnswerTiming, answerInTime, DEFAULT_TIMING } from './stream.ts'
-import { encodeListAnswer, findListRequest } from './tools-list.ts'
+import { createJsonResponse, createPreparedResponse, type McpResponse, readWebResponse } from './response.ts'
+import { createMcpServer, type McpServerOptions } from './server.ts'
+import { DEFAULT_TIMING, type StreamTiming, streamIfSlow } from './stream.ts'
+import { encodeListResponse, findListRequest } from './tools-list.ts'
 
 export interface McpEndpoint {
-  /**
-   * Answers a request of an authenticated caller. Rejects when the caller's access to Sentry cannot be opened, as
-   * `openAccessToken` does, and for faults of this server.
-   */
-  answer(request: McpRequest, caller: Caller): Promise<McpAnswer>
+  /** Responds to a request. Rejects as `caller.openAccessToken` does, and on faults of this server. */
+  respond(request: McpRequest): Promise<McpResponse>
 }
 
 export interface McpEndpointOptions extends McpServerOptions {
+  catalogue: ToolCatalogue
   /**
-   * The `WWW-Authenticate` value that asks the client for a wider grant: for all of `scope`, which includes what
-   * is granted already (RFC 6750 §3.1; MCP 2025-11-25, step-up authorization).
+   * The `WWW-Authenticate` value that asks the client for a wider grant: for all of `scope`, which includes the scopes
+   * granted already (RFC 6750 §3.1; MCP 2025-11-25, step-up authorization).
    */
   challengeScope(scope: readonly string[], caller: Caller): string
-  timing?: AnswerTiming
+  timing?: StreamTiming
 }
 
 /**
- * The MCP endpoint of every revision from 2024-11-05 to 2026-07-28. It has no sessions: each request is answered
- * by a server of its own, and nothing is remembered from one to the next.
+ * The MCP endpoint of every revision from 2024-11-05 to 2026-07-28. It has no sessions: each request gets a server of
+ * its own, and no state is kept between requests.
  */
 export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
-  const { catalogue, serverInfo, timing = DEFAULT_TIMING } = options
+  const { catalogue, dependencies, serverInfo, timing = DEFAULT_TIMING } = options
 
-  async function answer(request: McpRequest, caller: Caller): Promise<McpAnswer> {
-    const { body, signal, reference, log } = request
+  async function respond(request: McpRequest): Promise<McpResponse> {
+    const { caller, body } = request
     const headers = readMcpHeaders(request.headers)
     if (Array.isArray(body) && !allowsBatch(headers)) {
-      return createJsonAnswer(400, createErrorAnswer(INVALID_REQUEST, 'This revision of MCP has no batches.'))
+      return createJsonResponse(
+        400,
+        createJsonRpcError(INVALID_REQUEST, 'This revision of MCP has no batches.'),
+      )
     }
     const variant = catalogue.findVariant(caller)
     const list = findListRequest(body, headers)
-    if (list !== undefined) return createPreparedAnswer(encodeListAnswer(variant, list, serverInfo))
+    if (list !== undefined) return createPreparedResponse(encodeListResponse(variant, list, serverInfo))
     const route = classifyRequest(body, headers)
-    const lacking = route.kind === 'reject' ? undefined : findMissingScope(body, caller, variant)
-    if (lacking !== undefined) {
-      options.environment.calls.noteRefusal({ tool: lacking.tool, caller, signal, log }, 'not_granted')
-      return askForScope(lacking.scope, caller)
+    const isCall = route.kind !== 'reject' && isRecord(body) && body.method === 'tools/call'
+    const missing = isCall ? findMissingGrant(body.params, variant) : undefined
+    // A new token with more scopes would not bring a skill, so the tool call itself explains that.
+    if (missing !== undefined && missing.skills.length === 0) {
+      dependencies.calls.recordRefusal({ ...request, tool: missing.tool }, 'not_granted')
+      return requestScope(missing.scope, caller)
     }
 
-    const accessToken = await caller.openAccessToken()
     const progress = createProgress()
-    const exchange = { caller, accessToken, variant, progress, signal, reference, log }
-    const served = serve(request, route, () => createMcpServer(exchange, options))
+    const context = { ...request, variant, progress, accessToken: await caller.openAccessToken() }
+    const served = serve(request, route, () => createMcpServer(context, options))
     const mayStream = acceptsStream(headers)
-    return readAnswer(await answerInTime(served, { timing, progress, mayStream }))
+    return readWebResponse(await streamIfSlow(served, { timing, progress, mayStream }))
   }
 
-  /** The scopes that a call lacks and the user could grant; none when it is not scopes alone that it lacks. */
-  function findMissingScope(body: unknown, caller: Caller, variant: ToolVariant) {
-    if (!isRecord(body) || body.method !== 'tools/call') return undefined
-    const tool = findMissingTool(body.params, variant)
-    if (tool === undefined) return undefined
-    const verdict = catalogue.judge(tool, caller)
-    if (verdict.verdict !== 'not_granted' || verdict.skills.length > 0) return undefined
-    return { tool, scope: verdict.scope }
-  }
-
-  function askForScope(missing: readonly string[], caller: Caller): McpAnswer {
+  function requestScope(missing: readonly string[], caller: Caller): McpResponse {
     const scope = [...new Set([...caller.scope, ...missing])]
-    return createJsonAnswer(
+    return createJsonResponse(
       403,
-      createErrorAnswer(SERVER_ERROR, `This call needs the permission ${missing.join(', ')}.`),
+      createJsonRpcError(SERVER_ERROR, `This call needs the permission ${missing.join(', ')}.`),
       { 'www-authenticate': options.challengeScope(scope, caller) },
     )
   }
 
-  return { answer }
+  return { respond }
 }
 
 function serve(request: McpRequest, route: Route, createServer: () => Server): Promise<Response> {
@@ -103,20 +95,20 @@ function createRefusalLog({ log }: McpRequest): (error: Error) => void {
   return ({ message }) => log.debug({ reason: redactInput(message) }, 'MCP request refused')
 }
 
-/** The SDK's own handler would answer the older revisions with a stream each time. */
+/** The SDK's own handler responds to the older revisions with a stream each time. */
 async function serveLegacy(request: McpRequest, server: Server): Promise<Response> {
   server.onerror = createRefusalLog(request)
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
   await server.connect(transport)
   try {
     const response = await transport.handleRequest(toWebRequest(request), { parsedBody: request.body })
-    return Array.isArray(request.body) && response.status === 200 ? await answerBatch(response) : response
+    return Array.isArray(request.body) && response.status === 200 ? await toBatchResponse(response) : response
   } finally {
     await server.close()
   }
 }
 
-/** A batch is answered by an array (JSON-RPC 2.0 §6), also a batch of one, which the SDK takes for no batch. */
-async function answerBatch(response: Response): Promise<Response> {
+/** The response to a batch is an array (JSON-RPC 2.0 §6). To a batch of one, the SDK sends an object. */
+async function toBatchResponse(response: Response): Promise<Response> {
   return Response.json([await response.json()].flat())
 }

@@ -1,4 +1,4 @@
-/** The codes of JSON-RPC 2.0 §5.1, and the one that MCP servers use for a refusal by HTTP. */
+/** The codes of JSON-RPC 2.0 §5.1, and the one that MCP servers use with an HTTP status. */
 export const PARSE_ERROR = -32700
 export const INVALID_REQUEST = -32600
 export const INTERNAL_ERROR = -32603
@@ -6,11 +6,11 @@ export const SERVER_ERROR = -32000
 
 export type JsonRpcId = string | number
 
-/** A JSON-RPC message on its way to a client. */
+/** A JSON-RPC message to a client. */
 export type JsonRpcMessage = { jsonrpc: '2.0' } & Record<string, unknown>
 
-/** An error answer; the id is null where the request's own could not be read (JSON-RPC 2.0 §5). */
-export function createErrorAnswer(
+/** An error response. Its id is null if the request's could not be read (JSON-RPC 2.0 §5). */
+export function createJsonRpcError(
   code: number,
   message: string,
   id: JsonRpcId | null = null,

@@ -1,29 +1,29 @@
 import type { ToolContext } from '../core/types.ts'
 import type { JsonRpcMessage } from './json-rpc.ts'
 
-/** What a client names the progress of its request by; undefined when it does not want to hear of it. */
+/** The client's name for the progress of its request; undefined if it does not ask for progress. */
 export type ProgressToken = string | number | undefined
 
-/** The progress of the calls of one request. */
+/** The progress of the tool calls of one request. */
 export interface Progress {
-  /** Begins to follow a call, whose tool reports with what this returns. */
+  /** Registers a call, and returns the function with which its tool reports progress. */
   follow(token: ProgressToken): ToolContext['reportProgress']
-  /** Progress for calls whose tool has nothing to say, so that clients which wait for it go on waiting. */
+  /** Notifications for the calls whose tool reports nothing, so that their clients' timeouts start again. */
   describe(): JsonRpcMessage[]
-  /** Where reports go; before this they go nowhere. */
+  /** Sets the receiver of reports. Reports before the first call of this are dropped. */
   listen(listener: (notification: JsonRpcMessage) => void): void
 }
 
-interface Followed {
+interface FollowedCall {
   token: string | number
   startedAt: number
-  /** Whether the tool tells of its progress itself, in a measure of its own. */
+  /** Whether the tool reports progress itself, in its own unit. */
   isReported: boolean
   last: number
 }
 
 export function createProgress(): Progress {
-  const calls: Followed[] = []
+  const calls: FollowedCall[] = []
   let notify: Parameters<Progress['listen']>[0] = () => undefined
 
   function follow(token: ProgressToken): ToolContext['reportProgress'] {
@@ -52,9 +52,9 @@ export function createProgress(): Progress {
   return { follow, describe, listen }
 }
 
-/** The notification of a step, unless it would be a step back, which MCP forbids. */
+/** The notification of a step; undefined if progress would not increase, as MCP requires. */
 function advance(
-  call: Followed,
+  call: FollowedCall,
   step: { progress: number; total?: number; message?: string },
 ): JsonRpcMessage | undefined {
   if (step.progress <= call.last) return undefined

@@ -1,22 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { classifyInboundRequest } from '@modelcontextprotocol/server'
-import type { FastifyBaseLogger } from 'fastify'
+import type { McpRequest } from '../context.ts'
 
-/** The last revision that has batches, and the one of a client that names none (MCP 2025-06-18, transports). */
+/** The last revision with batches, which also applies to a request that names none (MCP 2025-06-18, transports). */
 const LAST_WITH_BATCHES = '2025-03-26'
 
-/** A POST to the endpoint, its body parsed as JSON. */
-export interface McpRequest {
-  headers: IncomingHttpHeaders
-  body: unknown
-  /** Ends when the client goes away. */
-  signal: AbortSignal
-  /** What an operator finds the request's log entries by. */
-  reference: string
-  log: FastifyBaseLogger
-}
-
-/** The headers that MCP speaks of. */
+/** The headers that MCP defines. */
 export interface McpHeaders {
   accept: string | undefined
   contentType: string | undefined
@@ -25,7 +14,7 @@ export interface McpHeaders {
   name: string | undefined
 }
 
-/** Which era of MCP a request belongs to, or why it belongs to none. */
+/** The era of MCP that a request belongs to, or why the request is invalid. */
 export type Route = ReturnType<typeof classifyInboundRequest>
 
 export function readMcpHeaders(headers: IncomingHttpHeaders): McpHeaders {
@@ -38,7 +27,7 @@ export function readMcpHeaders(headers: IncomingHttpHeaders): McpHeaders {
   }
 }
 
-/** Decides by the body first: an envelope in it makes a request one of 2026-07-28. */
+/** The body decides first: a request with an envelope is one of 2026-07-28. */
 export function classifyRequest(body: unknown, headers: McpHeaders): Route {
   return classifyInboundRequest({
     httpMethod: 'POST',
@@ -49,7 +38,7 @@ export function classifyRequest(body: unknown, headers: McpHeaders): Route {
   })
 }
 
-/** Revisions are dates, and later ones no longer know batches. */
+/** Revisions are dates; later ones have no batches. */
 export function allowsBatch({ protocolVersion = LAST_WITH_BATCHES }: McpHeaders): boolean {
   return protocolVersion.trim() <= LAST_WITH_BATCHES
 }
@@ -58,8 +47,8 @@ export function acceptsStream({ accept = '*/*' }: McpHeaders): boolean {
   return accept.includes('text/event-stream') || accept.includes('*/*')
 }
 
-/** The request as the SDK reads it. What MCP does not speak of, credentials above all, stays behind. */
-export function toWebRequest({ headers, signal }: McpRequest): Request {
+/** The request for the SDK, with only the headers that MCP defines: above all, without credentials. */
+export function toWebRequest({ headers, signal }: Pick<McpRequest, 'headers' | 'signal'>): Request {
   const names = Object.keys(headers).filter((name) => /^(accept|content-type|mcp-.*)$/.test(name))
   return new Request('http://localhost/mcp', {
     method: 'POST',

@@ -1,37 +1,37 @@
 import { redactInput } from '../../telemetry/redact.ts'
 
-export interface McpAnswer {
+export interface McpResponse {
   status: number
   headers: Record<string, string>
-  /** Pieces are to be sent one after the other. A web stream stays open for as long as the work takes. */
+  /** Buffers in an array are sent one after the other. A web stream stays open for as long as the work takes. */
   body: Buffer | Buffer[] | ReadableStream<Uint8Array> | undefined
 }
 
-/** Answers are about one user, and are not to be kept. */
+/** Responses concern one user and must not be cached. */
 const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' }
 
-export function createJsonAnswer(
+export function createJsonResponse(
   status: number,
   message: object,
   headers: Record<string, string> = {},
-): McpAnswer {
+): McpResponse {
   return { status, headers: { ...JSON_HEADERS, ...headers }, body: Buffer.from(JSON.stringify(message)) }
 }
 
-/** An answer of prepared pieces of JSON. */
-export function createPreparedAnswer(pieces: Buffer[]): McpAnswer {
+/** A response of prepared pieces of JSON. */
+export function createPreparedResponse(pieces: Buffer[]): McpResponse {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
   return { status: 200, headers: { ...JSON_HEADERS, 'content-length': String(length) }, body: pieces }
 }
 
-/** An answer of the SDK. Whether the connection stays open is not for it to say. */
-export async function readAnswer(response: Response): Promise<McpAnswer> {
+/** Converts a response of the SDK, without `connection`, which is Node's to set. */
+export async function readWebResponse(response: Response): Promise<McpResponse> {
   const { status } = response
   const { connection: _, ...headers } = Object.fromEntries(response.headers)
   if (headers['content-type'] === 'text/event-stream') {
     return { status, headers, body: response.body ?? undefined }
   }
-  // The SDK's errors repeat headers and parameters, and people put tokens into those as well.
+  // The SDK's errors repeat headers and parameters, which can hold a misplaced token.
   const body =
     status < 400 ? Buffer.from(await response.arrayBuffer()) : Buffer.from(redactInput(await response.text()))
   if (body.length === 0) return { status, headers, body: undefined }

@@ -1,36 +1,22 @@
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server'
-import type { FastifyBaseLogger } from 'fastify'
-import type { Caller } from '../../model/caller.ts'
 import { redactInput } from '../../telemetry/redact.ts'
-import { callTool, EXECUTE_TOOL, type ToolEnvironment } from '../tools/call.ts'
-import type { ToolCatalogue, ToolVariant } from '../tools/catalogue.ts'
-import { isRecord } from './json-rpc.ts'
-import type { Progress } from './progress.ts'
+import type { CallContext } from '../context.ts'
+import { callTool, type ToolDependencies } from '../tools/call.ts'
+import { findMissingGrant, type MissingGrant } from '../tools/catalogue.ts'
 import { LIST_CACHE, type ServerInfo } from './tools-list.ts'
 
-/** What one request is answered with. Nothing of it outlives the request. */
-export interface Exchange {
-  caller: Caller
-  /** Sentry's, of the caller. */
-  accessToken: string
-  variant: ToolVariant
-  progress: Progress
-  signal: AbortSignal
-  reference: string
-  log: FastifyBaseLogger
-}
-
 export interface McpServerOptions {
-  catalogue: ToolCatalogue
-  environment: ToolEnvironment
+  dependencies: ToolDependencies
   serverInfo: ServerInfo
 }
 
 type WrapHandler = Server['_wrapHandler']
 
 /**
- * Parameters that are not of their form are the client's mistake (JSON-RPC 2.0 §5.1). The SDK's own check of them
- * throws a bare Error, which it would answer as an internal one; errors of anything else have a class.
+ * Reports malformed parameters as the client's error, -32602 (JSON-RPC 2.0 §5.1). The SDK's check throws a bare `Error`,
+ * which it would report as an internal error, -32603 (modelcontextprotocol/typescript-sdk#2284, for which #2492
+ * proposes a fix); its other errors have a class. The SDK describes `_wrapHandler` as a hook for subclasses, but does
+ * not document it. A test of the SDK alone fails when it no longer needs this class.
  */
 class StrictServer extends Server {
   protected override _wrapHandler(...[method, handler]: Parameters<WrapHandler>): ReturnType<WrapHandler> {
@@ -45,22 +31,22 @@ class StrictServer extends Server {
   }
 }
 
-/** An MCP server for one request, of whatever revision: all it has are the caller's tools. */
-export function createMcpServer(exchange: Exchange, options: McpServerOptions): Server {
-  const { variant } = exchange
+/** An MCP server of any revision for one request, with the tools of its caller. */
+export function createMcpServer(context: CallContext, options: McpServerOptions): Server {
   const server = new StrictServer(options.serverInfo, {
-    // No session outlives a request, so nobody can be told of changes, and clients need not wait for any.
+    // Without sessions there are no notifications, so clients need not wait for changes.
     capabilities: { tools: { listChanged: false } },
-    instructions: writeInstructions(exchange, options),
+    instructions: writeInstructions(context, options.dependencies.sentry.host),
     cacheHints: { 'tools/list': LIST_CACHE, 'server/discover': LIST_CACHE },
   })
+  // Only for the requests that `findListRequest` does not recognize.
   server.setRequestHandler('tools/list', ({ params }) => {
     if (params?.cursor !== undefined) {
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Invalid cursor: the list has one page.')
     }
-    return { tools: [...variant.list] }
+    return { tools: [...context.variant.list] }
   })
-  server.setRequestHandler('tools/call', ({ params }) => serveCall(params, exchange, options))
+  server.setRequestHandler('tools/call', ({ params }) => serveCall(params, context, options.dependencies))
   return server
 }
 
@@ -72,63 +58,40 @@ interface CallParams {
 
 async function serveCall(
   params: CallParams,
-  exchange: Exchange,
-  { catalogue, environment }: McpServerOptions,
+  context: CallContext,
+  dependencies: ToolDependencies,
 ): Promise<CallToolResult> {
-  const { caller, variant } = exchange
-  const missing = findMissingTool(params, variant)
-  const verdict = missing === undefined ? undefined : catalogue.judge(missing, caller)
-  if (verdict?.verdict === 'not_granted') {
-    const { scope, skills } = verdict
-    environment.calls.noteRefusal({ ...exchange, tool: missing ?? 'unknown' }, 'not_granted')
-    return { content: [{ type: 'text', text: explainRefusal(missing, scope, skills) }], isError: true }
+  const { variant, progress } = context
+  const missing = findMissingGrant(params, variant)
+  if (missing !== undefined) {
+    dependencies.calls.recordRefusal({ ...context, tool: missing.tool }, 'not_granted')
+    return { content: [{ type: 'text', text: explainMissingGrant(missing) }], isError: true }
   }
   const tool = variant.tools.get(params.name)
   if (tool === undefined) {
-    environment.calls.noteRefusal({ ...exchange, tool: 'unknown' }, 'unknown_tool')
+    dependencies.calls.recordRefusal({ ...context, tool: 'unknown' }, 'unknown_tool')
     throw new ProtocolError(
       ProtocolErrorCode.InvalidParams,
       `Unknown tool: ${redactInput(params.name).slice(0, 100)}`,
     )
   }
-  const call = {
-    tool,
-    args: params.arguments ?? {},
-    caller,
-    accessToken: exchange.accessToken,
-    variant,
-    signal: exchange.signal,
-    reportProgress: exchange.progress.follow(params._meta?.progressToken),
-    reference: exchange.reference,
-    log: exchange.log,
-  }
-  return callTool(call, environment)
+  const reportProgress = progress.follow(params._meta?.progressToken)
+  return callTool({ ...context, tool, args: params.arguments ?? {}, reportProgress }, dependencies)
 }
 
-/** The tool that a call is after and does not get, by its own name or through `execute_sentry_tool`. */
-export function findMissingTool(params: unknown, variant: ToolVariant): string | undefined {
-  if (!isRecord(params)) return undefined
-  const inner = isRecord(params.arguments) ? params.arguments.name : undefined
-  const name = params.name === EXECUTE_TOOL && typeof inner === 'string' ? inner.trim() : params.name
-  return typeof name === 'string' && !variant.tools.has(name) ? name : undefined
-}
-
-function explainRefusal(name = '', scope: readonly string[], skills: readonly string[]): string {
+function explainMissingGrant({ tool, scope, skills }: MissingGrant): string {
   const needs = [
     ...(skills.length > 0 ? [`the skill ${skills.join(' or ')}`] : []),
     ...(scope.length > 0 ? [`the permission ${scope.join(', ')}`] : []),
   ]
-  return `The tool ${name} needs ${needs.join(' and ')}, which the user has not allowed. Ask the user to authorize this MCP server again in their client and to allow it there.`
+  return `The tool ${tool} needs ${needs.join(' and ')}, which the user has not allowed. Ask the user to authorize this MCP server again in their client and to allow it there.`
 }
 
-function writeInstructions(
-  { caller, variant }: Exchange,
-  { environment }: Pick<McpServerOptions, 'environment'>,
-): string {
+function writeInstructions({ caller, variant }: CallContext, sentryHost: string): string {
   const { organizationSlug, projectSlug } = caller.constraints
   const limit = projectSlug === undefined ? '' : `, and in it to the project ${projectSlug}`
   return [
-    `These tools work on the Sentry at ${environment.sentryHost}, as the user who signed in and with that user's permissions.`,
+    `These tools work on the Sentry at ${sentryHost}, as the user who signed in and with that user's permissions.`,
     organizationSlug === undefined
       ? 'Most of them need the slug of an organization: take it from a Sentry URL, or find it with find_organizations.'
       : `They are limited to the organization ${organizationSlug}${limit}.`,

@@ -1,48 +1,47 @@
 import type { JsonRpcMessage } from './json-rpc.ts'
 import type { Progress } from './progress.ts'
 
-/** When an answer becomes a stream, and how often the stream is kept alive; ms. */
-export interface AnswerTiming {
-  /** How long an answer may take before it becomes a stream. */
-  patience: number
-  /** The longest silence of a stream. Proxies commonly drop a connection that was silent for a minute. */
-  heartbeat: number
+export interface StreamTiming {
+  /** How long a response may take before it becomes a stream. */
+  streamAfterMs: number
+  /** The longest silence of a stream. Many proxies drop a connection after a silent minute. */
+  heartbeatMs: number
 }
 
-export const DEFAULT_TIMING: AnswerTiming = { patience: 5_000, heartbeat: 10_000 }
+export const DEFAULT_TIMING: StreamTiming = { streamAfterMs: 5_000, heartbeatMs: 10_000 }
 
-export interface AnswerOptions {
-  timing: AnswerTiming
+export interface StreamOptions {
+  timing: StreamTiming
   progress: Progress
-  /** Whether the client accepts a stream; if not, it waits for the answer as long as it takes. */
+  /** Whether the client accepts a stream; if not, it waits for the JSON response. */
   mayStream: boolean
 }
 
 const STREAM_HEADERS = {
   'content-type': 'text/event-stream',
   'cache-control': 'no-cache, no-transform',
-  // nginx collects an answer before it passes it on, unless it is told not to.
+  // Otherwise nginx buffers the response.
   'x-accel-buffering': 'no',
 }
 
 /**
- * An answer as it is, when it comes soon. Otherwise an event stream (Streamable HTTP) that begins at once, shows
- * signs of life and ends with the answer; progress that is reported before then goes into the stream and begins it.
+ * Returns a fast response as it is. A slow one becomes an event stream (Streamable HTTP), which begins after
+ * `streamAfterMs` or with the first report of progress, sends a heartbeat, and ends with the response.
  */
-export function answerInTime(answer: Promise<Response>, options: AnswerOptions): Promise<Response> {
+export function streamIfSlow(pending: Promise<Response>, options: StreamOptions): Promise<Response> {
   const { timing, progress, mayStream } = options
-  if (!mayStream) return answer
+  if (!mayStream) return pending
   return new Promise((resolve, reject) => {
     let stream: EventStream | undefined
     const openStream = (): EventStream => {
       if (stream !== undefined) return stream
-      stream = createEventStream(timing.heartbeat, progress)
+      stream = createEventStream(timing.heartbeatMs, progress)
       resolve(new Response(stream.body, { headers: STREAM_HEADERS }))
       return stream
     }
-    const timer = setTimeout(openStream, timing.patience)
+    const timer = setTimeout(openStream, timing.streamAfterMs)
     progress.listen((notification) => openStream().send(notification))
-    answer
+    pending
       .then(async (response) => {
         if (stream === undefined) resolve(response)
         else stream.end(await readMessages(response))
@@ -53,16 +52,16 @@ export function answerInTime(answer: Promise<Response>, options: AnswerOptions):
       })
       .finally(() => {
         clearTimeout(timer)
-        // Whatever a tool still has to say comes too late.
+        // A tool may report progress after its response.
         progress.listen(() => undefined)
       })
   })
 }
 
-/** The messages of an answer. A batch is answered by several, and each is an event of its own. */
+/** The messages of a response: several for a batch, each of which becomes an event. */
 async function readMessages(response: Response): Promise<JsonRpcMessage[]> {
-  const answer: JsonRpcMessage | JsonRpcMessage[] = JSON.parse((await response.text()) || '[]')
-  return Array.isArray(answer) ? answer : [answer]
+  const body: JsonRpcMessage | JsonRpcMessage[] = JSON.parse((await response.text()) || '[]')
+  return Array.isArray(body) ? body : [body]
 }
 
 interface EventStream {
@@ -71,15 +70,15 @@ interface EventStream {
   end(messages: readonly JsonRpcMessage[]): void
 }
 
-function createEventStream(heartbeat: number, progress: Progress): EventStream {
+function createEventStream(heartbeatMs: number, progress: Progress): EventStream {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
   const writer = writable.getWriter()
   const encoder = new TextEncoder()
-  // A client that has gone away needs no more words; its signal ends the work itself.
-  const write = (frame: string) => void writer.write(encoder.encode(frame)).catch(stop)
-  const timer = setInterval(beat, heartbeat)
+  // Writing fails after the client disconnects; the request's signal ends the work itself.
+  const write = (frame: string) => void writer.write(encoder.encode(frame)).catch(stopHeartbeat)
+  const timer = setInterval(sendHeartbeat, heartbeatMs)
 
-  function beat(): void {
+  function sendHeartbeat(): void {
     write(': working\n\n')
     for (const notification of progress.describe()) send(notification)
   }
@@ -90,14 +89,14 @@ function createEventStream(heartbeat: number, progress: Progress): EventStream {
 
   function end(messages: readonly JsonRpcMessage[]): void {
     for (const message of messages) send(message)
-    stop()
+    stopHeartbeat()
     void writer.close().catch(() => undefined)
   }
 
-  function stop(): void {
+  function stopHeartbeat(): void {
     clearInterval(timer)
   }
 
-  beat()
+  sendHeartbeat()
   return { body: readable, send, end }
 }

@@ -7,32 +7,32 @@ import type { ToolVariant } from '../tools/catalogue.ts'
 import { isRecord, type JsonRpcId } from './json-rpc.ts'
 import { classifyRequest, type McpHeaders, type Route } from './request.ts'
 
-/** The revision that carries its envelope in every request. */
+/** The revision whose requests each carry an envelope. */
 export const MODERN_REVISION = '2026-07-28'
 
 const LEGACY_REVISIONS = new Set(
   SUPPORTED_PROTOCOL_VERSIONS.filter((revision) => revision !== MODERN_REVISION),
 )
 
-/** How long a client may keep a list, in ms, and that nobody else may see it (MCP 2026-07-28, caching). */
+/** For how long a client may cache a list, and that the cache is private (MCP 2026-07-28, caching). */
 export const LIST_CACHE = { ttlMs: 300_000, cacheScope: 'private' as const }
 
-/** How this server introduces itself. */
+/** The name and version by which clients know this server. */
 export interface ServerInfo {
   name: string
   title: string
   version: string
 }
 
-/** A `tools/list` that is right in every respect. */
+/** A valid `tools/list` request. */
 export interface ListRequest {
   id: JsonRpcId
   isModern: boolean
 }
 
 /**
- * Whether a request is a `tools/list` that is plainly valid in its revision, and so can be answered from what is
- * prepared. Everything else, and everything doubtful, is left to the SDK, which knows how to refuse it.
+ * Recognizes a `tools/list` that is valid in its revision and gets the prepared response. Any other request goes to the
+ * SDK, which lists the same tools several times slower, and refuses invalid requests.
  */
 export function findListRequest(body: unknown, headers: McpHeaders): ListRequest | undefined {
   if (!isRecord(body) || body.method !== 'tools/list' || body.jsonrpc !== '2.0') return undefined
@@ -45,7 +45,7 @@ export function findListRequest(body: unknown, headers: McpHeaders): ListRequest
 }
 
 function isValidModern({ protocolVersion, method }: McpHeaders, route: Route): boolean {
-  // That both agree with the body has been seen to; that they are there has not.
+  // `classifyRequest` has compared both with the body, and accepts that they are missing.
   if (route.kind !== 'modern' || protocolVersion === undefined || method === undefined) return false
   return route.messageKind === 'request' && route.classification.revision === MODERN_REVISION
 }
@@ -56,14 +56,14 @@ function isValidLegacy(
 ): boolean {
   const acceptsBoth = accept.includes('application/json') && accept.includes('text/event-stream')
   const isKnown = protocolVersion === undefined || LEGACY_REVISIONS.has(protocolVersion)
-  const hasNothingModern = params?._meta === undefined && method === undefined && name === undefined
-  return acceptsBoth && isKnown && hasNothingModern
+  const isLegacy = params?._meta === undefined && method === undefined && name === undefined
+  return acceptsBoth && isKnown && isLegacy
 }
 
 const HEAD = Buffer.from('{"jsonrpc":"2.0","result":')
 
-/** The answer to a `tools/list` in pieces, of which the long one is ready; it equals what the SDK would answer. */
-export function encodeListAnswer(
+/** The response to a `tools/list` in pieces, the long one prepared. It equals the SDK's response. */
+export function encodeListResponse(
   { listJson }: ToolVariant,
   { id, isModern }: ListRequest,
   serverInfo: ServerInfo,

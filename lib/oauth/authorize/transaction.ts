@@ -1,12 +1,15 @@
 import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
+import { createToken, hashToken } from '../../crypto/hash.ts'
 import type { Sealer } from '../../crypto/sealer.ts'
-import type { ProvenRedirect } from '../errors.ts'
+import type { TransactionOutcome } from '../../store/store.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
+import { createExpiredError, createOtherBrowserError, type VerifiedRedirect } from '../errors.ts'
 
-/** How long a user has from the authorization request to Sentry's answer, in ms. */
-export const TRANSACTION_TTL = 10 * 60_000
+/** How long a user has from the authorization request to the return from Sentry. */
+const TRANSACTION_TTL_MS = 10 * 60_000
 
-const AuthorizationSchema = Type.Object({
+const PendingAuthorizationSchema = Type.Object({
   kind: Type.Literal('authorization'),
   clientId: Type.String(),
   clientName: Type.String(),
@@ -16,37 +19,73 @@ const AuthorizationSchema = Type.Object({
   resource: Type.String(),
   scope: Type.Array(Type.String()),
   skills: Type.Array(Type.String()),
-  /** Our own PKCE verifier toward Sentry. */
+  /** The PKCE verifier of this server's request to Sentry. */
   upstreamVerifier: Type.String(),
 })
 
-const AccountSchema = Type.Object({
+const AccountSignInSchema = Type.Object({
   kind: Type.Literal('account'),
   upstreamVerifier: Type.String(),
 })
 
-/** A client's sign-in under way: what it asked for, proven, and what the user has consented to so far. */
-export type Authorization = Static<typeof AuthorizationSchema>
+const TransactionSchema = Type.Union([PendingAuthorizationSchema, AccountSignInSchema])
 
-/** What is under way at Sentry: a client's sign-in, or a user's own to the account page. */
-export type Transaction = Authorization | Static<typeof AccountSchema>
+/** A client's authorization request, verified, and what the user has consented to so far. */
+export type PendingAuthorization = Static<typeof PendingAuthorizationSchema>
+
+/** A sign-in in progress: a client's, or a user's own to the account page. */
+export type Transaction = PendingAuthorization | Static<typeof AccountSignInSchema>
+
+/** A transaction that was just stored, and the arguments of the store's operations on it. */
+export interface StartedTransaction {
+  id: string
+  idHash: string
+  browserHash: string
+  sealed: string
+}
+
+/** Stores a new transaction, bound to the browser with this secret. Throws `StoreUnavailableError`. */
+export async function startTransaction(
+  transaction: Transaction,
+  browserSecret: string,
+  { store, sealer }: Pick<AuthorizationServer, 'store' | 'sealer'>,
+): Promise<StartedTransaction> {
+  const id = createToken()
+  const idHash = hashToken(id)
+  const browserHash = hashToken(browserSecret)
+  const sealed = sealTransaction(transaction, idHash, sealer)
+  await store.saveTransaction(idHash, { browserHash, sealed }, TRANSACTION_TTL_MS)
+  return { id, idHash, browserHash, sealed }
+}
+
+/** The sealed transaction of an outcome. Throws `PageError` if this browser cannot have it at this stage. */
+export function unwrapTransaction(outcome: TransactionOutcome): string {
+  switch (outcome.outcome) {
+    case 'ok':
+      return outcome.sealed
+    case 'other_browser':
+      throw createOtherBrowserError()
+    case 'missing':
+    case 'not_approved':
+      throw createExpiredError()
+  }
+}
 
 export function sealTransaction(transaction: Transaction, idHash: string, sealer: Sealer): string {
   return sealer.seal(JSON.stringify(transaction), `transaction ${idHash}`)
 }
 
-/** Throws `UnsealError` when the content was sealed with another key. */
+/** Throws `UnsealError` if the transaction was sealed with a key that this server does not have. */
 export function openTransaction(sealed: string, idHash: string, sealer: Sealer): Transaction {
-  const schema = Type.Union([AuthorizationSchema, AccountSchema])
-  return Value.Parse(schema, JSON.parse(sealer.open(sealed, `transaction ${idHash}`)))
+  return Value.Parse(TransactionSchema, JSON.parse(sealer.open(sealed, `transaction ${idHash}`)))
 }
 
-/** The same where only a client's sign-in can be meant. */
-export function openAuthorization(sealed: string, idHash: string, sealer: Sealer): Authorization {
-  return Value.Parse(AuthorizationSchema, openTransaction(sealed, idHash, sealer))
+/** Opens a transaction that can only be a client's. Throws as `openTransaction` does. */
+export function openAuthorization(sealed: string, idHash: string, sealer: Sealer): PendingAuthorization {
+  return Value.Parse(PendingAuthorizationSchema, openTransaction(sealed, idHash, sealer))
 }
 
-/** Where the answer to an authorization request goes. */
-export function getProvenRedirect({ redirectUri, state }: Authorization): ProvenRedirect {
+/** Where the authorization response goes. */
+export function getVerifiedRedirect({ redirectUri, state }: PendingAuthorization): VerifiedRedirect {
   return { redirectUri, state }
 }

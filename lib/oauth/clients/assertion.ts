@@ -4,62 +4,62 @@ import type { Client, ClientKeys } from '../../model/client.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { InvalidClientError } from '../errors.ts'
 
-/** The algorithms of an assertion (RFC 7518 §3.1, RFC 8037): signatures with a private key, nothing shared. */
+/** The algorithms of an assertion (RFC 7518 §3.1, RFC 8037): signatures with a private key, no shared secrets. */
+// biome-ignore format: one line
 export const ASSERTION_ALGORITHMS = [
-  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'],
+  'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA',
 ]
 
-/** How far ahead the end of an assertion may be, in seconds. */
-const LONGEST = 600
+const MAX_LIFETIME_SECONDS = 600
 
-/** Seconds by which the client's clock may differ from ours. */
-const CLOCK_SKEW = 30
+/** How far the client's clock may differ from ours. */
+const CLOCK_SKEW_SECONDS = 30
+
+export type AssertionContext = Pick<AuthorizationServer, 'cimd' | 'endpoints' | 'store'>
 
 /**
- * RFC 7523 §3: the assertion is signed by the client, about itself, for this server, for ten minutes at the most,
- * and was never used before. Throws `InvalidClientError`, or what the store and the client's key set throw when
- * they are away.
+ * RFC 7523 §3: the client signed the assertion about itself, for this server, for ten minutes at most, and it was not
+ * used before. Throws `InvalidClientError`, and transient errors if the store or the client's key set is unavailable.
  */
-export async function checkAssertion(
+export async function assertValidAssertion(
   assertion: string,
   keys: ClientKeys,
   client: Client,
-  server: AuthorizationServer,
+  context: AssertionContext,
 ): Promise<void> {
-  const { exp, jti } = await verify(assertion, keys, client, server)
+  const { exp, jti } = await verifyAssertion(assertion, keys, client, context)
   const now = Math.floor(Date.now() / 1000)
-  if (exp === undefined || exp > now + LONGEST + CLOCK_SKEW) {
-    throw new InvalidClientError('The client assertion must end within ten minutes.')
+  if (exp === undefined || exp > now + MAX_LIFETIME_SECONDS + CLOCK_SKEW_SECONDS) {
+    throw new InvalidClientError('The client assertion must expire within ten minutes.')
   }
-  const ttl = (exp + CLOCK_SKEW + 1 - now) * 1000
-  if (!(await server.store.spendAssertion(hashToken(JSON.stringify([client.id, jti])), Math.ceil(ttl)))) {
+  const ttlMs = Math.ceil((exp + CLOCK_SKEW_SECONDS + 1 - now) * 1000)
+  if (!(await context.store.spendAssertion(hashToken(JSON.stringify([client.id, jti])), ttlMs))) {
     throw new InvalidClientError('The client assertion was used before.')
   }
 }
 
-async function verify(
+async function verifyAssertion(
   assertion: string,
   keys: ClientKeys,
   client: Client,
-  server: AuthorizationServer,
+  { cimd, endpoints }: AssertionContext,
 ): Promise<JWTPayload> {
-  const { clientDocuments } = server
-  if ('jwks' in keys) return verifyWith(keys.jwks, assertion, client, server).catch(refuse)
+  const verifyWith = (jwks: JSONWebKeySet) => verifySignature(assertion, jwks, client, endpoints)
+  if ('jwks' in keys) return verifyWith(keys.jwks).catch(throwInvalidClient)
   try {
-    return await verifyWith(await clientDocuments.readKeys(keys.jwksUri), assertion, client, server)
+    return await verifyWith(await cimd.readKeys(keys.jwksUri))
   } catch (error) {
-    if (!(error instanceof errors.JWKSNoMatchingKey)) return refuse(error)
+    if (!(error instanceof errors.JWKSNoMatchingKey)) return throwInvalidClient(error)
     // The client may have changed its keys since.
-    const latest = await clientDocuments.readKeysAnew(keys.jwksUri)
-    return verifyWith(latest, assertion, client, server).catch(refuse)
+    return verifyWith(await cimd.refreshKeys(keys.jwksUri)).catch(throwInvalidClient)
   }
 }
 
-async function verifyWith(
-  jwks: JSONWebKeySet,
+async function verifySignature(
   assertion: string,
+  jwks: JSONWebKeySet,
   client: Client,
-  { endpoints }: AuthorizationServer,
+  endpoints: AuthorizationServer['endpoints'],
 ): Promise<JWTPayload> {
   const { payload } = await jwtVerify(assertion, createLocalJWKSet(jwks), {
     algorithms: ASSERTION_ALGORITHMS,
@@ -67,17 +67,17 @@ async function verifyWith(
     subject: client.id,
     audience: [endpoints.issuer, endpoints.token],
     requiredClaims: ['exp', 'jti'],
-    clockTolerance: CLOCK_SKEW,
+    clockTolerance: CLOCK_SKEW_SECONDS,
   })
   return payload
 }
 
-/** Says which claim is not right, and of the signature no more than that it is none. */
-function refuse(cause: unknown): never {
+/** Names the wrong claim, and of a wrong signature nothing but that it is wrong. */
+function throwInvalidClient(cause: unknown): never {
   if (!(cause instanceof errors.JOSEError)) throw cause
   const isClaim = cause instanceof errors.JWTClaimValidationFailed || cause instanceof errors.JWTExpired
   const sentence = isClaim
-    ? `The ${cause.claim} of the client assertion is not right.`
+    ? `The ${cause.claim} of the client assertion is wrong.`
     : 'The client assertion is not signed by the client.'
   throw new InvalidClientError(sentence, { cause })
 }

@@ -1,15 +1,9 @@
+import type { JSONWebKeySet } from 'jose'
 import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
 import type { Client, ClientKeys } from '../../model/client.ts'
-import {
-  ClientMetadataSchema,
-  checkApplicationType,
-  checkFlow,
-  checkRedirectUris,
-  readName,
-} from '../../model/client-metadata.ts'
-import { InvalidClientError, OAuthError } from '../errors.ts'
-import { parseKeySet } from './keys.ts'
+import { ClientMetadataSchema, findMetadataProblems, readName } from '../../model/client-metadata.ts'
+import { InvalidClientError } from '../errors.ts'
 
 const DocumentSchema = Type.Object({
   ...ClientMetadataSchema.properties,
@@ -22,10 +16,17 @@ const DocumentSchema = Type.Object({
 
 type MetadataDocument = Static<typeof DocumentSchema>
 
+const KeySetSchema = Type.Object({
+  keys: Type.Array(Type.Object({ kty: Type.String() }), { minItems: 1, maxItems: 50 }),
+})
+
+/** The members of a JWK that are private or shared secrets (RFC 7518 §6). */
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
+
 /**
- * Whether a client id is the URL of a metadata document (draft-ietf-oauth-client-id-metadata-document §3): https, a
- * host that is not ours, a path, no user information, no fragment, no dot segment, and spelled as every parser
- * spells it, since ids are compared as text.
+ * Whether a client id is the URL of a metadata document (draft-ietf-oauth-client-id-metadata-document §3): https, not
+ * on this server's origin, with a path, without user information, fragment and dot segments, and spelled exactly as
+ * every URL parser spells it, since ids are compared as text.
  */
 export function isMetadataDocumentUrl(id: string, ownOrigin: string): boolean {
   if (!id.startsWith('https://') || /[#@]/.test(id)) return false
@@ -34,73 +35,83 @@ export function isMetadataDocumentUrl(id: string, ownOrigin: string): boolean {
 }
 
 /**
- * The client that a metadata document describes (draft §4). Its redirect URIs are judged as those of a client that
- * registers; which of them the operator allows is seen when one is used, for the document is the same for all
- * servers. Throws `InvalidClientError`, which says what is wrong.
+ * The client that a metadata document describes (draft §4). Its redirect URIs have to be safe, as at registration;
+ * whether the operator allows one is decided at the authorization request, since the document is the same for all
+ * servers. Throws `InvalidClientError`, which names the broken rule.
  */
 export function parseMetadataDocument(content: unknown, url: string): Client {
   try {
-    return describeClient(content, url)
+    return parseClient(content, url)
   } catch (error) {
-    if (!(error instanceof OAuthError)) throw error
-    throw new InvalidClientError(`The metadata document of the client is not valid. ${error.message}`)
+    if (!(error instanceof InvalidClientError)) throw error
+    throw new InvalidClientError(`The client's metadata document is not valid. ${error.message}`)
   }
 }
 
-function describeClient(content: unknown, url: string): Client {
-  const document = checkForm(content)
-  checkId(document, url)
-  checkNoSecret(document)
-  const redirectUris = checkRedirectUris(document)
-  checkApplicationType(document)
-  checkFlow(document)
+/**
+ * The public keys that a client publishes (RFC 7517 §5). A key published with its private part proves nothing, so it
+ * refuses the whole set. Throws `InvalidClientError`.
+ */
+export function parseKeySet(content: unknown): JSONWebKeySet {
+  if (!Value.Check(KeySetSchema, content))
+    throw new InvalidClientError("The client's keys are not a JWK Set.")
+  if (content.keys.some((key) => PRIVATE_MEMBERS.some((member) => member in key))) {
+    throw new InvalidClientError("The client's keys are published with their private parts.")
+  }
+  return content
+}
+
+function parseClient(content: unknown, url: string): Client {
+  const document = requireDocument(content)
+  assertOwnUrl(document, url)
+  assertNoSecret(document)
+  const [problem] = findMetadataProblems(document)
+  if (problem !== undefined) throw new InvalidClientError(problem.message)
   return {
     id: url,
     name: readName(document),
-    redirectUris,
+    redirectUris: document.redirect_uris ?? [],
     ...chooseAuthentication(document),
     verifiedHost: new URL(url).host,
   }
 }
 
-function checkForm(content: unknown): MetadataDocument {
+function requireDocument(content: unknown): MetadataDocument {
   if (Value.Check(DocumentSchema, content)) return content
   const [problem] = Value.Errors(DocumentSchema, content)
   const member = problem?.instancePath.split('/')[1]
   throw new InvalidClientError(
-    member === undefined ? 'client_id or client_name is missing.' : `${member} is not of its form.`,
+    member === undefined ? 'client_id or client_name is missing.' : `${member} is malformed.`,
   )
 }
 
-/** Draft §4.1: a document speaks for its own URL alone, byte for byte. */
-function checkId({ client_id }: MetadataDocument, url: string): void {
-  if (client_id !== url) throw new InvalidClientError('client_id is not its own URL.')
+/** Draft §4.1: `client_id` equals the URL of the document, byte for byte. */
+function assertOwnUrl({ client_id }: MetadataDocument, url: string): void {
+  if (client_id !== url) throw new InvalidClientError('client_id is not the URL of the document.')
 }
 
-/** Draft §4.1: what everybody can read is no secret. */
-function checkNoSecret(document: MetadataDocument): void {
+/** Draft §4.1: the document is public, so it cannot hold a secret. */
+function assertNoSecret(document: MetadataDocument): void {
   if ('client_secret' in document || 'client_secret_expires_at' in document) {
     throw new InvalidClientError('It must not have a secret.')
   }
 }
 
 /**
- * The weakest way that the client accepts, since that is how it may come. One that can also sign assertions is
- * believed when it does.
+ * The weakest method that the document lists, since the client may use that one. A client that also signs assertions
+ * keeps its keys, so that an assertion is verified when it sends one.
  */
-function chooseAuthentication(
-  document: MetadataDocument,
-): Pick<Client, 'tokenEndpointAuthMethod'> & { keys?: ClientKeys } {
+function chooseAuthentication(document: MetadataDocument): Pick<Client, 'tokenEndpointAuthMethod' | 'keys'> {
   const methods = [document.token_endpoint_auth_method, document.token_endpoint_auth_methods_supported].flat()
-  const given = methods.filter((method) => method !== undefined)
-  const keys = given.includes('private_key_jwt') ? readKeys(document) : undefined
-  if (given.length === 0 || given.includes('none'))
+  const listed = methods.filter((method) => method !== undefined)
+  const keys = listed.includes('private_key_jwt') ? readKeys(document) : undefined
+  if (listed.length === 0 || listed.includes('none'))
     return { tokenEndpointAuthMethod: 'none', ...(keys && { keys }) }
   if (keys !== undefined) return { tokenEndpointAuthMethod: 'private_key_jwt', keys }
   throw new InvalidClientError('Its authentication method must be none, or private_key_jwt with keys.')
 }
 
-/** RFC 7591 §2: the keys are there or at a URL, never both. */
+/** RFC 7591 §2: `jwks` and `jwks_uri` exclude each other. */
 function readKeys({ jwks, jwks_uri }: MetadataDocument): ClientKeys | undefined {
   if (jwks !== undefined && jwks_uri !== undefined)
     throw new InvalidClientError('It has both jwks and jwks_uri.')

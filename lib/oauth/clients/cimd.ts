@@ -1,78 +1,80 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { JSONWebKeySet } from 'jose'
-import type { Config } from '../../config/load.ts'
 import type { Client } from '../../model/client.ts'
 import { createDocumentCache } from '../../net/document-cache.ts'
-import { watchEgress } from '../../net/egress.ts'
+import { monitorEgress } from '../../net/egress.ts'
 import { fetchDocument } from '../../net/fetch-document.ts'
 import { type Network, PUBLIC_NETWORK } from '../../net/network.ts'
-import { isMetadataDocumentUrl, parseMetadataDocument } from './cimd-document.ts'
-import { parseKeySet } from './keys.ts'
+import { isMetadataDocumentUrl, parseKeySet, parseMetadataDocument } from './cimd-document.ts'
 
 /**
- * Clients whose id is the URL of a document about them (draft-ietf-oauth-client-id-metadata-document). Reading
- * throws `DocumentUnavailableError` when a document cannot be had, which says nothing about the client, and
- * `InvalidClientError` when it says something that no client may.
+ * Clients whose id is the URL of their metadata document (CIMD, draft-ietf-oauth-client-id-metadata-document). Reading
+ * throws `DocumentUnavailableError` if the document cannot be fetched, which says nothing about the client, and
+ * `InvalidClientError` if the document breaks a rule.
  */
-export interface ClientDocuments {
-  /** Whether clients are told that they may come this way. Those that are stop registering. */
+export interface CimdClients {
+  /** Whether metadata advertises CIMD. Clients that support it then no longer register. */
   isOffered(): boolean
-  /** Whether an id is such a URL. */
-  isDocumentId(id: string): boolean
+  /** Whether a client id is such a URL. */
+  isDocumentUrl(id: string): boolean
   readClient(url: string): Promise<Client>
   /** The keys at a client's `jwks_uri`. */
   readKeys(url: string): Promise<JSONWebKeySet>
-  /** The same, fetched anew unless that was tried within the last minute. */
-  readKeysAnew(url: string): Promise<JSONWebKeySet>
+  /** The same, fetched again unless the last attempt was less than a minute ago. */
+  refreshKeys(url: string): Promise<JSONWebKeySet>
   close(): void
 }
 
-export interface ClientDocumentsOptions {
-  config: Pick<Config, 'BASE_URL' | 'CLIENT_ID_METADATA_DOCUMENTS'>
+export interface CimdSettings {
+  BASE_URL: string
+  CLIENT_ID_METADATA_DOCUMENTS: 'auto' | 'true' | 'false'
+}
+
+export interface CimdOptions {
+  settings: CimdSettings
   log: Pick<FastifyBaseLogger, 'info'>
-  /** How documents are reached; tests have them on loopback. */
+  /** Where documents are fetched; tests serve them on loopback. */
   network?: Network
-  /** Who has to be within reach before `auto` offers documents. */
+  /** The hosts that must be reachable before `auto` offers CIMD. */
   publishers?: readonly string[]
 }
 
-/** The publishers of Claude Code's, Codex's and VS Code's documents: without any of them its client would fail. */
+/** The publishers of Claude Code's, Codex's and VS Code's documents. Without its publisher such a client would fail. */
 const PUBLISHERS = ['claude.ai', 'chatgpt.com', 'vscode.dev']
 
-const MAX_DOCUMENT = 5 * 1024
-const MAX_KEY_SET = 64 * 1024
+const MAX_DOCUMENT_BYTES = 5 * 1024
+const MAX_KEY_SET_BYTES = 64 * 1024
 
-export function createClientDocuments({
-  config,
+export function createCimdClients({
+  settings,
   log,
   network = PUBLIC_NETWORK,
   publishers = PUBLISHERS,
-}: ClientDocumentsOptions): ClientDocuments {
-  const mode = config.CLIENT_ID_METADATA_DOCUMENTS
-  const ownOrigin = new URL(config.BASE_URL).origin
-  const watch = mode === 'auto' ? watchEgress(publishers, { network, onChange: logChange }) : undefined
+}: CimdOptions): CimdClients {
+  const mode = settings.CLIENT_ID_METADATA_DOCUMENTS
+  const ownOrigin = new URL(settings.BASE_URL).origin
+  const watch = mode === 'auto' ? monitorEgress(publishers, { network, onChange: logChange }) : undefined
   const clients = createDocumentCache(
-    (url) => fetchDocument(url, { network, maxBytes: MAX_DOCUMENT }),
+    (url) => fetchDocument(url, { network, maxBytes: MAX_DOCUMENT_BYTES }),
     parseMetadataDocument,
   )
   const keySets = createDocumentCache(
-    (url) => fetchDocument(url, { network, maxBytes: MAX_KEY_SET }),
+    (url) => fetchDocument(url, { network, maxBytes: MAX_KEY_SET_BYTES }),
     parseKeySet,
   )
 
   function logChange(reason: unknown): void {
-    if (reason === undefined)
-      log.info('client id metadata documents are offered: their publishers can be reached')
+    if (reason === undefined) log.info('client id metadata documents are offered: publishers are reachable')
     else
-      log.info({ err: reason }, 'client id metadata documents are not offered: a publisher cannot be reached')
+      log.info({ err: reason }, 'client id metadata documents are not offered: a publisher is not reachable')
   }
 
   return {
     isOffered: () => watch?.isOpen() ?? mode === 'true',
-    isDocumentId: (id) => mode !== 'false' && isMetadataDocumentUrl(id, ownOrigin),
+    isDocumentUrl: (id) => mode !== 'false' && isMetadataDocumentUrl(id, ownOrigin),
     readClient: clients.read,
     readKeys: keySets.read,
-    readKeysAnew: keySets.readAnew,
+    refreshKeys: keySets.refresh,
     close: () => watch?.close(),
   }
 }

@@ -1,30 +1,33 @@
 import Type, { type Static } from 'typebox'
-import type { Config } from '../../config/load.ts'
 import { isEqual } from '../../crypto/hash.ts'
 import type { ClientAuthMethod, ClientRegistration } from '../../model/client.ts'
 import {
   type ClientMetadata,
   ClientMetadataSchema,
-  checkAllowedRedirectUris,
-  checkApplicationType,
-  checkFlow,
-  checkRedirectUris,
+  findMetadataProblems,
   readName,
   SUPPORTED_GRANT_TYPES,
   SUPPORTED_RESPONSE_TYPES,
 } from '../../model/client-metadata.ts'
 import type { RedirectUriPolicy } from '../../model/redirect-uri-pattern.ts'
-import { AccessDeniedError, InvalidInitialTokenError } from '../errors.ts'
+import type { OAuthSettings } from '../authorization-server.ts'
+import {
+  AccessDeniedError,
+  InvalidClientMetadataError,
+  InvalidInitialTokenError,
+  InvalidRedirectUriError,
+} from '../errors.ts'
 import { readBearerToken } from '../resource/bearer.ts'
+import type { IssuedCredentials } from './stored.ts'
 
-/** The metadata of a client that registers itself; few clients have more than three redirect URIs. */
+/** The metadata of a client that registers (DCR); few clients have more than three redirect URIs. */
 export const RegistrationSchema = Type.Object({
   ...ClientMetadataSchema.properties,
   redirect_uris: Type.Optional(Type.Array(Type.String(), { maxItems: 10 })),
 })
 
-/** What was registered, as RFC 7591 §3.2.1 has it told to the client. */
-export const RegistrationAnswerSchema = Type.Object({
+/** RFC 7591 §3.2.1: the client learns what was registered. */
+export const RegistrationResponseSchema = Type.Object({
   client_id: Type.String(),
   client_id_issued_at: Type.Integer(),
   client_secret: Type.Optional(Type.String()),
@@ -36,16 +39,13 @@ export const RegistrationAnswerSchema = Type.Object({
   token_endpoint_auth_method: Type.String(),
 })
 
-/** What a new client is told it is: its id, and its secret where it asked for one. */
-export interface Credentials {
-  clientId: string
-  clientSecret?: string
-}
-
-/** RFC 7591 §3: who may register is the operator's choice; a token of theirs is an initial access token. */
-export function checkRegistrant(
+/**
+ * RFC 7591 §3: the operator decides who may register; DCR_TOKEN is the initial access token. Throws
+ * `AccessDeniedError` or `InvalidInitialTokenError`.
+ */
+export function assertMayRegister(
   authorization: string | undefined,
-  { DCR, DCR_TOKEN }: Pick<Config, 'DCR' | 'DCR_TOKEN'>,
+  { DCR, DCR_TOKEN }: Pick<OAuthSettings, 'DCR' | 'DCR_TOKEN'>,
 ): void {
   if (DCR === 'open') return
   if (DCR === 'off') {
@@ -56,44 +56,40 @@ export function checkRegistrant(
   const token = readBearerToken(authorization)
   if (token === undefined || DCR_TOKEN === undefined || !isEqual(token, DCR_TOKEN)) {
     throw new InvalidInitialTokenError(
-      'Registration needs a token, which the operator of this server gives out.',
+      'Registration requires a token. Ask the operator of this server for it.',
     )
   }
 }
 
-/**
- * Turns metadata into a registration. Throws `InvalidRedirectUriError` or `InvalidClientMetadataError`
- * (RFC 7591 §3.2.2).
- */
+/** Throws `InvalidRedirectUriError` or `InvalidClientMetadataError` (RFC 7591 §3.2.2). */
 export function parseClientMetadata(
   metadata: ClientMetadata,
   isAllowed: RedirectUriPolicy,
 ): ClientRegistration {
-  const redirectUris = checkRedirectUris(metadata)
-  checkApplicationType(metadata)
-  checkAllowedRedirectUris(metadata, isAllowed)
-  checkFlow(metadata)
+  const [problem] = findMetadataProblems(metadata, isAllowed)
+  if (problem?.field === 'redirect_uris') throw new InvalidRedirectUriError(problem.message)
+  if (problem !== undefined) throw new InvalidClientMetadataError(problem.message)
   return {
     name: readName(metadata),
-    redirectUris,
+    redirectUris: metadata.redirect_uris ?? [],
     tokenEndpointAuthMethod: chooseAuthMethod(metadata.token_endpoint_auth_method),
   }
 }
 
 /**
- * Without a wish a client is public, as nearly every MCP client is, and so is one that wishes for what nobody can
- * register here; RFC 7591 §2 lets a server replace a value as long as it says so (§3.2.1).
+ * A client is public by default, as nearly every MCP client is, and also if it requests a method that cannot be
+ * registered here: RFC 7591 §2 lets a server replace a value that the response names (§3.2.1).
  */
-function chooseAuthMethod(wish: string | undefined): ClientAuthMethod {
-  return wish === 'client_secret_basic' || wish === 'client_secret_post' ? wish : 'none'
+function chooseAuthMethod(requested: string | undefined): ClientAuthMethod {
+  return requested === 'client_secret_basic' || requested === 'client_secret_post' ? requested : 'none'
 }
 
-/** The answer to a registration. A secret does not end by time, which is written as 0. */
-export function describeRegistration(
-  { clientId, clientSecret }: Credentials,
+/** The response to a registration. A secret does not expire, which is written as 0. */
+export function createRegistrationResponse(
+  { clientId, clientSecret }: IssuedCredentials,
   registration: ClientRegistration,
   issuedAt: number,
-): Static<typeof RegistrationAnswerSchema> {
+): Static<typeof RegistrationResponseSchema> {
   return {
     client_id: clientId,
     client_id_issued_at: issuedAt,

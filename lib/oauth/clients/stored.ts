@@ -1,46 +1,57 @@
-import { createToken, hashToken } from '../../crypto/hash.ts'
+import { createToken, hashToken, isToken } from '../../crypto/hash.ts'
 import type { Client, ClientAuthMethod, ClientRegistration } from '../../model/client.ts'
 import type { Store } from '../../store/store.ts'
-import type { Credentials } from './registration.ts'
 
-/** How long a registration holds that nobody has signed in with, in ms: a flood of them is gone after a day. */
-const UNUSED_TTL = 86_400_000
+/** How long an unused registration is kept: a flood of them is gone after a day. */
+const UNUSED_TTL_MS = 86_400_000
 
-/** How long a registration holds after its client was last given tokens, in ms. */
-const USED_TTL = 90 * 86_400_000
+/** How long a registration is kept after its client last received tokens. */
+const USED_TTL_MS = 90 * 86_400_000
 
-const STORED_ID = /^c2\.[A-Za-z0-9_-]{43}$/
+const PREFIX = 'c2.'
 
-/** Whether an id has the form of those that `storeClient` gives out. */
+/** What a client receives at registration: its id, and a secret if it asked for one. */
+export interface IssuedCredentials {
+  clientId: string
+  clientSecret?: string
+}
+
+/** Whether an id has the form of the ids that `storeClient` issues. */
 export function isStoredId(id: string): boolean {
-  return STORED_ID.test(id)
+  return id.startsWith(PREFIX) && isToken(id.slice(PREFIX.length))
 }
 
 /**
- * Stores a registration that cannot be its own id: it has a secret, or is too long. The secret is known to the
- * client alone. Throws `StoreUnavailableError`.
+ * Stores a registration that cannot be encoded in its id, because it has a secret or is too long. The store keeps only
+ * the hash of the secret. Throws `StoreUnavailableError`.
  */
-export async function storeClient(registration: ClientRegistration, store: Store): Promise<Credentials> {
-  const clientId = `c2.${createToken()}`
+export async function storeClient(
+  registration: ClientRegistration,
+  store: Pick<Store, 'saveClient'>,
+): Promise<IssuedCredentials> {
+  const clientId = `${PREFIX}${createToken()}`
   const clientSecret = registration.tokenEndpointAuthMethod === 'none' ? undefined : createToken()
   const { name, redirectUris, tokenEndpointAuthMethod } = registration
   const record = { name, redirectUris: [...redirectUris], tokenEndpointAuthMethod }
   if (clientSecret === undefined) {
-    await store.saveClient(clientId, record, UNUSED_TTL)
+    await store.saveClient(clientId, record, UNUSED_TTL_MS)
     return { clientId }
   }
-  await store.saveClient(clientId, { ...record, secretHash: hashToken(clientSecret) }, UNUSED_TTL)
+  await store.saveClient(clientId, { ...record, secretHash: hashToken(clientSecret) }, UNUSED_TTL_MS)
   return { clientId, clientSecret }
 }
 
-/** The stored client with this id; undefined when it never was or has ended. Throws `StoreUnavailableError`. */
-export async function readStoredClient(id: string, store: Store): Promise<Client | undefined> {
-  const record = await store.readClient(id, UNUSED_TTL)
+/** The stored client with this id; undefined if there is none. Throws `StoreUnavailableError`. */
+export async function readStoredClient(
+  id: string,
+  store: Pick<Store, 'readClient'>,
+): Promise<Client | undefined> {
+  const record = await store.readClient(id, UNUSED_TTL_MS)
   if (record === undefined) return undefined
   return { ...record, id, tokenEndpointAuthMethod: record.tokenEndpointAuthMethod as ClientAuthMethod }
 }
 
-/** Lets a stored client go on for as long as one in use. Anybody can name a client, so only tokens count as use. */
-export async function keepStoredClient(id: string, store: Store): Promise<void> {
-  if (isStoredId(id)) await store.readClient(id, USED_TTL)
+/** Extends a stored client that receives tokens. Naming a client is not use, since anyone can name it. */
+export async function extendStoredClient(id: string, store: Pick<Store, 'readClient'>): Promise<void> {
+  if (isStoredId(id)) await store.readClient(id, USED_TTL_MS)
 }

@@ -1,52 +1,51 @@
-import type { Config } from '../../config/load.ts'
 import type { Signer } from '../../crypto/signer.ts'
 import type { Caller } from '../../model/caller.ts'
 import type { Resource } from '../../model/resource.ts'
 import { parseScope } from '../../model/scope.ts'
-import { type GrantRecord, type Store, TOUCH_INTERVAL } from '../../store/store.ts'
+import { GRANT_TOUCH_INTERVAL_MS, type GrantRecord, type Store } from '../../store/store.ts'
 import { SignInRequiredError, type UpstreamAccess } from '../../upstream/access.ts'
-import { type AccessTokenClaims, InvalidTokenError, verifyAccessToken } from '../token/access-token.ts'
+import { type AccessTokenClaims, verifyAccessToken } from '../token/access-token.ts'
 
-/** Sentry's token is renewed before a call when it ends within this time, in ms. */
-const UPSTREAM_MARGIN = 120_000
+/** Before a call, Sentry's token is renewed if it expires within this time. */
+const RENEWAL_MARGIN_MS = 120_000
 
-/** A request to a protected resource that brings no credentials at all (RFC 6750 §3.1). */
+/** A request to a protected resource without credentials (RFC 6750 §3.1). */
 export class MissingTokenError extends Error {
   override readonly name = 'MissingTokenError'
 }
 
-/** A good token of a grant that does not open this resource. Signing in for this one would help. */
+/** A valid token whose grant does not cover this resource. Signing in for this resource helps. */
 export class InsufficientGrantError extends Error {
   override readonly name = 'InsufficientGrantError'
 }
 
-export interface BearerAuthentication {
-  config: Config
+export interface BearerOptions {
+  settings: { BASE_URL: string }
   store: Store
   signer: Signer
-  upstream: UpstreamAccess
+  sentryTokens: UpstreamAccess
 }
 
-/** The token of a Bearer authorization (RFC 6750 §2.1); undefined when there is none of that form. */
+/** The token of a Bearer authorization (RFC 6750 §2.1); undefined if the header is of another form. */
 export function readBearerToken(authorization: string | undefined): string | undefined {
   return /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i.exec(authorization ?? '')?.[1]
 }
 
 /**
- * Who calls a protected resource, proven by an access token: a signature check without I/O and one read
- * of the grant. Throws `MissingTokenError`, `InvalidTokenError`, `InsufficientGrantError`, and what the store throws
- * when it is away, which must not be taken for a bad token.
+ * Authenticates a caller by an access token: verifies the signature without I/O, then reads the grant once. Throws
+ * `MissingTokenError`, `InvalidTokenError`, `SignInRequiredError`, `InsufficientGrantError`, and
+ * `StoreUnavailableError`, which says nothing about the token.
  */
 export async function authenticateBearer(
   token: string | undefined,
   resource: Resource,
-  { config, store, signer, upstream }: BearerAuthentication,
+  { settings, store, signer, sentryTokens }: BearerOptions,
 ): Promise<Caller> {
   if (token === undefined) throw new MissingTokenError('Sign in to use this server.')
-  const claims = await verifyAccessToken(token, { issuer: config.BASE_URL, signer })
-  const grant = checkGrant(await store.readGrant(claims.gid), claims)
-  checkAudience(claims, resource)
-  noteUse(grant, store)
+  const claims = await verifyAccessToken(token, { issuer: settings.BASE_URL, signer })
+  const grant = requireGrant(await store.readGrant(claims.gid), claims)
+  assertAudience(claims, resource)
+  touchGrant(grant, store)
   return {
     clientId: grant.clientId,
     clientName: grant.clientName,
@@ -55,57 +54,44 @@ export async function authenticateBearer(
     scope: new Set(parseScope(claims.scope)),
     skills: new Set(grant.skills),
     constraints: {},
-    ...createUpstreamTokens(grant, upstream),
+    ...createTokenAccess(grant, sentryTokens),
   }
 }
 
-/** The grant that a token speaks for stands. Whoever revokes a grant ends its tokens at once. */
-function checkGrant(grant: GrantRecord | undefined, claims: AccessTokenClaims): GrantRecord {
+/** The active grant of a token: revoking a grant invalidates its tokens at once. */
+function requireGrant(grant: GrantRecord | undefined, claims: AccessTokenClaims): GrantRecord {
   if (grant?.status !== 'active' || grant.clientId !== claims.client_id) {
-    throw new InvalidTokenError('The sign-in has ended')
+    throw new SignInRequiredError('The grant of the access token has ended.')
   }
   return grant
 }
 
-/** RFC 8707 §2 and RFC 9068 §4: a token opens the resource it was issued for, and no other. */
-function checkAudience(claims: AccessTokenClaims, resource: Resource): void {
+/** RFC 8707 §2 and RFC 9068 §4: a token is valid for the resource it was issued for only. */
+function assertAudience(claims: AccessTokenClaims, resource: Resource): void {
   if (claims.aud !== resource.url)
     throw new InsufficientGrantError('The sign-in does not cover this resource')
 }
 
-/** Behind the answer, and seldom: what a user reads as "last used" is no reason to delay or fail a call. */
-function noteUse(grant: GrantRecord, store: Store): void {
-  if (Date.now() - grant.lastUsedAt >= TOUCH_INTERVAL) store.touchGrant(grant.id).catch(() => undefined)
+/** Fire and forget, at most once in GRANT_TOUCH_INTERVAL_MS: "last used" never delays or fails a call. */
+function touchGrant(grant: GrantRecord, store: Store): void {
+  if (Date.now() - grant.lastUsedAt >= GRANT_TOUCH_INTERVAL_MS)
+    store.touchGrant(grant.id).catch(() => undefined)
 }
 
-/** Sentry's token, which is opened once a request at most, and only when something is asked of Sentry. */
-function createUpstreamTokens(
+/** Unseals Sentry's token at most once for each request, and only if the request needs it. */
+function createTokenAccess(
   grant: GrantRecord,
-  upstream: UpstreamAccess,
+  sentryTokens: UpstreamAccess,
 ): Pick<Caller, 'openAccessToken' | 'renewAccessToken'> {
   let opened: Promise<string> | undefined
   return {
     openAccessToken() {
-      opened ??= asInvalidToken(upstream.getAccessToken(grant, UPSTREAM_MARGIN))
+      opened ??= sentryTokens.getAccessToken(grant, RENEWAL_MARGIN_MS)
       return opened
     },
-    async renewAccessToken() {
-      try {
-        opened = asInvalidToken(upstream.renewAccessToken(grant))
-        return await opened
-      } catch (error) {
-        if (error instanceof InvalidTokenError) return undefined
-        throw error
-      }
+    renewAccessToken() {
+      opened = sentryTokens.renewAccessToken(grant)
+      return opened
     },
-  }
-}
-
-async function asInvalidToken(token: Promise<string>): Promise<string> {
-  try {
-    return await token
-  } catch (cause) {
-    if (cause instanceof SignInRequiredError) throw new InvalidTokenError('The sign-in has ended', { cause })
-    throw cause
   }
 }

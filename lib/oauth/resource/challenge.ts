@@ -4,17 +4,17 @@ import { getProtectedResourceMetadataUrl } from '../metadata.ts'
 
 export interface Challenge {
   resource: Resource
-  /** What a client should ask for. */
+  /** The scope that the client should request. */
   scope: readonly string[]
-  /** RFC 6750 §3.1; left out where the request brought no credentials at all. */
+  /** RFC 6750 §3.1; undefined for a request without credentials. */
   error?: 'invalid_token' | 'insufficient_scope'
-  /** A sentence of ours, in ASCII without quotes. */
+  /** A public sentence, in ASCII without quotes. */
   description?: string
 }
 
 /**
- * The WWW-Authenticate header of a 401 or 403 (RFC 6750 §3, RFC 9728 §5.1). The values are URLs, scopes and
- * sentences of ours, and hold no quotes.
+ * The WWW-Authenticate header of a 401 or 403 (RFC 6750 §3, RFC 9728 §5.1). The values are URLs, scopes and public
+ * sentences, none of which contains quotes.
  */
 export function createChallenge({ resource, scope, error, description }: Challenge): string {
   const parameters: [string, string | undefined][] = [

@@ -3,8 +3,8 @@ import { InvalidTargetError } from '../errors.ts'
 import { type Parameter, readParameter } from '../parameters.ts'
 
 /**
- * The resource that a request names (RFC 8707 §2), which has to be one of this server's. A client may name several,
- * but a token is for one, so that only the same one again is let pass. Throws `InvalidTargetError`.
+ * The resource that a request names (RFC 8707 §2); undefined if it names none. RFC 8707 allows several, but a token is
+ * for one resource, so only repetitions of the same one pass. Throws `InvalidTargetError`.
  */
 export function readResourceIndicator(parameter: Parameter, baseUrl: string): Resource | undefined {
   const [first, ...others] = new Set([parameter ?? []].flat())
@@ -12,6 +12,6 @@ export function readResourceIndicator(parameter: Parameter, baseUrl: string): Re
   const indicator = readParameter('resource', first)
   if (indicator === undefined) return undefined
   const resource = parseResource(baseUrl, indicator)
-  if (resource === undefined) throw new InvalidTargetError('The resource is not one of this server.')
+  if (resource === undefined) throw new InvalidTargetError('The resource is not a resource of this server.')
   return resource
 }

@@ -1,7 +1,7 @@
 import { errors } from 'jose'
 import Type, { type Static } from 'typebox'
 import Compile from 'typebox/compile'
-import { createToken } from '../../crypto/hash.ts'
+import { createToken, TOKEN_PATTERN } from '../../crypto/hash.ts'
 import type { Signer } from '../../crypto/signer.ts'
 import { formatScope } from '../../model/scope.ts'
 
@@ -13,7 +13,7 @@ const ClaimsSchema = Type.Object({
   sub: Type.String(),
   client_id: Type.String(),
   scope: Type.String(),
-  gid: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
+  gid: Type.String({ pattern: TOKEN_PATTERN }),
   jti: Type.String(),
   iat: Type.Number(),
   exp: Type.Number(),
@@ -21,10 +21,10 @@ const ClaimsSchema = Type.Object({
 
 const Claims = Compile(ClaimsSchema)
 
-/** The claims of an access token (RFC 9068 §2.2) and `gid`, the grant it speaks for. */
+/** The claims of an access token (RFC 9068 §2.2), and `gid`, the id of its grant. */
 export type AccessTokenClaims = Static<typeof ClaimsSchema>
 
-/** Why a token is refused, in the words an operator finds in the troubleshooting table. */
+/** An access token is refused. The message is public, and stands in the troubleshooting table. */
 export class InvalidTokenError extends Error {
   override readonly name = 'InvalidTokenError'
 }
@@ -33,12 +33,12 @@ export interface AccessTokenSubject {
   grantId: string
   clientId: string
   subject: string
-  /** The resource, which becomes the audience. */
+  /** The URL of the resource, which becomes the audience. */
   resource: string
   scope: readonly string[]
 }
 
-/** Issues an access token that holds for `ttl` seconds. */
+/** Issues an access token that expires after `ttl` seconds. */
 export function issueAccessToken(
   subject: AccessTokenSubject,
   { issuer, ttl, signer }: { issuer: string; ttl: number; signer: Signer },
@@ -61,8 +61,8 @@ export function issueAccessToken(
 }
 
 /**
- * The claims of an access token of ours that has not ended (RFC 9068 §4). Whether its audience is the resource
- * asked for and its grant still stands is for the caller to see. Throws `InvalidTokenError`.
+ * The claims of an access token that this server issued and that has not expired (RFC 9068 §4). The caller verifies
+ * the audience and the grant. Throws `InvalidTokenError`.
  */
 export async function verifyAccessToken(
   token: string,

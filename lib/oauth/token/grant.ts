@@ -1,47 +1,71 @@
-import type { Config } from '../../config/load.ts'
 import { createToken } from '../../crypto/hash.ts'
-import type { GrantRecord } from '../../store/store.ts'
+import type { Sealer } from '../../crypto/sealer.ts'
+import type { GrantRecord, RevocationReason, Store } from '../../store/store.ts'
+import type { Audit, AuditSource } from '../../telemetry/audit.ts'
 import type { UpstreamTokens } from '../../upstream/oauth.ts'
+import type { UpstreamRevocation } from '../../upstream/revocation.ts'
 import { sealUpstream } from '../../upstream/sealed-tokens.ts'
-import type { AuthorizationServer } from '../authorization-server.ts'
-import type { Authorization } from '../authorize/transaction.ts'
+import type { OAuthSettings } from '../authorization-server.ts'
+import type { PendingAuthorization } from '../authorize/transaction.ts'
 
-/** How long an authorization code holds, in ms (RFC 6749 §4.1.2 recommends ten minutes at the most). */
-export const CODE_TTL = 60_000
+export interface GrantServices {
+  store: Pick<Store, 'revokeGrant'>
+  audit: Audit
+  revocation: UpstreamRevocation
+}
 
-/** How long a spent code is remembered, in ms, so that a replay is told from an unknown code. */
-export const CODE_TOMBSTONE_TTL = 10 * 60_000
-
-/** How long a grant waits for its code to be redeemed, in ms. */
-export const UNREDEEMED_GRANT_TTL = 10 * 60_000
-
-/** How many grants one user may hold for one client: one for each place they use it in. */
-export const GRANTS_PER_CLIENT = 20
-
-/** The grant that a user's consent and Sentry's answer make together. */
+/** The grant of a user's consent and Sentry's tokens for that user. */
 export function createGrantRecord(
-  transaction: Authorization,
+  authorization: PendingAuthorization,
   tokens: UpstreamTokens,
   userId: string,
-  { sealer, config }: Pick<AuthorizationServer, 'sealer'> & { config: Pick<Config, 'GRANT_TTL'> },
+  { sealer, settings }: { sealer: Sealer; settings: Pick<OAuthSettings, 'GRANT_TTL'> },
 ): GrantRecord {
   const id = createToken()
   const now = Date.now()
+  const { clientId, clientName, resource, scope, skills } = authorization
   const { scope: upstreamScope, organizationId } = tokens
   return {
     id,
     status: 'active',
-    clientId: transaction.clientId,
-    clientName: transaction.clientName,
+    clientId,
+    clientName,
     subject: userId,
-    resource: transaction.resource,
+    resource,
     ...(organizationId !== undefined && { organizationId }),
-    // Sentry may grant less than was asked for, where its application is limited.
-    scope: transaction.scope.filter((scope) => upstreamScope === undefined || upstreamScope.includes(scope)),
-    skills: transaction.skills,
+    // Sentry may grant less than was requested, for an application that it limits.
+    scope: scope.filter((name) => upstreamScope === undefined || upstreamScope.includes(name)),
+    skills,
     createdAt: now,
     lastUsedAt: now,
-    expiresAt: now + config.GRANT_TTL * 1000,
+    expiresAt: now + settings.GRANT_TTL * 1000,
     upstream: { ...sealUpstream(tokens, id, sealer), generation: 0, renewalStartedAt: undefined },
   }
+}
+
+/**
+ * Revokes a grant in the store, writes it to the audit log, and starts revoking its tokens at Sentry in the background.
+ * False if the grant had ended already. Throws `StoreUnavailableError`.
+ */
+export async function endGrant(
+  grantId: string,
+  reason: RevocationReason,
+  services: GrantServices,
+  source?: AuditSource,
+): Promise<boolean> {
+  const grant = await services.store.revokeGrant(grantId, reason)
+  if (grant === undefined || grant.status === 'revoked') return false
+  onGrantRevoked(grant, reason, services, source)
+  return true
+}
+
+/** What follows when an operation of the store revoked a grant. `grant` is the record from before. */
+export function onGrantRevoked(
+  grant: GrantRecord,
+  reason: RevocationReason,
+  { audit, revocation }: Pick<GrantServices, 'audit' | 'revocation'>,
+  source?: AuditSource,
+): void {
+  audit.write({ event: 'grant_revoked', about: grant, reason }, source)
+  revocation.revokeGrant(grant)
 }

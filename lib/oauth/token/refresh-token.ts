@@ -1,52 +1,143 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
-import { createToken } from '../../crypto/hash.ts'
+import { hkdfSync } from 'node:crypto'
+import Type from 'typebox'
+import Value from 'typebox/value'
+import { decrypt, encrypt } from '../../crypto/aes-gcm.ts'
+import { createToken, hashToken } from '../../crypto/hash.ts'
 import type { Signer } from '../../crypto/signer.ts'
+import type { Client } from '../../model/client.ts'
+import { isScopeWithin, parseScope } from '../../model/scope.ts'
+import type { GrantRecord, RotationOutcome } from '../../store/store.ts'
+import type { AuditSource } from '../../telemetry/audit.ts'
+import type { AuthorizationServer } from '../authorization-server.ts'
+import { InvalidGrantError, InvalidScopeError, InvalidTargetError } from '../errors.ts'
+import { readParameter, requireParameter } from '../parameters.ts'
+import { onGrantRevoked } from './grant.ts'
+import {
+  createTokenResponse,
+  isActiveGrant,
+  readRequestedResource,
+  type TokenForm,
+  type TokenResponse,
+} from './request.ts'
 
 const MAC_LENGTH = 28
-const NONCE_BYTES = 12
-const TAG_BYTES = 16
+
+const RefreshFormSchema = Type.Object({
+  grant_type: Type.Literal('refresh_token'),
+  refresh_token: Type.String(),
+})
 
 /**
- * Issues a refresh token for a grant: opaque, 256 random bits, with a MAC. The MAC tells an old token of ours,
- * whose use ends the grant (RFC 9700 §4.14.2), from a made-up one, which must end nothing.
+ * Issues a refresh token for a grant: opaque, 256 random bits, with a MAC. The MAC tells an old token, whose use ends
+ * the grant (RFC 9700 §4.14.2), from a forged one, which must end nothing.
  */
 export function issueRefreshToken(grantId: string, signer: Signer): string {
   const body = `${grantId}.${createToken()}`
   return `rt1.${body}.${signer.createMac('refresh-token', body)}`
 }
 
-/** The grant that a refresh token of ours speaks for. Undefined when the token is not ours. */
-export function readRefreshToken(token: string, signer: Signer): { grantId: string } | undefined {
+/** The id of the grant of a refresh token. Undefined if this server did not issue the token. */
+export function readRefreshToken(token: string, signer: Signer): string | undefined {
   const [version, grantId, random, mac, ...rest] = token.split('.')
   if (version !== 'rt1' || grantId === undefined || random === undefined) return undefined
   if (mac?.length !== MAC_LENGTH || rest.length > 0) return undefined
-  if (!signer.checkMac('refresh-token', `${grantId}.${random}`, mac)) return undefined
-  return { grantId }
+  return signer.verifyMac('refresh-token', `${grantId}.${random}`, mac) ? grantId : undefined
+}
+
+/** The id of the grant that a token request refreshes. Undefined for any other body. */
+export function readRefreshedGrant(body: unknown, signer: Signer): string | undefined {
+  return Value.Check(RefreshFormSchema, body) ? readRefreshToken(body.refresh_token, signer) : undefined
 }
 
 /**
- * Seals the successor of a refresh token so that only a holder of the predecessor can open it: everybody who
- * refreshes with the same token at once gets the same successor, and the store never holds one in clear.
+ * Seals the successor of a refresh token under a key derived from its predecessor: parallel refreshes with one token
+ * all receive the same successor, and the store never holds it in clear.
  */
 export function sealSuccessor(successor: string, predecessor: string): string {
-  const nonce = randomBytes(NONCE_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', deriveCapsuleKey(predecessor), nonce)
-  const body = [nonce, cipher.update(successor, 'utf8'), cipher.final(), cipher.getAuthTag()]
-  return Buffer.concat(body).toString('base64url')
+  return encrypt(successor, deriveSuccessorKey(predecessor), '')
 }
 
-/** Opens what `sealSuccessor` made with the same predecessor. */
-export function openSuccessor(capsule: string, predecessor: string): string {
-  const body = Buffer.from(capsule, 'base64url')
-  const nonce = body.subarray(0, NONCE_BYTES)
-  const decipher = createDecipheriv('aes-256-gcm', deriveCapsuleKey(predecessor), nonce, {
-    authTagLength: TAG_BYTES,
-  })
-  decipher.setAuthTag(body.subarray(-TAG_BYTES))
-  const opened = decipher.update(body.subarray(NONCE_BYTES, -TAG_BYTES))
-  return Buffer.concat([opened, decipher.final()]).toString('utf8')
+/** Opens what `sealSuccessor` sealed with the same predecessor. Throws for any other. */
+export function openSuccessor(sealedSuccessor: string, predecessor: string): string {
+  return decrypt(sealedSuccessor, deriveSuccessorKey(predecessor), '')
 }
 
-function deriveCapsuleKey(predecessor: string): Buffer {
+function deriveSuccessorKey(predecessor: string): Buffer {
   return Buffer.from(hkdfSync('sha256', predecessor, 'sentry-mcp', 'refresh-token successor', 32))
+}
+
+/**
+ * The refresh token grant (RFC 6749 §6, RFC 9700 §4.14.2). Sentry's token is renewed before the refresh token is
+ * rotated, so an outage costs nothing. Throws an `OAuthError`, `SignInRequiredError` or a transient error.
+ */
+export async function redeemRefreshToken(
+  form: TokenForm,
+  client: Client,
+  server: AuthorizationServer,
+  source: AuditSource,
+): Promise<TokenResponse> {
+  const { store, signer, settings } = server
+  const presented = requireParameter('refresh_token', form.refresh_token)
+  const grantId = readRefreshToken(presented, signer)
+  const grant = grantId === undefined ? undefined : await store.readGrant(grantId)
+  if (!isActiveGrant(grant, client)) throw createInvalidTokenError()
+  assertGrantedResource(readRequestedResource(form, server), grant)
+  const scope = parseGrantedScope(form, grant)
+  await server.sentryTokens.getAccessToken(grant, 2 * settings.ACCESS_TOKEN_TTL * 1000)
+
+  const next = issueRefreshToken(grant.id, signer)
+  const outcome = await store.rotateRefreshToken(grant.id, {
+    clientId: client.id,
+    presentedHash: hashToken(presented),
+    nextHash: hashToken(next),
+    sealedSuccessor: sealSuccessor(next, presented),
+    graceMs: settings.REFRESH_GRACE * 1000,
+    ttlMs: settings.REFRESH_TOKEN_TTL * 1000,
+  })
+  recordRotation(outcome, grant, server, source)
+  return createTokenResponse(grant, scope, unwrapRotation(outcome, next, presented), server)
+}
+
+/** RFC 8707 §2.2: the token is for the resource that was granted. */
+function assertGrantedResource(resource: string | undefined, grant: GrantRecord): void {
+  if (resource !== undefined && resource !== grant.resource) {
+    throw new InvalidTargetError('The resource is not the one that was granted.')
+  }
+}
+
+/** RFC 6749 §6: a refresh may request less than was granted, never more. */
+function parseGrantedScope(form: TokenForm, grant: GrantRecord): string[] {
+  const text = readParameter('scope', form.scope)
+  const scopes = text === undefined ? grant.scope : parseScope(text)
+  if (!isScopeWithin(scopes, grant.scope)) throw new InvalidScopeError('The scope exceeds what was granted.')
+  return scopes
+}
+
+function recordRotation(
+  { outcome }: RotationOutcome,
+  grant: GrantRecord,
+  server: Pick<AuthorizationServer, 'audit' | 'revocation'>,
+  source: AuditSource,
+): void {
+  if (outcome !== 'rotated' && outcome !== 'repeated' && outcome !== 'reused') return
+  server.audit.write({ event: `refresh_${outcome}`, about: grant }, source)
+  if (outcome === 'reused') onGrantRevoked(grant, 'refresh_token_reused', server, source)
+}
+
+/** The current refresh token after a rotation: `next`, or the successor of an earlier rotation. */
+function unwrapRotation(outcome: RotationOutcome, next: string, presented: string): string {
+  switch (outcome.outcome) {
+    case 'rotated':
+      return next
+    case 'repeated':
+      return openSuccessor(outcome.sealedSuccessor, presented)
+    case 'reused':
+      throw new InvalidGrantError('The refresh token was already used; the sign-in was ended for safety.')
+    default:
+      throw createInvalidTokenError()
+  }
+}
+
+function createInvalidTokenError(): InvalidGrantError {
+  return new InvalidGrantError('The refresh token is invalid or has expired.')
 }

@@ -1,18 +1,18 @@
 import { Cluster, Redis } from 'ioredis'
 import { formatHost, type RedisAddress, type RedisHost } from '../../config/redis-address.ts'
-import { createRedisOptions, delayAttempt, type RedisSettings } from './options.ts'
+import { computeRetryDelay, createRedisOptions, type RedisSettings } from './options.ts'
 import { createOutage, describeRedisError, type Outage, type RedisLog } from './outage.ts'
 
-/** How long a node may take to say which slots are where, in ms, before the next one is asked. */
-const SLOTS_PATIENCE = 1_000
+/** For the response of a node to CLUSTER SLOTS, before the next one is asked. */
+const SLOTS_TIMEOUT_MS = 1_000
 
-/** The attempt from which on the time between attempts no longer grows. */
-const LATER = 4
+/** The attempt from which the delay no longer grows. */
+const LATER_ATTEMPT = 4
 
 /**
- * A client of a cluster, not connected yet, and what connects it: to each of the primaries, or until it is known
- * why no node answers. A command that a node refuses with MOVED, ASK or TRYAGAIN did not run and goes where it
- * belongs; nothing else is sent twice. What belongs to a node that is away fails at once, and the rest goes on.
+ * A client of a cluster, not connected yet, and a function that connects it to each of the primaries, or logs why no node
+ * responds. A command that a node refuses with MOVED, ASK or TRYAGAIN did not run, and is redirected; no other command
+ * is sent twice. Commands for an unavailable node fail immediately, those for other nodes succeed.
  */
 export function createClusterClient(
   settings: RedisSettings,
@@ -24,68 +24,68 @@ export function createClusterClient(
     redisOptions: createRedisOptions(settings),
     lazyConnect: true,
     enableOfflineQueue: false,
-    // CLUSTERDOWN is an answer like any other; waiting for better times is for the caller.
+    // CLUSTERDOWN is an error like any other; the caller decides whether to retry.
     enableReadyCheck: false,
     retryDelayOnClusterDown: 0,
-    // What was under way when a connection was lost may have run.
+    // A command in flight when its connection was lost may have run.
     retryDelayOnFailover: 0,
     maxRedirections: 5,
-    slotsRefreshTimeout: SLOTS_PATIENCE,
-    clusterRetryStrategy: delayAttempt,
-    // Names stay names: certificates are for them, and one of many addresses may be that of a lost node.
+    slotsRefreshTimeout: SLOTS_TIMEOUT_MS,
+    clusterRetryStrategy: computeRetryDelay,
+    // Hosts stay names: certificates are issued for them, and one of several addresses may be that of a lost node.
     dnsLookup: (name, done) => done(null, name),
   })
-  followNodes(cluster, log)
-  const explain = followCluster(cluster, settings, address, outage)
+  logNodeOutages(cluster, log)
+  const logCauses = logClusterOutages(cluster, settings, address, outage)
   keepConnected(cluster)
   return {
     client: cluster,
     async connect() {
-      await cluster.connect().catch(explain)
+      await cluster.connect().catch(logCauses)
       await connectPrimaries(cluster)
     },
   }
 }
 
-/** The primaries that slots belong to, connected or not: all there is of the data. */
+/** The primaries that own slots, connected or not; together they have all data. */
 export function listPrimaries(cluster: Cluster): { name: string; client: Redis | undefined }[] {
   const names = new Set(cluster.slots.flatMap(([primary]) => (primary === undefined ? [] : [primary])))
-  const clients = new Map(cluster.nodes('master').map((client) => [nameNode(client), client]))
+  const clients = new Map(cluster.nodes('master').map((client) => [formatNode(client), client]))
   return [...names].sort().map((name) => ({ name, client: clients.get(name) }))
 }
 
-function nameNode({ options }: Redis): string {
+function formatNode({ options }: Redis): string {
   return `${options.host}:${options.port}`
 }
 
 /**
- * Whether any node answers. The client does not say why none does, so the nodes of the setting are asked: what is
- * returned resolves when that is told.
+ * Logs when no node responds. ioredis does not say why, so the nodes of the setting are asked. The function it returns
+ * does that, and resolves when the causes are logged.
  */
-function followCluster(
+function logClusterOutages(
   cluster: Cluster,
   settings: RedisSettings,
   { hosts }: RedisAddress,
   outage: Outage,
 ): () => Promise<void> {
-  let asking: Promise<void> | undefined
-  const ask = async () => {
-    const causes = await Promise.all(hosts.map((host) => findCause(host, settings)))
-    asking = undefined
-    const known = new Set(causes.filter((cause) => cause !== undefined))
-    if (cluster.status !== 'ready' && known.size > 0) outage.begin([...known].join('; '))
+  let pending: Promise<void> | undefined
+  const findCauses = async () => {
+    const found = await Promise.all(hosts.map((host) => findNodeFailure(host, settings)))
+    pending = undefined
+    const causes = new Set(found.filter((cause) => cause !== undefined))
+    if (cluster.status !== 'ready' && causes.size > 0) outage.begin([...causes].join('; '))
   }
-  const explain = () => {
-    asking ??= ask()
-    return asking
+  const logCauses = () => {
+    pending ??= findCauses()
+    return pending
   }
   cluster.on('ready', outage.end)
-  cluster.on('error', explain)
-  return explain
+  cluster.on('error', logCauses)
+  return logCauses
 }
 
-/** Why a node does not say which slots are where, in words; undefined when it does. */
-async function findCause(host: RedisHost, settings: RedisSettings): Promise<string | undefined> {
+/** Why a node does not respond to CLUSTER SLOTS; undefined when it does. */
+async function findNodeFailure(host: RedisHost, settings: RedisSettings): Promise<string | undefined> {
   const node = new Redis({ ...createRedisOptions(settings), ...host, lazyConnect: true, retryStrategy: null })
   let cause: Error | undefined
   node.on('error', (error: Error) => {
@@ -101,49 +101,49 @@ async function findCause(host: RedisHost, settings: RedisSettings): Promise<stri
   }
 }
 
-/** One line for each cause of a node's outage, and one for its end. */
-function followNodes(cluster: Cluster, log: RedisLog): void {
+/** Logs one line for each cause of a node's outage, and one for its end. */
+function logNodeOutages(cluster: Cluster, log: RedisLog): void {
   const outages = new Map<string, Outage>()
   const find = (name: string) => {
     const [host = '', port = ''] = name.split(/:(?=\d+$)/)
-    const known =
+    const outage =
       outages.get(name) ?? createOutage(`Redis at ${formatHost({ host, port: Number(port) })}`, log)
-    outages.set(name, known)
-    return known
+    outages.set(name, outage)
+    return outage
   }
   cluster.on('node error', (error: Error, name: string) => {
-    // Of the connection that asks for the slots nothing is left but that it was closed. Once the cluster is known,
-    // each node has a connection of its own, which says why.
+    // The connection for CLUSTER SLOTS reports only that it was closed. Once the cluster is ready, each node has its own
+    // connection, which reports the cause.
     if (cluster.status === 'ready' && error.message !== 'Connection is closed.') find(name).begin(error)
   })
-  cluster.on('+node', (node: Redis) => node.on('ready', () => find(nameNode(node)).end()))
+  cluster.on('+node', (node: Redis) => node.on('ready', () => find(formatNode(node)).end()))
 }
 
 /**
- * The client connects to a node with the first command for it, and would refuse all that come at the same time;
- * and it learns of a lost node's return, or of its successor, only by commands that fail.
+ * ioredis connects to a node with the first command for it and would reject all others meanwhile; and it discovers a
+ * returned node, or its successor, only by failing commands.
  */
 function keepConnected(cluster: Cluster): void {
   cluster.on('ready', () => connectPrimaries(cluster))
-  // Later, for the first command to such a node has to find it unconnected.
+  // Deferred, since ioredis expects a new node to be unconnected at its first command.
   cluster.on('+node', () => setImmediate(() => connectPrimaries(cluster)))
-  let isDue = false
+  let isScheduled = false
   cluster.on('-node', () => {
-    if (isDue) return
-    isDue = true
-    const look = () => {
-      isDue = false
-      lookAgain(cluster)
+    if (isScheduled) return
+    isScheduled = true
+    const refresh = () => {
+      isScheduled = false
+      refreshSlots(cluster)
     }
-    setTimeout(look, delayAttempt(LATER)).unref()
+    setTimeout(refresh, computeRetryDelay(LATER_ATTEMPT)).unref()
   })
 }
 
-/** Asks anew which slots are where, which also connects to primaries that have come back. */
-function lookAgain(cluster: Cluster): void {
+/** Reads the slots again, which also connects to primaries that are available again. */
+function refreshSlots(cluster: Cluster): void {
   if (cluster.status !== 'ready') return
   cluster.refreshSlotsCache((error) => {
-    // None of the nodes that were known is left; those of the setting may lead to others.
+    // No known node is left. Reconnecting starts from the nodes of the setting.
     if (error && cluster.status === 'ready') cluster.disconnect(true)
   })
 }

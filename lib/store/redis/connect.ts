@@ -1,60 +1,65 @@
 import { type Cluster, Redis } from 'ioredis'
 import { describeRedisAddress, parseRedisAddress, type RedisAddress } from '../../config/redis-address.ts'
 import { createClusterClient } from './cluster.ts'
-import { createRedisOptions, delayAttempt, type RedisSettings } from './options.ts'
+import { computeRetryDelay, createRedisOptions, type RedisSettings } from './options.ts'
 import { createOutage, type Outage, type RedisLog } from './outage.ts'
-import { createSentinelClient, watchFailover } from './sentinel.ts'
-import { warnOfRedis } from './warnings.ts'
+import { createSentinelClient, subscribeToFailovers } from './sentinel.ts'
+import { warnAboutServers } from './warnings.ts'
 
-/** How long the start waits for Redis before it goes on without, in ms. */
-const START_PATIENCE = 3_000
+/** How long to wait for Redis at the start. */
+const START_TIMEOUT_MS = 3_000
 
 export interface RedisConnection {
   client: Redis | Cluster
-  /** Why it cannot be used at the moment, in words and without a secret; undefined when it can. */
+  /** Why Redis is unavailable at the moment, a sentence without secrets; undefined when it is available. */
   readonly problem: string | undefined
-  /** Closes it whether or not its server answers. */
+  /** Closes the connection, whether or not the server responds. */
   close(): Promise<void>
 }
 
 /**
- * Opens the connection to Redis, to the primary that sentinels name, or to a cluster. Resolves when it is ready, when
- * it is known not to be, or after 3 s; a client that is not connected by then goes on trying. The client fails fast: no command waits
- * for a connection, none is sent twice, and none waits longer than 2 s. What happens to the connection is in the
- * log, without the password.
+ * Connects to Redis: to one server, to the primary that sentinels name, or to a cluster. Resolves when the connection is
+ * ready or has failed, and after 3 s at the latest; a client without a connection keeps retrying. The client fails fast:
+ * no command waits for a connection, none is sent twice, and none waits longer than 2 s. Connection events are logged
+ * without the password.
  */
 export async function connectRedis(settings: RedisSettings, log: RedisLog): Promise<RedisConnection> {
   const address = parseRedisAddress(settings.REDIS_URL)
   const name = `Redis at ${describeRedisAddress(address)}`
   const outage = createOutage(name, log)
   const { client, connect } = createClient(settings, address, outage, log)
-  const stopWatch =
+  const unsubscribe =
     address.shape === 'sentinel' && client instanceof Redis
-      ? watchFailover(client, settings, address, log)
+      ? subscribeToFailovers(client, settings, address, log)
       : () => undefined
-  const examined = warnOfRedis(client, log)
+  const whenChecked = warnAboutServers(client, log)
   await waitForConnection(connect)
-  // The rest of the start keeps the processor to itself, in which an answer under way would seem to be late.
-  await examined()
+  // The rest of the start blocks the event loop, in which a response in flight would time out.
+  await whenChecked()
   return {
     client,
     get problem() {
       return client.status === 'ready' ? undefined : `${name} ${describeOutage(outage)}`
     },
     async close() {
-      stopWatch()
+      unsubscribe()
       await disconnect(client)
     },
   }
 }
 
-interface Client {
+interface RedisClient {
   client: Redis | Cluster
-  /** Resolves or fails with the first attempt. */
+  /** Settles with the first attempt. */
   connect(): Promise<void>
 }
 
-function createClient(settings: RedisSettings, address: RedisAddress, outage: Outage, log: RedisLog): Client {
+function createClient(
+  settings: RedisSettings,
+  address: RedisAddress,
+  outage: Outage,
+  log: RedisLog,
+): RedisClient {
   if (address.shape === 'cluster') return createClusterClient(settings, address, outage, log)
   const client =
     address.shape === 'sentinel'
@@ -70,7 +75,7 @@ function createSingleClient(settings: RedisSettings, address: RedisAddress, outa
     db: address.database,
     lazyConnect: true,
     enableOfflineQueue: false,
-    retryStrategy: delayAttempt,
+    retryStrategy: computeRetryDelay,
   })
   redis.on('error', outage.begin)
   redis.on('ready', outage.end)
@@ -78,14 +83,14 @@ function createSingleClient(settings: RedisSettings, address: RedisAddress, outa
 }
 
 function describeOutage({ cause }: Outage): string {
-  return cause === undefined ? 'does not answer.' : `is not available: ${cause}.`
+  return cause === undefined ? 'does not respond.' : `is not available: ${cause}.`
 }
 
-async function waitForConnection(connect: Client['connect']): Promise<void> {
-  const patience = Promise.withResolvers<void>()
-  const timer = setTimeout(patience.resolve, START_PATIENCE)
-  // Why it failed is in the log already, and the client tries again by itself.
-  await Promise.race([connect().catch(() => undefined), patience.promise])
+async function waitForConnection(connect: RedisClient['connect']): Promise<void> {
+  const { promise: timeout, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, START_TIMEOUT_MS)
+  // The failure is logged already, and the client retries.
+  await Promise.race([connect().catch(() => undefined), timeout])
   clearTimeout(timer)
 }
 

@@ -1,6 +1,6 @@
 import type { GrantRecord, GrantStatus, RevocationReason } from '../store.ts'
 
-/** The fields of a grant's hash that make a `GrantRecord`, in the order in which they are read. */
+/** The fields of a grant's hash that make up a `GrantRecord`, in the order they are read. */
 export const GRANT_FIELDS = [
   'status',
   'reason',
@@ -12,15 +12,15 @@ export const GRANT_FIELDS = [
   'scope',
   'skills',
   'created_at',
-  'used_at',
+  'last_used_at',
   'expires_at',
-  'upstream',
+  'upstream_tokens',
   'upstream_expires_at',
   'upstream_generation',
   'renewal_started_at',
 ] as const
 
-/** A grant as fields and values of its hash, by turns. What is undefined is left out. */
+/** A grant as alternating fields and values of its hash, without undefined ones. */
 export function formatGrant(grant: GrantRecord): string[] {
   const values: Record<(typeof GRANT_FIELDS)[number], string | number | undefined> = {
     status: grant.status,
@@ -33,9 +33,9 @@ export function formatGrant(grant: GrantRecord): string[] {
     scope: JSON.stringify(grant.scope),
     skills: JSON.stringify(grant.skills),
     created_at: grant.createdAt,
-    used_at: grant.lastUsedAt,
+    last_used_at: grant.lastUsedAt,
     expires_at: grant.expiresAt,
-    upstream: grant.upstream.sealed,
+    upstream_tokens: grant.upstream.sealed,
     upstream_expires_at: grant.upstream.expiresAt,
     upstream_generation: grant.upstream.generation,
     renewal_started_at: grant.upstream.renewalStartedAt,
@@ -45,7 +45,7 @@ export function formatGrant(grant: GrantRecord): string[] {
   )
 }
 
-/** The grant whose `GRANT_FIELDS` are `values`, or undefined when there is none. */
+/** The grant whose `GRANT_FIELDS` have these values; undefined when it does not exist. */
 export function parseGrant(id: string, values: readonly unknown[]): GrantRecord | undefined {
   const read = (field: (typeof GRANT_FIELDS)[number]) => String(values[GRANT_FIELDS.indexOf(field)] || '')
   const readTime = (field: (typeof GRANT_FIELDS)[number]) => Number(read(field)) || undefined
@@ -65,10 +65,10 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
     scope: JSON.parse(read('scope')),
     skills: JSON.parse(read('skills')),
     createdAt: Number(read('created_at')),
-    lastUsedAt: Number(read('used_at')),
+    lastUsedAt: Number(read('last_used_at')),
     expiresAt: Number(read('expires_at')),
     upstream: {
-      sealed: read('upstream'),
+      sealed: read('upstream_tokens'),
       expiresAt: readTime('upstream_expires_at'),
       generation: Number(read('upstream_generation')),
       renewalStartedAt: readTime('renewal_started_at'),

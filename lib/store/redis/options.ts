@@ -1,31 +1,27 @@
 import type { CommonRedisOptions, RedisOptions } from 'ioredis'
-import type { Config } from '../../config/load.ts'
 import { parseRedisAddress, type RedisAddress } from '../../config/redis-address.ts'
 
-export type RedisSettings = Pick<
-  Config,
-  | 'REDIS_URL'
-  | 'REDIS_TLS'
-  | 'REDIS_TLS_REJECT_UNAUTHORIZED'
-  | 'REDIS_CA'
-  | 'REDIS_CLIENT_CERT'
-  | 'REDIS_CLIENT_KEY'
-  | 'REDIS_SENTINEL_USERNAME'
-  | 'REDIS_SENTINEL_PASSWORD'
->
+export interface RedisSettings {
+  REDIS_URL: string
+  REDIS_TLS: boolean | undefined
+  REDIS_TLS_REJECT_UNAUTHORIZED: boolean
+  /** Certificates and key, PEM. */
+  REDIS_CA: string | undefined
+  REDIS_CLIENT_CERT: string | undefined
+  REDIS_CLIENT_KEY: string | undefined
+  REDIS_SENTINEL_USERNAME: string | undefined
+  REDIS_SENTINEL_PASSWORD: string | undefined
+}
 
-/** How long a command, and each step of connecting, may take, in ms. */
-export const PATIENCE = 2_000
+/** For a command, and for each step of connecting. */
+const TIMEOUT_MS = 2_000
 
-/** The time before another attempt to connect, in ms: soon at first, at most 0.7 s. */
-export function delayAttempt(attempt: number): number {
+/** The delay before an attempt to reconnect, in ms: exponential with jitter, at most 700. */
+export function computeRetryDelay(attempt: number): number {
   return Math.min(50 * 2 ** attempt, 500) + Math.random() * 200
 }
 
-/**
- * How every connection behaves, whatever the shape: it fails fast. No command is sent twice, and none waits longer
- * than 2 s.
- */
+/** The options of every connection. It fails fast: no command is sent twice, and none waits longer than 2 s. */
 export function createRedisOptions(settings: RedisSettings) {
   const { username, password } = parseRedisAddress(settings.REDIS_URL)
   return {
@@ -33,24 +29,23 @@ export function createRedisOptions(settings: RedisSettings) {
     password,
     tls: createTlsOptions(settings),
     connectionName: 'sentry-mcp',
-    // A command of its own on every connection, which an ACL would have to allow.
+    // It would take another command, which an ACL would have to allow.
     disableClientInfo: true,
-    // A command without an answer may have run, so none is sent again: all fail when the connection does.
+    // A command without a response may have run, so that commands in flight fail with the connection.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: PATIENCE,
-    // A connection that went dead without a word (a lost host, a cut network) is given up as well; TCP alone
-    // would keep it for a quarter of an hour.
-    socketTimeout: PATIENCE,
-    connectTimeout: PATIENCE,
+    commandTimeout: TIMEOUT_MS,
+    // Detects a dead connection (lost host, cut network), which TCP alone would keep for a quarter of an hour.
+    socketTimeout: TIMEOUT_MS,
+    connectTimeout: TIMEOUT_MS,
     disconnectTimeout: 500,
     maxLoadingRetryTime: 500,
-    // After a failover the old primary answers as a replica: the name has to be resolved anew.
+    // After a failover the old primary is a replica: reconnecting resolves the name again.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   } satisfies CommonRedisOptions & Partial<RedisOptions>
 }
 
-/** Whether connections use TLS: what REDIS_TLS says, else the URL. An ElastiCache address counts as TLS. */
+/** Whether connections use TLS, by REDIS_TLS or else by the URL. An ElastiCache address implies TLS. */
 export function usesTls({ REDIS_TLS, REDIS_URL }: Pick<RedisSettings, 'REDIS_TLS' | 'REDIS_URL'>): boolean {
   return REDIS_TLS ?? impliesTls(parseRedisAddress(REDIS_URL))
 }
@@ -59,7 +54,7 @@ function impliesTls({ isSecure, hosts }: RedisAddress): boolean {
   return isSecure || hosts.some(({ host }) => host.toLowerCase().endsWith('.cache.amazonaws.com'))
 }
 
-/** With REDIS_CA its authorities are trusted and no others, else those that Node trusts. */
+/** Only the authorities of REDIS_CA are trusted, or those that Node trusts without it. */
 export function createTlsOptions(settings: RedisSettings) {
   if (!usesTls(settings)) return undefined
   const { REDIS_TLS_REJECT_UNAUTHORIZED, REDIS_CA, REDIS_CLIENT_CERT, REDIS_CLIENT_KEY } = settings

@@ -2,22 +2,22 @@ import type { FastifyBaseLogger } from 'fastify'
 
 export type RedisLog = Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>
 
-/** What is known of one server: whether it answers, and if not, why. */
+/** Whether a server is unavailable, and why. */
 export interface Outage {
-  /** Why it cannot be used, without a secret; undefined while it can. */
+  /** Why it is unavailable, without secrets; undefined while it is available. */
   readonly cause: string | undefined
-  /** A string is the cause in words already. */
+  /** A string is the cause as it is logged. */
   begin(error: Error | string): void
   end(): void
 }
 
 /**
- * Tells of a server's outages: one line for each cause and one for the end, not one for every attempt. `server`
- * completes "… is not available" and "Connected to …"; `level` says how bad it is to be without it.
+ * Logs the outages of a server: one line for each cause and one for the end, not one for every attempt. `server` completes
+ * "… is not available" and "Connected to …"; `level` is that of an outage.
  */
 export function createOutage(server: string, log: RedisLog, level: 'error' | 'warn' = 'error'): Outage {
   const causes = new Set<string>()
-  let isKnownToBeUp = false
+  let isUp = false
   return {
     get cause() {
       return [...causes].at(-1)
@@ -26,12 +26,12 @@ export function createOutage(server: string, log: RedisLog, level: 'error' | 'wa
       const cause = typeof error === 'string' ? error : describeRedisError(error)
       if (causes.has(cause)) return
       causes.add(cause)
-      isKnownToBeUp = false
+      isUp = false
       log[level](`${server} is not available: ${cause}. Trying again until it is.`)
     },
     end() {
-      if (!isKnownToBeUp) log.info(`Connected to ${server}.`)
-      isKnownToBeUp = true
+      if (!isUp) log.info(`Connected to ${server}.`)
+      isUp = true
       causes.clear()
     },
   }
@@ -40,7 +40,7 @@ export function createOutage(server: string, log: RedisLog, level: 'error' | 'wa
 const UNKNOWN_AUTHORITY =
   /self.signed certificate|unable to (verify the first|get (local )?issuer) certificate/i
 
-/** Only the words of the error: its `command` may hold the password, and so may the arguments a server repeats. */
+/** The error's message only: its `command`, and arguments that a server repeats, may contain the password. */
 export function describeRedisError(error: NodeJS.ErrnoException): string {
   const text = (error.message || error.code || error.name).replace(/,? with args.*/s, '').replace(/\.$/, '')
   if (UNKNOWN_AUTHORITY.test(text)) {

@@ -1,17 +1,17 @@
 import { Redis } from 'ioredis'
 import type { RedisAddress, RedisHost } from '../../config/redis-address.ts'
 import { formatHost } from '../../config/redis-address.ts'
-import { createRedisOptions, createTlsOptions, delayAttempt, type RedisSettings } from './options.ts'
+import { computeRetryDelay, createRedisOptions, createTlsOptions, type RedisSettings } from './options.ts'
 import { createOutage, type Outage, type RedisLog } from './outage.ts'
 
 type SentinelAddress = RedisAddress & { shape: 'sentinel' }
 
-/** How long a sentinel may take for an answer, in ms, before the next one is asked. */
-const SENTINEL_PATIENCE = 1_000
+/** For the response of a sentinel, before the next one is asked. */
+const SENTINEL_TIMEOUT_MS = 1_000
 
 /**
- * A client of the primary that sentinels name, not connected yet. Each time it connects it asks them anew, and
- * makes sure that it got a primary (role in INFO).
+ * A client of the primary that the sentinels name, not connected yet. Every time it connects it asks them again and
+ * checks that the server is a primary (role in INFO).
  */
 export function createSentinelClient(
   settings: RedisSettings,
@@ -28,23 +28,23 @@ export function createSentinelClient(
     sentinelTLS: tls,
     sentinelUsername: settings.REDIS_SENTINEL_USERNAME,
     sentinelPassword: settings.REDIS_SENTINEL_PASSWORD,
-    sentinelCommandTimeout: SENTINEL_PATIENCE,
-    sentinelRetryStrategy: delayAttempt,
-    // The setting names them all. What they say of each other are addresses that certificates are seldom for.
+    sentinelCommandTimeout: SENTINEL_TIMEOUT_MS,
+    sentinelRetryStrategy: computeRetryDelay,
+    // The setting names them all. Sentinels report each other by address, which certificates rarely include.
     updateSentinels: false,
     lazyConnect: true,
     enableOfflineQueue: false,
-    retryStrategy: delayAttempt,
+    retryStrategy: computeRetryDelay,
   })
   let failure: string | undefined
   redis.on('sentinelError', ({ message }: Error) => {
     failure = message.includes('invalid reply')
       ? `the sentinels know no primary with the name ${primary}`
-      : 'no sentinel answers'
+      : 'no sentinel responds'
   })
   redis.on('error', (error: Error) => {
     if (!error.message.startsWith('All sentinels are unreachable')) return outage.begin(error)
-    // The client says so as well whenever it has come to the end of its list and begins anew.
+    // ioredis emits this also whenever it has reached the end of its list and starts over.
     if (failure !== undefined) outage.begin(failure)
     failure = undefined
   })
@@ -56,10 +56,10 @@ export function createSentinelClient(
 }
 
 /**
- * Follows what the sentinels announce. After a failover the old primary may live on for seconds and take writes
- * that nobody will ever see, so the client leaves it at once. Returns what ends the watch.
+ * Subscribes to the failovers that the sentinels announce. The old primary may accept writes for seconds more, all of
+ * which are lost, so the client disconnects from it immediately. Returns a function that unsubscribes.
  */
-export function watchFailover(
+export function subscribeToFailovers(
   redis: Redis,
   settings: RedisSettings,
   { hosts, primary }: SentinelAddress,
@@ -75,8 +75,8 @@ export function watchFailover(
       // "<name> <old host> <old port> <new host> <new port>", from each of the sentinels.
       if (!announcement.startsWith(`${primary} `) || announcement === last) return
       last = announcement
-      log.warn(`The sentinels have made another server the primary of ${primary}.`)
-      // In any other state it is on its way already, and would not come back from being cut off.
+      log.warn(`The sentinels have promoted another server to primary of ${primary}.`)
+      // In any other state it is reconnecting already, and a disconnect would end that.
       if (redis.status === 'ready') redis.disconnect(true)
     })
     sentinel.subscribe('+switch-master').catch(() => undefined)
@@ -95,9 +95,9 @@ function openSentinel({ host, port }: RedisHost, settings: RedisSettings): Redis
     username: settings.REDIS_SENTINEL_USERNAME,
     password: settings.REDIS_SENTINEL_PASSWORD,
     enableReadyCheck: false,
-    // The subscription waits for the sentinel, however long that takes, and is renewed with the connection.
+    // The subscription waits until the sentinel is available, and ioredis renews it with the connection.
     maxRetriesPerRequest: null,
     commandTimeout: undefined,
-    retryStrategy: delayAttempt,
+    retryStrategy: computeRetryDelay,
   })
 }

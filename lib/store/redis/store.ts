@@ -1,31 +1,38 @@
 import { Cluster, type Redis } from 'ioredis'
-import { guardOperations } from '../guard.ts'
 import { createKeys } from '../keys.ts'
-import type { ActivationOutcome, GrantRecord, RevocationReason, Store, TransactionOutcome } from '../store.ts'
+import type {
+  ActivationOutcome,
+  GrantIdentity,
+  GrantRecord,
+  RevocationReason,
+  Store,
+  TransactionOutcome,
+} from '../store.ts'
+import { applyTimeouts } from '../timeouts.ts'
+import { listPrimaries } from './cluster.ts'
 import { formatGrant, GRANT_FIELDS, parseGrant } from './grant.ts'
-import { scanKeys } from './scan-keys.ts'
 import * as scripts from './scripts.ts'
 
 /**
- * A store on Redis 7.0, Valkey 8 or newer, for any number of processes; see docs/storage.md for its keys. The
- * client is the caller's to close. `prefix` begins every key.
+ * A store on Redis 7.0, Valkey 8 or newer, for any number of processes; docs/storage.md describes its keys. The caller
+ * closes the client. Every key begins with `prefix`.
  *
- * Whatever goes wrong is a `StoreUnavailableError`: no connection, no answer within 2 s, a refusal (OOM, READONLY,
- * LOADING, NOAUTH). Nothing is sent twice, for a script without an answer may have run.
+ * Every failure is a `StoreUnavailableError`: no connection, no response within 2 s, an error reply (OOM, READONLY,
+ * LOADING, NOAUTH). No command is sent twice, since a script without a response may have run.
  */
 export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: string }): Store {
   const keys = createKeys(prefix)
 
-  async function run<Answer>(
-    script: scripts.RedisScript<Answer>,
+  async function run<Result>(
+    script: scripts.RedisScript<Result>,
     key: string,
     ...args: (string | number)[]
-  ): Promise<Answer> {
+  ): Promise<Result> {
     let reply: unknown
     try {
       reply = await redis.evalsha(script.sha, 1, key, ...args)
     } catch (error) {
-      // The one refusal that says for certain that nothing ran.
+      // The only error reply that guarantees that nothing ran.
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
       reply = await redis.eval(script.lua, 1, key, ...args)
     }
@@ -36,12 +43,12 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
     return parseGrant(grantId, await redis.hmget(keys.grant(grantId), ...GRANT_FIELDS))
   }
 
-  /** The redeemed grants of a subject. Those that have ended leave the index here. */
-  async function readSubject(subject: string): Promise<GrantRecord[]> {
+  /** The redeemed grants of a subject. Removes expired and revoked ones from the index. */
+  async function listGrants(subject: string): Promise<GrantRecord[]> {
     const key = keys.subject(subject)
     const ids = await redis.zrange(key, 0, '-1')
     const entries = await Promise.all(ids.map(readIndexed))
-    const ended = entries.filter(({ grant }) => !isLiving(grant))
+    const ended = entries.filter(({ grant }) => !isNotRevoked(grant))
     if (ended.length > 0) await redis.zrem(key, ...ended.map(({ id }) => id))
     return entries
       .flatMap(({ grant, isRedeemed }) => (grant !== undefined && isRedeemed ? [grant] : []))
@@ -49,51 +56,48 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
   }
 
   async function readIndexed(id: string) {
-    const values = await redis.hmget(keys.grant(id), ...GRANT_FIELDS, 'refresh')
+    const values = await redis.hmget(keys.grant(id), ...GRANT_FIELDS, 'refresh_hash')
     return { id, grant: parseGrant(id, values), isRedeemed: values.at(-1) != null }
   }
 
   /**
-   * Only redeemed grants count, whose last use is settled: any number of sign-ins at once then agree on which
-   * grants are beyond the limit.
+   * Counts redeemed grants only, whose last use is known, so that concurrent sign-ins agree on which grants are beyond
+   * the limit.
    */
-  async function supersede({ subject, clientId }: GrantRecord, limit: number): Promise<GrantRecord[]> {
-    const grants = (await readSubject(subject)).filter((grant) => grant.clientId === clientId)
+  async function supersede({ subject, clientId }: GrantIdentity, limit: number): Promise<GrantRecord[]> {
+    const grants = (await listGrants(subject)).filter((grant) => grant.clientId === clientId)
     const surplus = grants.sort((one, other) => other.lastUsedAt - one.lastUsedAt).slice(limit)
     const ended = await Promise.all(surplus.map(({ id }) => revokeGrant(id, 'superseded')))
-    // Of any number of sign-ins at once, only the one that ended a grant tells of it.
-    return ended.filter(isLiving)
+    // Of concurrent sign-ins, only the one that revoked a grant reports it.
+    return ended.filter(isNotRevoked)
   }
 
   async function revokeGrant(grantId: string, reason: RevocationReason): Promise<GrantRecord | undefined> {
     return parseGrant(grantId, (await run(scripts.revokeGrant, keys.grant(grantId), reason)) ?? [])
   }
 
-  // Redeeming takes this many round trips, so each step has the deadline of an operation: a Redis that is far away
-  // would otherwise let a code be spent and its grant never be activated.
-  const steps = guardOperations({
-    readGrant,
-    list: ({ id, subject, expiresAt }: GrantRecord) =>
+  // Each round trip has its own timeout. With one for all, a distant Redis could spend a code and never activate its
+  // grant.
+  const steps = applyTimeouts({
+    list: ({ id, subject, expiresAt }: GrantIdentity) =>
       run(scripts.listGrant, keys.subject(subject), id, expiresAt),
-    activate: (grantId: string, refreshHash: string, ttl: number) =>
-      run(scripts.activateGrant, keys.grant(grantId), refreshHash, ttl),
+    activate: (grantId: string, refreshHash: string, ttlMs: number) =>
+      run(scripts.activateGrant, keys.grant(grantId), refreshHash, ttlMs),
     supersede,
   })
 
-  // The index of the subject is in another slot than the grant, so it is written first: whoever dies in between
-  // leaves the name of a grant that nobody redeems, which no list shows and which leaves the index once it has
-  // ended. The other way round a live grant would be missing from its user's list.
+  // The index of the subject is in another slot than the grant. It is written first: a crash in between leaves an entry
+  // for a grant that is not redeemed, which no list shows and which is removed once it has expired. In the other order
+  // an active grant could be missing from its user's list.
   async function activateGrant(
-    grantId: string,
+    grant: GrantIdentity,
     refreshHash: string,
-    ttl: number,
+    ttlMs: number,
     limit: number,
   ): Promise<ActivationOutcome> {
-    const grant = await steps.readGrant(grantId)
-    if (grant?.status !== 'active') return { outcome: 'refused' }
     await steps.list(grant)
-    if (!(await steps.activate(grantId, refreshHash, ttl))) return { outcome: 'refused' }
-    // What is left over the limit goes with the next sign-in; this one has succeeded already.
+    if (!(await steps.activate(grant.id, refreshHash, ttlMs))) return { outcome: 'refused' }
+    // This sign-in has succeeded; the next one supersedes what remains beyond the limit.
     return { outcome: 'activated', superseded: await steps.supersede(grant, limit).catch(() => []) }
   }
 
@@ -103,26 +107,26 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
       else await redis.ping()
     },
 
-    async saveClient(id, client, ttl) {
-      await redis.set(keys.client(id), JSON.stringify(client), 'PX', ttl)
+    async saveClient(id, client, ttlMs) {
+      await redis.set(keys.client(id), JSON.stringify(client), 'PX', ttlMs)
     },
 
-    async readClient(id, ttl) {
-      return (await run(scripts.readClient, keys.client(id), ttl)) ?? undefined
+    async readClient(id, ttlMs) {
+      return (await run(scripts.readClient, keys.client(id), ttlMs)) ?? undefined
     },
 
-    async spendAssertion(assertionHash, ttl) {
-      return (await redis.set(keys.assertion(assertionHash), '1', 'PX', ttl, 'NX')) === 'OK'
+    async spendAssertion(assertionHash, ttlMs) {
+      return (await redis.set(keys.assertion(assertionHash), '1', 'PX', ttlMs, 'NX')) === 'OK'
     },
 
-    async saveTransaction(idHash, { browserHash, sealed }, ttl) {
-      await run(scripts.saveTransaction, keys.transaction(idHash), browserHash, sealed, ttl)
+    async saveTransaction(idHash, { browserHash, sealed }, ttlMs) {
+      await run(scripts.saveTransaction, keys.transaction(idHash), browserHash, sealed, ttlMs)
     },
 
     async readTransaction(idHash, browserHash): Promise<TransactionOutcome> {
-      const [browser, sealed] = await redis.hmget(keys.transaction(idHash), 'browser', 'sealed')
-      if (browser == null || sealed == null) return { outcome: 'missing' }
-      return browser === browserHash ? { outcome: 'ok', sealed } : { outcome: 'other_browser' }
+      const [owner, sealed] = await redis.hmget(keys.transaction(idHash), 'browser_hash', 'sealed')
+      if (owner == null || sealed == null) return { outcome: 'missing' }
+      return owner === browserHash ? { outcome: 'ok', sealed } : { outcome: 'other_browser' }
     },
 
     approveTransaction: (idHash, browserHash, sealed) =>
@@ -134,46 +138,46 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
     denyTransaction: (idHash, browserHash) =>
       run(scripts.denyTransaction, keys.transaction(idHash), browserHash),
 
-    async saveCode(codeHash, { clientId, redirectUriHash, codeChallenge, grantId, resource }, ttl) {
+    async saveCode(codeHash, { clientId, redirectUriHash, codeChallenge, grantId, resource }, ttlMs) {
       const fields = [clientId, redirectUriHash, codeChallenge, grantId, resource]
-      await run(scripts.saveCode, keys.code(codeHash), ttl, ...fields)
+      await run(scripts.saveCode, keys.code(codeHash), ttlMs, ...fields)
     },
 
-    redeemCode: (codeHash, { clientId, redirectUriHash, codeChallenge, resource }, tombstoneTtl) =>
+    redeemCode: (codeHash, { clientId, redirectUriHash, codeChallenge, resource }, tombstoneTtlMs) =>
       run(
         scripts.redeemCode,
         keys.code(codeHash),
         clientId,
         redirectUriHash ?? '',
         codeChallenge,
-        tombstoneTtl,
+        tombstoneTtlMs,
         resource ?? '',
       ),
 
-    async createGrant(grant, ttl) {
-      await run(scripts.createGrant, keys.grant(grant.id), ttl, grant.expiresAt, ...formatGrant(grant))
+    async createGrant(grant, ttlMs) {
+      await run(scripts.createGrant, keys.grant(grant.id), ttlMs, grant.expiresAt, ...formatGrant(grant))
     },
 
     readGrant,
 
-    rotateRefreshToken: (grantId, { clientId, presentedHash, nextHash, capsule, grace, ttl }) =>
+    rotateRefreshToken: (grantId, { clientId, presentedHash, nextHash, sealedSuccessor, graceMs, ttlMs }) =>
       run(
         scripts.rotateRefreshToken,
         keys.grant(grantId),
         clientId,
         presentedHash,
         nextHash,
-        capsule,
-        grace,
-        ttl,
+        sealedSuccessor,
+        graceMs,
+        ttlMs,
       ),
 
     async touchGrant(grantId) {
       await run(scripts.touchGrant, keys.grant(grantId))
     },
 
-    async lockUpstream(grantId, owner, ttl) {
-      return (await redis.set(keys.upstreamLock(grantId), owner, 'PX', ttl, 'NX')) === 'OK'
+    async lockUpstream(grantId, owner, ttlMs) {
+      return (await redis.set(keys.upstreamLock(grantId), owner, 'PX', ttlMs, 'NX')) === 'OK'
     },
 
     async unlockUpstream(grantId, owner) {
@@ -190,37 +194,62 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
     requireSignIn: (grantId, generation) => run(scripts.requireSignIn, keys.grant(grantId), generation),
 
     revokeGrant,
-    listGrants: readSubject,
+    listGrants,
 
     async scanGrants(cursor) {
-      const { names, next } = await scanKeys(redis, keys.everyGrant, cursor)
-      const grants = await Promise.all(names.map((name) => readGrant(keys.readGrantId(name))))
-      return { grants: grants.filter(isLiving), next }
+      const { names, next } = await scanKeys(redis, keys.grantPattern, cursor)
+      const grants = await Promise.all(names.map((name) => readGrant(keys.parseGrantId(name))))
+      return { grants: grants.filter(isNotRevoked), next }
     },
 
-    resealUpstream: (grantId, sealed, resealed) =>
-      run(scripts.resealUpstream, keys.grant(grantId), sealed, resealed),
+    replaceSealedUpstream: (grantId, sealed, resealed) =>
+      run(scripts.replaceSealedUpstream, keys.grant(grantId), sealed, resealed),
   }
 
-  return { kind: 'redis', ...guardOperations(operations), activateGrant, async close() {} }
+  return { kind: 'redis', ...applyTimeouts(operations), activateGrant, async close() {} }
 }
 
 /**
- * A cluster is there while its state is ok, which by its own settings it may be with slots away: to take every
- * instance out of service for them would help nobody.
+ * Resolves while any primary says that the cluster's state is ok. Depending on its configuration that includes missing
+ * slots: taking every instance out of service because of them would make matters worse.
  */
 async function pingCluster(cluster: Cluster): Promise<void> {
   const nodes = cluster.nodes('master')
-  const answers = nodes.length > 0 ? nodes.map((node) => node.cluster('INFO')) : [cluster.cluster('INFO')]
-  const isOk = await Promise.any(answers.map(async (answer) => checkState(await answer))).catch(() => false)
-  if (!isOk) throw new Error('No primary of the cluster says that its state is ok.')
+  const replies = nodes.length > 0 ? nodes.map((node) => node.cluster('INFO')) : [cluster.cluster('INFO')]
+  await Promise.any(replies.map(async (reply) => assertClusterOk(await reply))).catch(() => {
+    throw new Error('No primary reports cluster_state:ok.')
+  })
 }
 
-function checkState(info: unknown): true {
-  if (!String(info).includes('cluster_state:ok')) throw new Error('The state of the cluster is not ok.')
-  return true
+function assertClusterOk(info: unknown): void {
+  if (!String(info).includes('cluster_state:ok')) throw new Error('The cluster state is not ok.')
 }
 
-function isLiving(grant: GrantRecord | undefined): grant is GrantRecord {
+/** How many keys a server examines for one page, which takes it well under a millisecond. */
+const SCAN_COUNT = 500
+
+/**
+ * A page of the keys that match a glob. The first call has no cursor, the following ones the `next` of the page before.
+ * The primaries of a cluster are scanned one after the other; throws when one of them is unavailable. As SCAN promises,
+ * a key that exists throughout on one primary is returned at least once.
+ */
+export async function scanKeys(
+  redis: Redis | Cluster,
+  glob: string,
+  cursor?: string,
+): Promise<{ names: string[]; next: string | undefined }> {
+  const servers = redis instanceof Cluster ? listPrimaries(redis) : [{ name: '', client: redis }]
+  // A position has 64 bits, more than a number can represent.
+  const [position = '0', name = servers[0]?.name] = cursor?.split(' ') ?? []
+  const index = servers.findIndex((server) => server.name === name)
+  const client = servers[index]?.client
+  if (client === undefined) throw new Error('A primary of the cluster is unknown or unavailable.')
+  const [next, names] = await client.scan(position, 'MATCH', glob, 'COUNT', SCAN_COUNT)
+  if (next !== '0') return { names, next: `${next} ${name}` }
+  const following = servers[index + 1]
+  return { names, next: following && `0 ${following.name}` }
+}
+
+function isNotRevoked(grant: GrantRecord | undefined): grant is GrantRecord {
   return grant !== undefined && grant.status !== 'revoked'
 }

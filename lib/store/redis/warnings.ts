@@ -2,37 +2,37 @@ import { Cluster, type Redis } from 'ioredis'
 import type { RedisLog } from './outage.ts'
 
 /**
- * Warns of a server that may forget, and of one that wants another form of REDIS_URL; once each, and anew of the
- * server that takes over in a failover. Returns what resolves when every server that is connected has been asked.
+ * Warns about a server that may evict keys or needs another form of REDIS_URL, once for each warning, also after a
+ * failover to another server. The function it returns resolves when every connected server has been checked.
  */
-export function warnOfRedis(client: Redis | Cluster, log: RedisLog): () => Promise<void> {
-  const told = new Set<string>()
-  const asking = new Set<Promise<void>>()
-  const examine = async (server: Redis, findWarnings: (info: string) => string[]) => {
+export function warnAboutServers(client: Redis | Cluster, log: RedisLog): () => Promise<void> {
+  const logged = new Set<string>()
+  const pending = new Set<Promise<void>>()
+  const check = async (server: Redis, findWarnings: (info: string) => string[]) => {
     for (const warning of findWarnings(await readInfo(server))) {
-      if (!told.has(warning)) log.warn(warning)
-      told.add(warning)
+      if (!logged.has(warning)) log.warn(warning)
+      logged.add(warning)
     }
   }
-  const follow = (server: Redis, findWarnings: (info: string) => string[]) => {
+  const checkWhenReady = (server: Redis, findWarnings: (info: string) => string[]) => {
     server.on('ready', () => {
-      const examination = examine(server, findWarnings).finally(() => asking.delete(examination))
-      asking.add(examination)
+      const checked = check(server, findWarnings).finally(() => pending.delete(checked))
+      pending.add(checked)
     })
   }
   if (client instanceof Cluster) {
     client.on('+node', (node: Redis) => {
-      follow(node, (info) => findEviction(info, `Redis at ${node.options.host}:${node.options.port}`))
+      checkWhenReady(node, (info) => findEviction(info, `Redis at ${node.options.host}:${node.options.port}`))
     })
   } else {
-    follow(client, (info) => [...findEviction(info, 'Redis'), ...findOtherShape(info)])
+    checkWhenReady(client, (info) => [...findEviction(info, 'Redis'), ...findOtherShape(info)])
   }
   return async () => {
-    await Promise.all(asking)
+    await Promise.all(pending)
   }
 }
 
-/** Managed services often forbid CONFIG and seldom INFO; what cannot be read is not warned of. */
+/** Managed services often forbid CONFIG but seldom INFO. Without INFO there are no warnings. */
 function readInfo(server: Redis): Promise<string> {
   return server.info().catch(() => '')
 }

@@ -1,47 +1,46 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { StartUpError } from '../../errors.ts'
 
-/** The file of the embedded store cannot be used. The message says why and what to do about it. */
+/** The file of the embedded store cannot be used. The message says why and what to do. */
 export class EmbeddedStoreError extends StartUpError {}
 
-/** Records of several kinds in one table, as JSON. A record whose time has come is not there any more. */
-export interface RecordTable<Records extends Record<keyof Records, EndingRecord>> {
+/** Records of several kinds in one table, as JSON. Expired records are never returned. */
+export interface RecordTable<Records extends Record<keyof Records, ExpiringRecord>> {
   read<Kind extends keyof Records & string>(kind: Kind, id: string): Records[Kind] | undefined
-  /** The records of a kind whose `subject` is this one. */
+  /** The records of a kind with this `subject`. */
   readSubject<Kind extends keyof Records & string>(kind: Kind, subject: string): Records[Kind][]
-  /** Up to 200 records of a kind, by their ids, after the one that `next` of the call before named. */
+  /** Up to 200 records of a kind, ordered by id, after the one that `next` of the call before named. */
   scan<Kind extends keyof Records & string>(
     kind: Kind,
     after?: string,
   ): { found: Records[Kind][]; next: string | undefined }
   write<Kind extends keyof Records & string>(kind: Kind, id: string, record: Records[Kind]): void
   remove(kind: keyof Records & string, id: string): void
-  /** Removes what has ended. */
+  /** Removes expired records. */
   sweep(): void
-  /** Runs `work` as one transaction: all of it is on the disk when this returns, or nothing is. */
-  transact<Answer>(work: () => Answer): Answer
+  /** Runs `work` as one transaction: all of it is on disk when this returns, or nothing is. */
+  transact<Result>(work: () => Result): Result
   close(): void
 }
 
-export interface EndingRecord {
-  /** When the record ends, in ms since the epoch. */
-  endsAt: number
+export interface ExpiringRecord {
+  /** In ms since the epoch. */
+  expiresAt: number
 }
 
-/** The name of the file in its folder. */
+/** The name of the file in DATA_DIR. */
 export const DATABASE_FILE = 'sentry-mcp.sqlite'
 const SCHEMA_VERSION = 1
 const SCAN_SIZE = 200
 
-/** How long a start waits for a predecessor that is just ending, in ms. */
-const LOCK_PATIENCE = 1_000
+/** How long a start waits for a previous process to exit. */
+const LOCK_TIMEOUT_MS = 1_000
 
-// EXCLUSIVE makes SQLite keep its lock on the file from the first access to the end of the process, however
-// that comes about: the kernel holds it, so nothing stale is ever left. With FULL, what was acknowledged
-// survives a power failure.
-const OPEN = `
+// EXCLUSIVE makes SQLite hold its lock from the first access until the process ends. It is the kernel's lock, so a crash
+// leaves none behind. With FULL, acknowledged writes survive a power failure.
+const PRAGMAS = `
 PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
@@ -52,20 +51,20 @@ CREATE TABLE records (
   kind TEXT NOT NULL,
   id TEXT NOT NULL,
   record TEXT NOT NULL,
-  ends_at INTEGER NOT NULL AS (record ->> 'endsAt'),
+  expires_at INTEGER NOT NULL AS (record ->> 'expiresAt'),
   subject TEXT AS (record ->> 'subject'),
   PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX records_by_end ON records (ends_at);
+CREATE INDEX records_by_expiry ON records (expires_at);
 CREATE INDEX records_by_subject ON records (kind, subject);
 PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
 /**
- * Opens the database under `directory` for this process alone and creates both where they are missing, for this
- * user alone. Throws `EmbeddedStoreError` when another process has it, or it cannot be written or read.
+ * Opens the database under `directory` for this process only. Creates both if they are missing, accessible to this user
+ * only. Throws `EmbeddedStoreError` when another process uses it, or it cannot be written or read.
  */
-export function openRecordTable<Records extends Record<keyof Records, EndingRecord>>(
+export function openRecordTable<Records extends Record<keyof Records, ExpiringRecord>>(
   directory: string,
 ): RecordTable<Records> {
   const database = openDatabase(directory)
@@ -78,7 +77,7 @@ export function openRecordTable<Records extends Record<keyof Records, EndingReco
   }
 
   function select(condition: string, ...values: SQLInputValue[]) {
-    const rows = prepare(`SELECT record FROM records WHERE ${condition} AND ends_at > ?`).all(
+    const rows = prepare(`SELECT record FROM records WHERE ${condition} AND expires_at > ?`).all(
       ...values,
       Date.now(),
     )
@@ -89,7 +88,7 @@ export function openRecordTable<Records extends Record<keyof Records, EndingReco
     read: (kind, id) => select('kind = ? AND id = ?', kind, id)[0],
     readSubject: (kind, subject) => select('kind = ? AND subject = ?', kind, subject),
     scan(kind, after = '') {
-      const sql = `SELECT id, record FROM records WHERE kind = ? AND id > ? AND ends_at > ? ORDER BY id LIMIT ${SCAN_SIZE}`
+      const sql = `SELECT id, record FROM records WHERE kind = ? AND id > ? AND expires_at > ? ORDER BY id LIMIT ${SCAN_SIZE}`
       const rows = prepare(sql).all(kind, after, Date.now())
       const last = rows.length < SCAN_SIZE ? undefined : rows.at(-1)
       return {
@@ -105,10 +104,10 @@ export function openRecordTable<Records extends Record<keyof Records, EndingReco
       prepare('DELETE FROM records WHERE kind = ? AND id = ?').run(kind, id)
     },
     sweep() {
-      prepare('DELETE FROM records WHERE ends_at <= ?').run(Date.now())
+      prepare('DELETE FROM records WHERE expires_at <= ?').run(Date.now())
     },
     transact(work) {
-      return transact(database, work)
+      return runTransaction(database, work)
     },
     close() {
       database.close()
@@ -116,14 +115,14 @@ export function openRecordTable<Records extends Record<keyof Records, EndingReco
   }
 }
 
-function transact<Answer>(database: DatabaseSync, work: () => Answer): Answer {
+function runTransaction<Result>(database: DatabaseSync, work: () => Result): Result {
   database.exec('BEGIN IMMEDIATE')
   try {
-    const answer = work()
+    const result = work()
     database.exec('COMMIT')
-    return answer
+    return result
   } catch (error) {
-    // Some failures, a full disk among them, have rolled back already.
+    // SQLite rolls back some failures itself, such as a full disk.
     if (database.isTransaction) database.exec('ROLLBACK')
     throw error
   }
@@ -134,13 +133,13 @@ function openDatabase(directory: string): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
     createFile(directory, file)
-    database = new (loadSqlite().DatabaseSync)(file, { timeout: LOCK_PATIENCE })
-    database.exec(OPEN)
+    database = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS })
+    database.exec(PRAGMAS)
     migrate(database, file)
     return database
   } catch (error) {
     database?.close()
-    throw error instanceof EmbeddedStoreError ? error : explain(error, file)
+    throw error instanceof EmbeddedStoreError ? error : toEmbeddedStoreError(error, file)
   }
 }
 
@@ -149,14 +148,14 @@ function createFile(directory: string, file: string): void {
   try {
     closeSync(openSync(file, 'wx', 0o600))
   } catch (error) {
-    // An existing file is not opened here: closing it would take away every lock this process has on it
-    // (POSIX fcntl).
+    // An existing file is not opened here: closing it would release every lock that this process holds on it (POSIX
+    // fcntl).
     if (!hasCode(error, 'EEXIST')) throw error
   }
 }
 
 function migrate(database: DatabaseSync, file: string): void {
-  transact(database, () => {
+  runTransaction(database, () => {
     const version = database.prepare('PRAGMA user_version').get()?.user_version
     if (version === 0) database.exec(SCHEMA)
     else if (version !== SCHEMA_VERSION) {
@@ -167,7 +166,7 @@ function migrate(database: DatabaseSync, file: string): void {
 
 const SQLITE_BUSY = 5
 
-function explain(error: unknown, file: string): EmbeddedStoreError {
+function toEmbeddedStoreError(error: unknown, file: string): EmbeddedStoreError {
   if (isBusy(error)) {
     return new EmbeddedStoreError(
       `${file} is in use by another process. The embedded store is for one process; several need STORE=redis.`,
@@ -181,7 +180,7 @@ function explain(error: unknown, file: string): EmbeddedStoreError {
   )
 }
 
-/** Whether the file could not be used because another process has it. */
+/** Whether the file cannot be used because another process uses it. */
 export function isInUse(error: EmbeddedStoreError): boolean {
   return isBusy(error.cause)
 }
@@ -192,17 +191,4 @@ function isBusy(error: unknown): boolean {
 
 function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
-}
-
-/** Loads node:sqlite, which earlier releases of Node 24 announce as experimental; that one warning is left out. */
-function loadSqlite(): typeof import('node:sqlite') {
-  const { emitWarning } = process
-  process.emitWarning = ((warning: string | Error, ...rest: []) => {
-    if (!String(warning).startsWith('SQLite is an experimental feature')) emitWarning(warning, ...rest)
-  }) as typeof emitWarning
-  try {
-    return process.getBuiltinModule('node:sqlite')
-  } finally {
-    process.emitWarning = emitWarning
-  }
 }

@@ -1,73 +1,73 @@
-import { guardOperations } from '../guard.ts'
 import {
   type ActivationOutcome,
-  CLIENT_TOUCH_INTERVAL,
+  CLIENT_TOUCH_INTERVAL_MS,
   type ClientRecord,
   type CodeOutcome,
   type CodeRecord,
+  GRANT_TOUCH_INTERVAL_MS,
   type GrantRecord,
   type RefreshRotation,
   type RevocationReason,
   type RotationOutcome,
   type Store,
-  TOMBSTONE_TTL,
-  TOUCH_INTERVAL,
+  TOMBSTONE_TTL_MS,
   type TransactionOutcome,
   type TransactionRecord,
 } from '../store.ts'
-import { type EndingRecord, openRecordTable } from './database.ts'
+import { applyTimeouts } from '../timeouts.ts'
+import { type ExpiringRecord, openRecordTable } from './database.ts'
 
-interface StoredClient extends EndingRecord {
+interface StoredClient extends ExpiringRecord {
   client: ClientRecord
 }
 
-interface StoredTransaction extends TransactionRecord, EndingRecord {
+interface StoredTransaction extends TransactionRecord, ExpiringRecord {
   stage: 'pending' | 'approved'
 }
 
-interface StoredCode extends CodeRecord, EndingRecord {
+interface StoredCode extends CodeRecord, ExpiringRecord {
   spent: boolean
 }
 
-interface StoredGrant extends EndingRecord {
+interface StoredGrant extends ExpiringRecord {
   subject: string
   grant: GrantRecord
-  /** Missing until the grant is activated, and again when it is revoked. */
-  refresh?: { current: string; previous?: { hash: string; rotatedAt: number; capsule: string } }
+  /** Hashes of the refresh tokens. Absent until the grant is activated, and after it is revoked. */
+  refresh?: { current: string; previous?: { hash: string; rotatedAt: number; sealedSuccessor: string } }
 }
 
-interface StoredLock extends EndingRecord {
+interface StoredLock extends ExpiringRecord {
   owner: string
 }
 
 interface Records {
   client: StoredClient
-  assertion: EndingRecord
+  assertion: ExpiringRecord
   transaction: StoredTransaction
   code: StoredCode
   grant: StoredGrant
   upstreamLock: StoredLock
 }
 
-/** How often what has ended is removed, in ms. */
-const SWEEP_INTERVAL = 60_000
+/** How often expired records are removed. */
+const SWEEP_INTERVAL_MS = 60_000
 
 /**
- * A store in one SQLite file under `directory`, for one process. What an operation has acknowledged survives
- * the end of the process and of the machine. Throws `EmbeddedStoreError` when the file cannot be used, also when
- * another process uses it; a disk that fails later makes operations throw `StoreUnavailableError`.
+ * A store in one SQLite file under `directory`, for one process. Acknowledged operations survive a crash of the process
+ * and a power failure. Throws `EmbeddedStoreError` when the file cannot be used, or another process uses it; if the disk
+ * fails later, operations throw `StoreUnavailableError`.
  */
 export function createEmbeddedStore({ directory }: { directory: string }): Store {
   const records = openRecordTable<Records>(directory)
   const { read, write, remove, transact } = records
-  const sweeper = setInterval(sweep, SWEEP_INTERVAL).unref()
+  const sweeper = setInterval(sweep, SWEEP_INTERVAL_MS).unref()
   sweep()
 
   function sweep(): void {
     try {
       records.sweep()
     } catch {
-      // What has ended is invisible anyway, and the next sweep may have a better disk.
+      // Expired records are invisible anyway; the next sweep tries again.
     }
   }
 
@@ -93,40 +93,40 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
     write('grant', grant.id, {
       subject,
       grant: { ...grant, status: 'revoked', reason, upstream },
-      endsAt: Date.now() + TOMBSTONE_TTL,
+      expiresAt: Date.now() + TOMBSTONE_TTL_MS,
     })
   }
 
-  /** Grants that have been redeemed and not been revoked. */
-  function readLiving(subject: string): StoredGrant[] {
+  /** The redeemed grants of a subject that are not revoked. */
+  function readRedeemed(subject: string): StoredGrant[] {
     return records.readSubject('grant', subject).filter(({ refresh }) => refresh !== undefined)
   }
 
-  function spendCode(codeHash: string, code: StoredCode, endsAt: number): void {
-    write('code', codeHash, { ...code, redirectUriHash: '', codeChallenge: '', spent: true, endsAt })
+  function spendCode(codeHash: string, code: StoredCode, expiresAt: number): void {
+    write('code', codeHash, { ...code, redirectUriHash: '', codeChallenge: '', spent: true, expiresAt })
   }
 
   function rotate(stored: StoredGrant, rotation: RefreshRotation): RotationOutcome {
     const { grant, refresh } = stored
-    const { presentedHash, nextHash, capsule, grace, ttl } = rotation
+    const { presentedHash, nextHash, sealedSuccessor, graceMs, ttlMs } = rotation
     if (grant.clientId !== rotation.clientId) return { outcome: 'other_client' }
     if (grant.status !== 'active') return { outcome: grant.status }
     if (refresh === undefined) return { outcome: 'missing' }
     const now = Date.now()
     if (refresh.current === presentedHash) {
-      const previous = { hash: presentedHash, rotatedAt: now, capsule }
+      const previous = { hash: presentedHash, rotatedAt: now, sealedSuccessor }
       write('grant', grant.id, {
         ...stored,
         grant: { ...grant, lastUsedAt: now },
         refresh: { current: nextHash, previous },
-        endsAt: Math.min(now + ttl, grant.expiresAt),
+        expiresAt: Math.min(now + ttlMs, grant.expiresAt),
       })
       return { outcome: 'rotated' }
     }
-    // The previous token is good for as long as its successor is the current one.
+    // The previous token is accepted only while its successor is the current one.
     const { previous } = refresh
-    if (previous?.hash === presentedHash && now - previous.rotatedAt < grace) {
-      return { outcome: 'repeated', capsule: previous.capsule }
+    if (previous?.hash === presentedHash && now - previous.rotatedAt < graceMs) {
+      return { outcome: 'repeated', sealedSuccessor: previous.sealedSuccessor }
     }
     revoke(stored, 'refresh_token_reused')
     return { outcome: 'reused' }
@@ -137,30 +137,31 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
       read('grant', '')
     },
 
-    async saveClient(id, client, ttl) {
-      write('client', id, { client, endsAt: Date.now() + ttl })
+    async saveClient(id, client, ttlMs) {
+      write('client', id, { client, expiresAt: Date.now() + ttlMs })
     },
 
-    async readClient(id, ttl) {
+    async readClient(id, ttlMs) {
       return transact(() => {
         const stored = read('client', id)
         if (stored === undefined) return undefined
-        const endsAt = Date.now() + ttl
-        if (endsAt - stored.endsAt >= CLIENT_TOUCH_INTERVAL) write('client', id, { ...stored, endsAt })
+        const expiresAt = Date.now() + ttlMs
+        if (expiresAt - stored.expiresAt >= CLIENT_TOUCH_INTERVAL_MS)
+          write('client', id, { ...stored, expiresAt })
         return stored.client
       })
     },
 
-    async spendAssertion(assertionHash, ttl) {
+    async spendAssertion(assertionHash, ttlMs) {
       return transact(() => {
         if (read('assertion', assertionHash) !== undefined) return false
-        write('assertion', assertionHash, { endsAt: Date.now() + ttl })
+        write('assertion', assertionHash, { expiresAt: Date.now() + ttlMs })
         return true
       })
     },
 
-    async saveTransaction(idHash, transaction, ttl) {
-      write('transaction', idHash, { ...transaction, stage: 'pending', endsAt: Date.now() + ttl })
+    async saveTransaction(idHash, transaction, ttlMs) {
+      write('transaction', idHash, { ...transaction, stage: 'pending', expiresAt: Date.now() + ttlMs })
     },
 
     async readTransaction(idHash, browserHash) {
@@ -189,11 +190,11 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
       })
     },
 
-    async saveCode(codeHash, code, ttl) {
-      write('code', codeHash, { ...code, spent: false, endsAt: Date.now() + ttl })
+    async saveCode(codeHash, code, ttlMs) {
+      write('code', codeHash, { ...code, spent: false, expiresAt: Date.now() + ttlMs })
     },
 
-    async redeemCode(codeHash, proof, tombstoneTtl) {
+    async redeemCode(codeHash, proof, tombstoneTtlMs) {
       return transact((): CodeOutcome => {
         const code = read('code', codeHash)
         if (code === undefined) return { outcome: 'missing' }
@@ -201,35 +202,35 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
         const { grantId } = code
         if (code.spent) return { outcome: 'replayed', grantId }
         if (![undefined, code.resource].includes(proof.resource)) return { outcome: 'other_resource' }
-        spendCode(codeHash, code, Date.now() + tombstoneTtl)
+        spendCode(codeHash, code, Date.now() + tombstoneTtlMs)
         if (code.codeChallenge !== proof.codeChallenge) return { outcome: 'wrong_verifier', grantId }
         const isRightRedirect = [undefined, code.redirectUriHash].includes(proof.redirectUriHash)
         return { outcome: isRightRedirect ? 'redeemed' : 'wrong_redirect_uri', grantId }
       })
     },
 
-    async createGrant(grant, ttl) {
-      const endsAt = Math.min(Date.now() + ttl, grant.expiresAt)
-      write('grant', grant.id, { subject: grant.subject, grant, endsAt })
+    async createGrant(grant, ttlMs) {
+      const expiresAt = Math.min(Date.now() + ttlMs, grant.expiresAt)
+      write('grant', grant.id, { subject: grant.subject, grant, expiresAt })
     },
 
     async readGrant(grantId) {
       return read('grant', grantId)?.grant
     },
 
-    async activateGrant(grantId, refreshHash, ttl, limit) {
+    async activateGrant({ id }, refreshHash, ttlMs, limit) {
       return transact((): ActivationOutcome => {
-        const stored = read('grant', grantId)
+        const stored = read('grant', id)
         if (stored?.grant.status !== 'active' || stored.refresh !== undefined) return { outcome: 'refused' }
         const now = Date.now()
         const { subject, grant } = stored
-        write('grant', grantId, {
+        write('grant', id, {
           subject,
           grant: { ...grant, lastUsedAt: now },
           refresh: { current: refreshHash },
-          endsAt: Math.min(now + ttl, grant.expiresAt),
+          expiresAt: Math.min(now + ttlMs, grant.expiresAt),
         })
-        const surplus = readLiving(subject)
+        const surplus = readRedeemed(subject)
           .filter((other) => other.grant.clientId === grant.clientId)
           .sort((one, other) => other.grant.lastUsedAt - one.grant.lastUsedAt)
           .slice(limit)
@@ -249,15 +250,16 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
       transact(() => {
         const stored = read('grant', grantId)
         const now = Date.now()
-        if (stored?.grant.status !== 'active' || now - stored.grant.lastUsedAt < TOUCH_INTERVAL) return
+        if (stored?.grant.status !== 'active' || now - stored.grant.lastUsedAt < GRANT_TOUCH_INTERVAL_MS)
+          return
         updateGrant(stored, { lastUsedAt: now })
       })
     },
 
-    async lockUpstream(grantId, owner, ttl) {
+    async lockUpstream(grantId, owner, ttlMs) {
       return transact(() => {
         if (read('upstreamLock', grantId) !== undefined) return false
-        write('upstreamLock', grantId, { owner, endsAt: Date.now() + ttl })
+        write('upstreamLock', grantId, { owner, expiresAt: Date.now() + ttlMs })
         return true
       })
     },
@@ -306,7 +308,7 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
     },
 
     async listGrants(subject) {
-      return readLiving(subject)
+      return readRedeemed(subject)
         .map(({ grant }) => grant)
         .sort((one, other) => other.createdAt - one.createdAt)
     },
@@ -316,7 +318,7 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
       return { grants: found.map(({ grant }) => grant).filter(({ status }) => status !== 'revoked'), next }
     },
 
-    async resealUpstream(grantId, sealed, resealed) {
+    async replaceSealedUpstream(grantId, sealed, resealed) {
       return transact(() => {
         const stored = read('grant', grantId)
         if (stored === undefined || stored.grant.upstream.sealed !== sealed) return false
@@ -328,7 +330,7 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
 
   return {
     kind: 'embedded',
-    ...guardOperations(operations),
+    ...applyTimeouts(operations),
     async close() {
       clearInterval(sweeper)
       records.close()

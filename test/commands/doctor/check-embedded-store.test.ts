@@ -10,14 +10,14 @@ import { startService } from '../../support/service.ts'
 
 const FILE = 'sentry-mcp.sqlite'
 
-test('a folder that is not there yet is made by nobody but the server', async (t) => {
+test('a missing folder is not created', async (t) => {
   const parent = t.testdir()
   const directory = join(parent, 'not', 'there')
-  t.match(list(await check(directory), 'ok'), [new RegExp(`The first start will make .*/not/there/${FILE}`)])
+  t.match(list(await check(directory), 'ok'), [new RegExp(`The server will create .*/not/there/${FILE}`)])
   t.same(readdirSync(parent), [])
 })
 
-test('a file that can be used is left as it was', async (t) => {
+test('a usable file stays as it was', async (t) => {
   const directory = t.testdir()
   openRecordTable(directory).close()
   const { size } = statSync(join(directory, FILE))
@@ -26,18 +26,18 @@ test('a file that can be used is left as it was', async (t) => {
   t.equal(statSync(join(directory, FILE)).size, size)
 })
 
-test('the file of a server that is running is in order, that of another process is not', async (t) => {
+test('a file in use by the server is ok, one in use by another process is an error', async (t) => {
   const directory = t.testdir()
   const { url } = await startService(t, { settings: { STORE: 'embedded', DATA_DIR: directory } })
   const { port } = new URL(url)
   t.match(list(await check(directory, { PORT: port, HOST: 'localhost' }), 'ok'), [
-    /in use by the server that is running/,
+    /in use by the running server/,
   ])
   const elsewhere = await check(directory, { PORT: String(await findFreePort()) })
   t.match(list(elsewhere, 'error'), [/is in use by another process.* → End the other process/])
 })
 
-test('what is no folder, no database or not writable is an error', async (t) => {
+test('a path that is not a folder, not a database or not writable is an error', async (t) => {
   const directory = t.testdir({
     file: 'text',
     broken: { [FILE]: 'this is not a database, but long enough to be read' },

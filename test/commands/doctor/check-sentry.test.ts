@@ -11,7 +11,10 @@ import { startReverseProxy } from '../../support/reverse-proxy.ts'
 
 const CALLBACK = 'http://localhost:3000/oauth/callback'
 
-test('a Sentry that accepts this application is well, and nothing happened there', async (t) => {
+/** A release that does not publish its metadata. */
+const RELEASE = { release: '25.12.0', version: '25.10.0', revokeEndpoint: true } as const
+
+test('a Sentry that accepts the application is ok, and no grant is created', async (t) => {
   const sentry = await setUp(t)
   const findings = await check(sentry)
   t.same(
@@ -19,15 +22,15 @@ test('a Sentry that accepts this application is well, and nothing happened there
     [],
   )
   const text = list(findings, 'ok').join('\n')
-  t.match(text, `Sentry 25.10.0 answers at ${sentry.url}`)
+  t.match(text, `Sentry 25.10.0 responds at ${sentry.url}`)
   t.match(text, `${sentry.url}/settings/account/api/applications/ is ${CALLBACK}`)
-  t.match(text, 'PKCE: not told; a revocation endpoint: yes; regions: yes')
-  t.match(text, /clock: The clocks .* are \d s apart/)
+  t.match(text, 'PKCE: unknown; a revocation endpoint: yes; regions: yes')
+  t.match(text, /clock: The clock of this machine is \d s (ahead of|behind) Sentry's/)
   t.same(sentry.counters, { codes: 0, refreshes: 0, refusedRefreshes: 0 })
   t.notMatch(JSON.stringify(findings), sentry.clientSecret)
 })
 
-test('wrong credentials are told from a dead code (RFC 6749 §5.2: invalid_client before invalid_grant)', async (t) => {
+test('wrong credentials are an error, an invalid code is not (RFC 6749 §5.2)', async (t) => {
   const sentry = await setUp(t)
   for (const [changes, errors] of [
     [{ SENTRY_CLIENT_SECRET: 'wrong' }, [/SENTRY_CLIENT_ID with SENTRY_CLIENT_SECRET \(invalid_client\)/]],
@@ -40,11 +43,11 @@ test('wrong credentials are told from a dead code (RFC 6749 §5.2: invalid_clien
   }
 })
 
-test('a callback URL that is not registered, and a scope that is not known, are found before anybody signs in', async (t) => {
+test('an unregistered callback URL and an unknown scope are found without a sign-in', async (t) => {
   const sentry = await setUp(t)
   const elsewhere = await check(sentry, { BASE_URL: 'https://mcp.example.com/sentry' })
   t.match(list(elsewhere, 'error'), [
-    /https:\/\/mcp\.example\.com\/sentry\/oauth\/callback is not registered at Sentry\. → Add exactly this one/,
+    /https:\/\/mcp\.example\.com\/sentry\/oauth\/callback is not registered at Sentry\. → Add exactly this URL/,
   ])
   const scopes = await check(sentry, { SENTRY_SCOPES: 'org:read,replay:admin' })
   t.match(list(scopes, 'error'), [/does not know all of SENTRY_SCOPES \(org:read, replay:admin\)/])
@@ -52,40 +55,40 @@ test('a callback URL that is not registered, and a scope that is not known, are 
   // Releases before 2025 show the same page with status 200.
   const page = 'Missing or invalid <em>redirect_uri</em> parameter.'
   const old = await startReverseProxy(t, {
-    answers: { '/oauth/authorize/': (_request, response) => response.end(page) },
+    handlers: { '/oauth/authorize/': (_request, response) => response.end(page) },
   })
   old.target = sentry.url
   t.match(list(await check({ ...sentry, host: new URL(old.url).host }), 'error'), [/is not registered/])
 })
 
-test('what a release does not have is not missed', async (t) => {
+test('features that a release lacks are not errors', async (t) => {
   const sentry = await setUp(t, { revokeEndpoint: false, version: '22.6.0' })
   sentry.fail('/api/0/users/me/regions/', { kind: 'status', status: 404, body: { detail: 'Not found.' } })
   sentry.fail('/api/client-config/', { kind: 'status', status: 404 })
   const findings = await check(sentry)
   t.same(list(findings, 'error'), [])
   t.match(list(findings, 'ok').join('\n'), 'a revocation endpoint: no; regions: no')
-  t.match(list(findings, 'ok').join('\n'), 'A server that does not tell its version answers')
+  t.match(list(findings, 'ok').join('\n'), 'A server that does not report a version responds')
 
   const { url } = sentry
   const metadata = JSON.stringify({ issuer: url, code_challenge_methods_supported: ['S256'] })
   const newer = await startReverseProxy(t, {
-    answers: { '/.well-known/': (_request, response) => response.end(metadata) },
+    handlers: { '/.well-known/': (_request, response) => response.end(metadata) },
   })
   newer.target = url
   t.match(list(await check({ ...sentry, host: new URL(newer.url).host }), 'ok').join('\n'), 'PKCE: yes')
 })
 
-test('a clock that is off by more than 30 s is warned of', async (t) => {
+test('a clock that differs by more than 30 s is a warning', async (t) => {
   const sentry = await setUp(t)
   for (const [seconds, warning] of [
-    [-95, /clock of this machine is 9[456] s ahead of Sentry's\. → Let NTP/],
+    [-95, /clock of this machine is 9[456] s ahead of Sentry's\. → Synchronize it by NTP/],
     [3600, /clock of this machine is 3\d\d\d s behind Sentry's/],
     [-20, undefined],
   ] as const) {
     const date = new Date(Date.now() + seconds * 1000).toUTCString()
     const proxy = await startReverseProxy(t, {
-      answers: {
+      handlers: {
         '/api/client-config/': (_request, response) => response.writeHead(200, { date }).end('{}'),
       },
     })
@@ -95,7 +98,7 @@ test('a clock that is off by more than 30 s is warned of', async (t) => {
   }
 })
 
-test('a Sentry that is away, hangs, is ill or is somewhere else is an error, and the rest is skipped', async (t) => {
+test('an unreachable, slow, failing or moved Sentry is an error, and its other checks are skipped', async (t) => {
   const sentry = await setUp(t)
   const silent = createServer().listen(0, '127.0.0.1')
   t.teardown(() => silent.close())
@@ -105,9 +108,13 @@ test('a Sentry that is away, hangs, is ill or is somewhere else is an error, and
   const unknown = { ...sentry, host: 'sentry.invalid' }
   for (const [place, changes, error] of [
     [away, {}, /cannot be reached: connect ECONNREFUSED 127\.0\.0\.1:\d+\. → Nothing listens there/],
-    [hanging, {}, /cannot be reached: no answer in time.* → .*HTTPS_PROXY/],
-    [unknown, {}, /cannot be reached: getaddrinfo ENOTFOUND sentry\.invalid\. → The name has no address/],
-    [sentry, { SENTRY_PROTOCOL: 'https' }, /cannot be reached: .* → What listens there does not speak TLS/],
+    [hanging, {}, /cannot be reached: no response within 5 s.* → .*HTTPS_PROXY/],
+    [
+      unknown,
+      {},
+      /cannot be reached: getaddrinfo ENOTFOUND sentry\.invalid\. → This machine cannot resolve the name/,
+    ],
+    [sentry, { SENTRY_PROTOCOL: 'https' }, /cannot be reached: .* → The server there does not speak TLS/],
   ] as const) {
     const findings = await check(place, changes)
     t.match(list(findings, 'error'), [error])
@@ -115,11 +122,13 @@ test('a Sentry that is away, hangs, is ill or is somewhere else is an error, and
   }
 
   sentry.fail('/', { kind: 'status', status: 503 })
-  t.match(list(await check(sentry), 'error'), [/answers 503\. → See whether Sentry itself is well/])
+  t.match(list(await check(sentry), 'error'), [
+    /responds with 503\. → Check the health and the log of Sentry/,
+  ])
   sentry.heal()
 
   const moved = await startReverseProxy(t, {
-    answers: {
+    handlers: {
       '/': (_request, response) => response.writeHead(301, { location: 'https://sentry.example.com/' }).end(),
     },
   })
@@ -128,7 +137,7 @@ test('a Sentry that is away, hangs, is ill or is somewhere else is an error, and
   ])
 })
 
-test('a token endpoint that is a web page, or does not answer, is not taken for a refusal', async (t) => {
+test('a token endpoint that is unavailable or a web page does not count as a refusal', async (t) => {
   const sentry = await setUp(t)
   for (const [fault, error] of [
     [{ kind: 'html' }, /The token endpoint cannot be used: .* answered 200 in a form that is not OAuth\./],
@@ -143,11 +152,11 @@ test('a token endpoint that is a web page, or does not answer, is not taken for 
     lift()
   }
   sentry.fail('/oauth/authorize/', { kind: 'status', status: 404 })
-  t.match(list(await check(sentry), 'error'), [/The authorization endpoint answers 404/])
+  t.match(list(await check(sentry), 'error'), [/The authorization endpoint responds with 404/])
 })
 
 async function setUp(t: Test, options: SandboxOptions = {}): Promise<SentrySandbox> {
-  const sentry = await startSentry({ redirectUris: [CALLBACK], ...options })
+  const sentry = await startSentry({ ...RELEASE, redirectUris: [CALLBACK], ...options })
   t.teardown(() => sentry.close())
   return sentry
 }

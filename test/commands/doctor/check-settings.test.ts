@@ -1,15 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { test } from 'tap'
-import { checkExposure } from '../../../commands/doctor/check-exposure.ts'
-import { checkKeys } from '../../../commands/doctor/check-keys.ts'
-import { checkOutgoing } from '../../../commands/doctor/check-outgoing.ts'
+import { checkExposure, checkKeys, checkOutgoing } from '../../../commands/doctor/check-settings.ts'
 import { checkTools } from '../../../commands/doctor/check-tools.ts'
 import { loadConfig } from '../../../lib/config/load.ts'
 import { createSettings, KEYS, list } from '../../support/doctor.ts'
 
 const PUBLIC = { BASE_URL: 'https://mcp.example.com' }
 
-test('random keys of every usual kind are strong', async (t) => {
+test('random keys in base64, base64url and hex are ok', async (t) => {
   for (const encoding of ['base64', 'base64url', 'hex'] as const) {
     for (let round = 0; round < 200; round += 1) {
       const [one, other] = [randomBytes(32).toString(encoding), randomBytes(32).toString(encoding)]
@@ -20,7 +18,7 @@ test('random keys of every usual kind are strong', async (t) => {
   t.equal(checkKeys({ ENCRYPTION_KEY: [randomBytes(16).toString('hex')], JWT_SIGNING_KEY: ['x'] }).length, 1)
 })
 
-test('keys that can be guessed are errors, and not repeated', async (t) => {
+test('keys that can be guessed are errors, which do not contain the key', async (t) => {
   for (const weak of [
     'k'.repeat(32),
     'ab'.repeat(20),
@@ -46,7 +44,7 @@ test('keys that can be guessed are errors, and not repeated', async (t) => {
   t.match(list(rolled, 'error'), [/JWT_SIGNING_KEY, key 2 of 2, can be guessed/])
 })
 
-test('a key that serves for both settings is warned of', async (t) => {
+test('a key in both settings is a warning', async (t) => {
   const { ENCRYPTION_KEY } = KEYS
   const findings = checkKeys({
     ENCRYPTION_KEY: [ENCRYPTION_KEY],
@@ -56,44 +54,41 @@ test('a key that serves for both settings is warned of', async (t) => {
   t.notMatch(JSON.stringify(findings), ENCRYPTION_KEY)
 })
 
-test('a public server that lets any web site register, or knows no proxy, is warned of', async (t) => {
+test('a public server that any client can register at, or without TRUST_PROXY, is a warning', async (t) => {
   t.match(list(exposure(PUBLIC), 'warning'), [
     /TRUST_PROXY is not set/,
     /ALLOWED_REDIRECT_URI_PATTERNS is \*/,
   ])
-  t.same(list(exposure({}), 'warning'), [], 'but not on this machine itself')
+  t.same(list(exposure({}), 'warning'), [], 'but not on a loopback address')
   const closed = { TRUST_PROXY: '10.0.0.0/8', ALLOWED_REDIRECT_URI_PATTERNS: 'http://localhost:*' }
   t.same(list(exposure({ ...PUBLIC, ...closed }), 'warning'), [])
   for (const TRUST_PROXY of ['0.0.0.0/0', '::/0', '10.0.0.0/8,128.0.0.0/1']) {
-    t.match(list(exposure({ ...PUBLIC, ...closed, TRUST_PROXY }), 'warning'), [/believes nearly everybody/])
+    t.match(list(exposure({ ...PUBLIC, ...closed, TRUST_PROXY }), 'warning'), [/trusts nearly every address/])
   }
 })
 
-test('proxies are named without their credentials, and checks that are switched off are an error', async (t) => {
+test('proxies are named without credentials, and disabled certificate checks are an error', async (t) => {
   const proxied = load({ HTTPS_PROXY: 'http://user:hidden@proxy.example.com:3128', NO_PROXY: '.internal' })
   const findings = checkOutgoing(proxied, {})
   t.match(list(findings, 'ok'), [
-    'outgoing: Requests leave through HTTPS_PROXY (proxy.example.com:3128), but for .internal.',
+    'outgoing: Requests are sent through HTTPS_PROXY (proxy.example.com:3128), except to .internal.',
   ])
   t.notMatch(JSON.stringify(findings), 'hidden')
   const lax = checkOutgoing(load({}), { NODE_TLS_REJECT_UNAUTHORIZED: '0' })
-  t.match(list(lax, 'error'), [/NODE_TLS_REJECT_UNAUTHORIZED=0 lets anybody/])
+  t.match(list(lax, 'error'), [/NODE_TLS_REJECT_UNAUTHORIZED=0 turns off the verification/])
 })
 
-test('the tools are those that a client gets', async (t) => {
+test('the reported tools are those that a client gets', async (t) => {
   t.match(list(await checkTools(load(PUBLIC)), 'ok'), [
     'clients: Clients connect to https://mcp.example.com/mcp.',
-    /^clients: They list 2\d tools and find \d\d more by searching\.$/,
-    /The search tools are off/,
+    /^clients: Clients list 2\d tools and find \d\d more by search\.$/,
+    /The search tools are disabled/,
   ])
   const compact = load({ TOOL_SURFACE: 'compact', READ_ONLY: 'true', DIRECT_SEARCH: 'true' })
-  t.match(
-    list(await checkTools(compact), 'ok').join('\n'),
-    /searching, none of which changes anything.*\n.*query syntax/,
-  )
-  t.match(list(await checkTools(load({ OPENAI_API_KEY: 'key' })), 'ok').join('\n'), 'plain words')
+  t.match(list(await checkTools(compact), 'ok').join('\n'), /by search, all read-only.*\n.*query syntax/)
+  t.match(list(await checkTools(load({ OPENAI_API_KEY: 'key' })), 'ok').join('\n'), 'natural language')
   t.match(list(await checkTools(load({ DISABLED_TOOLS: 'no_such_tool' })), 'error'), [
-    /no no_such_tool\. → The server does not start/,
+    /no no_such_tool\. → Correct DISABLED_TOOLS: the server does not start/,
   ])
 })
 

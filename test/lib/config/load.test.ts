@@ -102,7 +102,7 @@ test('no AI provider is set by default', async (t) => {
 test('every missing setting is named at once, with what it should be', async (t) => {
   t.throws(() => loadConfig({}), {
     name: 'ConfigError',
-    message: /^The settings are not complete:\n {2}- .*npm run demo needs no settings\.$/s,
+    message: /^Invalid configuration:\n {2}- .*npm run demo needs no settings\.$/s,
   })
   const problems = findProblems(Object.fromEntries(REQUIRED.map((name) => [name, undefined])))
   t.same(
@@ -114,7 +114,7 @@ test('every missing setting is named at once, with what it should be', async (t)
   t.equal(problems.filter((problem) => problem.includes('/settings/account/api/applications/')).length, 2)
 })
 
-test('what is wrong, what is missing and what contradicts is all named at once', async (t) => {
+test('invalid, missing and conflicting settings are all named at once', async (t) => {
   const problems = findProblems({
     BASE_URL: 'http://mcp.example.com',
     SENTRY_HOST: undefined,
@@ -206,24 +206,24 @@ test('EMBEDDED_AGENT_PROVIDER decides where keys of several providers are set', 
   t.equal(findProblems({ OPENAI_API_KEY: 'one' }).length, 0)
 })
 
-test('some skill must be left, or no consent page could be passed', async (t) => {
+test('at least one skill must be enabled', async (t) => {
   const left = ACTIVE_SKILLS.slice(1)
   t.same(load({ DISABLED_SKILLS: left.join(',') }).DISABLED_SKILLS, left)
   t.same(findProblems({ DISABLED_SKILLS: [...ACTIVE_SKILLS, 'inspect'].join(',') }), [
-    `DISABLED_SKILLS takes every skill away, so that nobody could be granted anything; leave at least one of ${ACTIVE_SKILLS.join(', ')}.`,
+    `DISABLED_SKILLS disables every skill, which leaves users nothing to grant; enable at least one of ${ACTIVE_SKILLS.join(', ')}.`,
   ])
 })
 
-test('registration by token needs the token, and a token is not set for nothing (RFC 7591 §3)', async (t) => {
+test('DCR=token and DCR_TOKEN need each other (RFC 7591 §3)', async (t) => {
   t.match(load({ DCR: 'token', DCR_TOKEN: KEY }), { DCR: 'token', DCR_TOKEN: KEY })
   t.match(load({ DCR: 'off', DCR_TOKEN: KEY }), { DCR: 'off' })
   t.match(findProblems({ DCR: 'token' }).join(), /^DCR_TOKEN is not set, and DCR=token/)
   const open = findProblems({ DCR_TOKEN: KEY }).join()
-  t.match(open, /^DCR_TOKEN is set, but everybody may register/)
+  t.match(open, /^DCR_TOKEN is set, but DCR=open does not require it/)
   t.notMatch(open, KEY)
 })
 
-test('a static client is held to the operator’s own patterns', async (t) => {
+test('redirect URIs of static clients must match ALLOWED_REDIRECT_URI_PATTERNS', async (t) => {
   const STATIC_CLIENTS = JSON.stringify([
     { client_id: 'gateway', redirect_uris: ['https://gateway.example/cb'] },
   ])
@@ -233,12 +233,12 @@ test('a static client is held to the operator’s own patterns', async (t) => {
   ])
 })
 
-test('all that is wrong with static clients is named, and none of their secrets', async (t) => {
+test('all problems of static clients are named without their secrets', async (t) => {
   const STATIC_CLIENTS = JSON.stringify([{ client_id: 'c1.x', client_secret: 'hush' }, 5])
   const problems = findProblems({ STATIC_CLIENTS, PORT: 'x' })
   t.equal(problems.length, 5)
-  t.equal(problems.filter((problem) => problem.startsWith('STATIC_CLIENTS, client 1: ')).length, 3)
-  t.match(problems.join('\n'), /^STATIC_CLIENTS, client 2: /m)
+  t.equal(problems.filter((problem) => problem.startsWith('STATIC_CLIENTS: client 1: ')).length, 3)
+  t.match(problems.join('\n'), /^STATIC_CLIENTS: client 2: /m)
   t.notMatch(problems.join('\n'), /hush/)
 })
 
@@ -259,7 +259,7 @@ function pickSettings(config: object, isWanted: (name: string) => boolean): Reco
   return Object.fromEntries(Object.entries(config).filter(([name]) => isWanted(name)))
 }
 
-test('a certificate is given as such or by the path of its file, and line breaks may be written out', async (t) => {
+test('a certificate may be PEM, PEM with escaped line breaks, or the path of a file', async (t) => {
   const { cert, key, file, keyFile } = await createCertificate(t, 'redis.test')
   for (const REDIS_CA of [cert, file, cert.replaceAll('\n', '\\n')]) {
     t.equal(load({ REDIS_CA }).REDIS_CA?.trim(), cert.trim())
@@ -268,28 +268,28 @@ test('a certificate is given as such or by the path of its file, and line breaks
   const pair = { REDIS_CLIENT_CERT: file, REDIS_CLIENT_KEY: keyFile }
   t.match(load(pair), { REDIS_CLIENT_CERT: cert, REDIS_CLIENT_KEY: key })
   t.same(findProblems({ REDIS_CLIENT_CERT: file, REDIS_CLIENT_KEY: 'hush' }), [
-    'REDIS_CLIENT_KEY, as the path of a file, cannot be read.',
+    'REDIS_CLIENT_KEY: cannot read the file.',
   ])
   t.same(findProblems({ REDIS_CLIENT_CERT: file }), [
     'REDIS_CLIENT_CERT and REDIS_CLIENT_KEY need each other: set both, or neither.',
   ])
   t.same(findProblems({ REDIS_CA: keyFile, REDIS_CLIENT_CERT: '/no/such/file', REDIS_CLIENT_KEY: keyFile }), [
-    'REDIS_CA, which should hold a certificate in PEM form, does not.',
-    'REDIS_CLIENT_CERT, as the path of a file, cannot be read: "/no/such/file".',
+    'REDIS_CA: it is not a certificate in PEM form.',
+    'REDIS_CLIENT_CERT: cannot read the file "/no/such/file".',
   ])
 })
 
-test('what REDIS_URL lacks is said without repeating it', async (t) => {
+test('an invalid REDIS_URL is explained without repeating it', async (t) => {
   const findRedisProblems = (REDIS_URL: string, more = {}) => findProblems({ REDIS_URL, ...more }).join('\n')
   t.match(
     findRedisProblems('redis+sentinel://:hush@s1,s2'),
-    /^REDIS_URL, as one for Sentinel, should end with the name/,
+    /^REDIS_URL: a URL for Sentinel must end with the name/,
   )
   t.match(
     findRedisProblems('redis+cluster://:hush@h/1'),
-    /^REDIS_URL, as one for a cluster, should end after the hosts/,
+    /^REDIS_URL: a URL for a cluster must end after the hosts/,
   )
-  t.match(findRedisProblems('redis://:hush@h1,h2'), /^REDIS_URL, with several hosts, should begin with/)
+  t.match(findRedisProblems('redis://:hush@h1,h2'), /^REDIS_URL: a URL with several hosts must begin with/)
   t.match(findRedisProblems('amqp://:hush@h1'), /^REDIS_URL should be redis:\/\/host:6379, redis\+sentinel/)
   const sentinel = { REDIS_SENTINEL_PASSWORD: 'hush' }
   t.match(findRedisProblems('redis://h', sentinel), 'REDIS_URL names no sentinels')

@@ -58,7 +58,7 @@ test('Cluster: some of its nodes', async (t) => {
   t.match(parseRedisAddress(endpoint), { shape: 'cluster', isSecure: true, hosts: { length: 1 } })
 })
 
-test('what has none of the forms is refused, and what comes close is told what it lacks', async (t) => {
+test('a malformed address is refused, and an incomplete one is explained', async (t) => {
   const others = [
     '',
     'localhost:6379',

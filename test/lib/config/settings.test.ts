@@ -208,7 +208,7 @@ const PARSERS: { [Key in Name]?: { good: Record<string, unknown>; bad: string[] 
 for (const name of names) {
   const table = PARSERS[name]
   if (table === undefined) continue
-  test(`${name} takes what it should be, and nothing else`, async (t) => {
+  test(`${name} accepts valid values and refuses others`, async (t) => {
     for (const [text, value] of Object.entries(table.good)) {
       t.strictSame(SETTINGS[name].parse(text), value, `takes ${JSON.stringify(text)}`)
     }

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { SettingError } from '../../../lib/config/setting-error.ts'
+import { SettingError } from '../../../lib/config/setting.ts'
 import { parseStaticClients } from '../../../lib/config/static-clients.ts'
 import { hashToken } from '../../../lib/crypto/hash.ts'
 
@@ -35,19 +35,19 @@ test('a static client is client metadata with an id (RFC 7591 §2), and keeps on
   t.strictSame(parse(), [])
 })
 
-test('whatever is wrong is named, with the number of the client', async (t) => {
+test('all problems are named, with the number of the client', async (t) => {
   const good = { client_id: 'gateway', client_secret: SECRET, redirect_uris: URIS }
   const wrong: [object, RegExp][] = [
     [{ ...good, client_id: undefined }, /client_id is missing/],
     [{ ...good, client_id: '' }, /client_id must be 1 to 200 ASCII/],
     [{ ...good, client_id: 'ünïcode' }, /client_id must be 1 to 200 ASCII/],
-    [{ ...good, client_id: 'c1.x' }, /must not begin like those/],
-    [{ ...good, client_id: 'c2.x' }, /must not begin like those/],
-    [{ ...good, client_id: 'https://gateway.example/client' }, /must not begin like those/],
+    [{ ...good, client_id: 'c1.x' }, /must not begin with https: or like an id/],
+    [{ ...good, client_id: 'c2.x' }, /must not begin with https: or like an id/],
+    [{ ...good, client_id: 'https://gateway.example/client' }, /must not begin with https: or like an id/],
     [{ ...good, client_secret: 'short' }, /client_secret must be 32 characters or more; .*openssl rand/],
-    [{ ...good, client_secret: 5 }, /client_secret is missing or not of its form/],
+    [{ ...good, client_secret: 5 }, /client_secret is missing or malformed/],
     [{ ...good, redirect_uris: [] }, /Invalid redirect_uri: at least one/],
-    [{ ...good, redirect_uris: 'https://gateway.example' }, /redirect_uris is missing or not of its form/],
+    [{ ...good, redirect_uris: 'https://gateway.example' }, /redirect_uris is missing or malformed/],
     [{ ...good, redirect_uris: [...URIS, 'javascript:alert(1)'] }, /Invalid redirect_uri: number 2/],
     [{ ...good, redirect_uris: ['cursor://x/cb'], application_type: 'web' }, /application_type web/],
     [{ ...good, grant_types: ['client_credentials'] }, /grant_types must include authorization_code/],
@@ -73,10 +73,10 @@ test('whatever is wrong is named, with the number of the client', async (t) => {
     4,
     'all at once',
   )
-  t.same(findProblems(good, { ...good, client_name: 'Other' }), ['client_id is the same more than once.'])
+  t.same(findProblems(good, { ...good, client_name: 'Other' }), ['two clients have the same client_id.'])
 })
 
-test('what is no JSON array is no list of clients', async (t) => {
+test('a value that is not a JSON array is refused', async (t) => {
   for (const text of ['', '{}', 'null', '"gateway"', '[', "[{'client_id':'x'}]"]) {
     t.throws(() => parseStaticClients(text), text)
   }

@@ -15,7 +15,7 @@ test('a token is 256 random bits as base64url (RFC 6749 §10.10)', async (t) => 
   t.ok(tokens.every((token) => /^[A-Za-z0-9_-]{43}$/.test(token)))
 })
 
-test('texts are equal only when they are the same, of whatever length', async (t) => {
+test('texts of any length are equal only when identical', async (t) => {
   t.equal(isEqual('same', 'same'), true)
   t.equal(isEqual('', ''), true)
   for (const other of ['Same', 'sam', 'same ', '', 'same\0']) t.equal(isEqual('same', other), false)

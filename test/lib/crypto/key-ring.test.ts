@@ -4,14 +4,14 @@ import { deriveKeys } from '../../../lib/crypto/key-ring.ts'
 const OLD = 'an old secret of thirty-two characters or more'
 const NEW = 'a new secret of thirty-two characters or more'
 
-test('the first secret makes what is new, all of them read what is there', async (t) => {
+test('the first secret is current, all of them can be found', async (t) => {
   const ring = deriveKeys([NEW, OLD], 'seal')
   t.same(ring.current, deriveKeys([NEW], 'seal').current)
   t.same(ring.find(deriveKeys([OLD], 'seal').current.id), deriveKeys([OLD], 'seal').current)
   t.equal(ring.find('unknow'), undefined)
 })
 
-test('no key serves two purposes (RFC 5869 §3.2), and a key is not its secret', async (t) => {
+test('keys differ by purpose and from their secret (RFC 5869 §3.2)', async (t) => {
   const purposes = ['seal', 'jwt', 'client-id', 'refresh-token', 'csrf']
   const keys = purposes.map((purpose) => deriveKeys([NEW], purpose).current)
   t.equal(new Set(keys.map(({ key }) => key.export().toString('hex'))).size, purposes.length)
@@ -22,11 +22,11 @@ test('no key serves two purposes (RFC 5869 §3.2), and a key is not its secret',
   }
 })
 
-test('an id tells the secrets apart and is the same in every process', async (t) => {
+test('a key id is distinct for each secret and the same in every process', async (t) => {
   t.equal(deriveKeys([NEW], 'seal').current.id, deriveKeys([NEW], 'jwt').current.id)
   t.not(deriveKeys([NEW], 'seal').current.id, deriveKeys([OLD], 'seal').current.id)
 })
 
-test('a ring without a key is a mistake of the caller', async (t) => {
+test('a ring needs at least one key', async (t) => {
   t.throws(() => deriveKeys([], 'seal'), RangeError)
 })

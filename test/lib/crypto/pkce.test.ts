@@ -18,7 +18,7 @@ test('a verifier has 43 to 128 unreserved characters (RFC 7636 §4.1)', async (t
     t.equal(isCodeVerifier(verifier), false)
 })
 
-test('a challenge is a SHA-256 as base64url (RFC 7636 §4.2), so a plain verifier of another length is none', async (t) => {
+test('a challenge is a SHA-256 as base64url, so a plain verifier of another length is refused (RFC 7636 §4.2)', async (t) => {
   t.equal(isCodeChallenge(createCodeChallenge('a'.repeat(50))), true)
   const wrong = [
     '',
@@ -32,7 +32,7 @@ test('a challenge is a SHA-256 as base64url (RFC 7636 §4.2), so a plain verifie
     t.equal(isCodeChallenge(challenge), false, challenge)
 })
 
-test('S256 of the RFC’s own verifier is the RFC’s own challenge (RFC 7636 Appendix B)', async (t) => {
+test('S256 of the verifier in the RFC is its challenge (RFC 7636 Appendix B)', async (t) => {
   t.equal(
     createCodeChallenge('dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'),
     'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',

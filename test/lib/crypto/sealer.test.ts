@@ -5,7 +5,7 @@ const OLD = 'an old secret of thirty-two characters or more'
 const NEW = 'a new secret of thirty-two characters or more'
 const TEXT = 'sntryu_secret “🔑”'
 
-test('what is sealed can be opened, is not readable, and never looks the same twice', async (t) => {
+test('sealed text opens again, is not readable, and differs every time', async (t) => {
   const sealer = createSealer([OLD])
   const sealed = sealer.seal(TEXT, 'upstream 1')
   t.equal(sealer.open(sealed, 'upstream 1'), TEXT)
@@ -15,7 +15,7 @@ test('what is sealed can be opened, is not readable, and never looks the same tw
   t.equal(sealer.open(sealer.seal('', ''), ''), '')
 })
 
-test('what one record seals opens in no other (the record is authenticated data)', async (t) => {
+test('sealed text opens only in its own context, which is authenticated', async (t) => {
   const sealer = createSealer([OLD])
   const sealed = sealer.seal(TEXT, 'upstream 1')
   for (const context of ['upstream 2', 'transaction 1', 'upstream 1 ', '']) {
@@ -23,7 +23,7 @@ test('what one record seals opens in no other (the record is authenticated data)
   }
 })
 
-test('an altered record is refused, whichever part was altered', async (t) => {
+test('a record altered in any part is refused', async (t) => {
   const sealer = createSealer([OLD])
   const [version, id, body = ''] = sealer.seal(TEXT, 'upstream 1').split('.')
   const bytes = Buffer.from(body, 'base64url')
@@ -37,7 +37,7 @@ test('an altered record is refused, whichever part was altered', async (t) => {
   }
 })
 
-test('what is not of the form at all is refused with the same error, and its text is not repeated', async (t) => {
+test('malformed text is refused with the same error, which does not repeat it', async (t) => {
   const sealer = createSealer([OLD])
   const [, id, body = ''] = sealer.seal(TEXT, 'upstream 1').split('.')
   const broken = [
@@ -51,7 +51,7 @@ test('what is not of the form at all is refused with the same error, and its tex
   t.throws(() => sealer.open('the content', ''), { message: /^(?!.*the content)/ })
 })
 
-test('a key that is not among the settings is an UnsealError that names ENCRYPTION_KEY', async (t) => {
+test('a missing key is an UnsealError that names ENCRYPTION_KEY', async (t) => {
   const sealed = createSealer([OLD]).seal(TEXT, 'upstream 1')
   t.throws(() => createSealer([NEW]).open(sealed, 'upstream 1'), {
     name: 'UnsealError',
@@ -59,7 +59,7 @@ test('a key that is not among the settings is an UnsealError that names ENCRYPTI
   })
 })
 
-test('keys roll: the first one seals, all of them open', async (t) => {
+test('key rotation: the first key seals, all of them open', async (t) => {
   const before = createSealer([OLD])
   const during = createSealer([NEW, OLD])
   const after = createSealer([NEW])

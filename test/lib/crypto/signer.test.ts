@@ -27,7 +27,7 @@ function forge(header: object, claims: object, secret = OLD): string {
 const kid = deriveKeys([OLD], 'jwt').current.id
 const HEADER = { alg: 'HS256', typ: 'at+jwt', kid }
 
-test('a JWT of ours is verified, its type and key in the header (RFC 9068 §2.1)', async (t) => {
+test('a signed JWT verifies and names its type and key in the header (RFC 9068 §2.1)', async (t) => {
   const signer = createSigner([OLD])
   const token = await signer.signJwt(makeClaims(), 'at+jwt')
   t.match(await signer.verifyJwt(token, EXPECTED), { sub: 'user', iss: ISSUER })
@@ -36,7 +36,7 @@ test('a JWT of ours is verified, its type and key in the header (RFC 9068 §2.1)
   t.match(await signer.verifyJwt(forge(HEADER, makeClaims()), EXPECTED), { sub: 'user' }, 'the forger works')
 })
 
-test('another algorithm is refused, above all none (RFC 8725 §3.1 and §3.2)', async (t) => {
+test('another algorithm is refused, `none` included (RFC 8725 §3.1, §3.2)', async (t) => {
   const signer = createSigner([OLD])
   const unsigned = forge({ ...HEADER, alg: 'none' }, makeClaims())
   await t.rejects(signer.verifyJwt(unsigned, EXPECTED))
@@ -59,14 +59,14 @@ test('another type is refused (RFC 8725 §3.11, RFC 9068 §4)', async (t) => {
   }
 })
 
-test('another issuer is refused, to the byte (RFC 9068 §4, RFC 8414 §3.3)', async (t) => {
+test('another issuer is refused, byte for byte (RFC 9068 §4, RFC 8414 §3.3)', async (t) => {
   const signer = createSigner([OLD])
   for (const iss of [`${ISSUER}/`, 'https://evil.example', 'https://MCP.example.com', undefined]) {
     await t.rejects(signer.verifyJwt(forge(HEADER, makeClaims({ iss })), EXPECTED), String(iss))
   }
 })
 
-test('a token that has ended, or not begun, is refused; clocks may differ by 30 s (RFC 7519 §4.1)', async (t) => {
+test('an expired or not yet valid token is refused, with 30 s of clock skew (RFC 7519 §4.1)', async (t) => {
   const signer = createSigner([OLD])
   const verify = (changes: object) => signer.verifyJwt(forge(HEADER, makeClaims({ ...changes })), EXPECTED)
   await t.rejects(verify({ exp: now() - 40 }), errors.JWTExpired)
@@ -74,7 +74,7 @@ test('a token that has ended, or not begun, is refused; clocks may differ by 30 
   await t.rejects(verify({ nbf: now() + 40 }))
 })
 
-test('a token without an end, a beginning, an id or a subject is refused (RFC 9068 §2.2)', async (t) => {
+test('a token without exp, iat, jti or sub is refused (RFC 9068 §2.2)', async (t) => {
   const signer = createSigner([OLD])
   for (const name of ['exp', 'iat', 'jti', 'sub']) {
     const token = forge(HEADER, makeClaims({ [name]: undefined }))
@@ -82,7 +82,7 @@ test('a token without an end, a beginning, an id or a subject is refused (RFC 90
   }
 })
 
-test('an altered token, or one of another key, is refused', async (t) => {
+test('an altered token, or one under another key, is refused', async (t) => {
   const signer = createSigner([OLD])
   const token = await signer.signJwt(makeClaims(), 'at+jwt')
   const [header, , signature] = token.split('.')
@@ -102,31 +102,31 @@ test('an altered token, or one of another key, is refused', async (t) => {
   }
 })
 
-test('a MAC holds for its text and its purpose, and for nothing else', async (t) => {
+test('a MAC is valid for its text and purpose only', async (t) => {
   const signer = createSigner([OLD])
   for (const purpose of PURPOSES) {
     const mac = signer.createMac(purpose, 'text')
     t.match(mac, /^[A-Za-z0-9_-]{28}$/)
-    t.equal(signer.checkMac(purpose, 'text', mac), true)
-    t.equal(signer.checkMac(purpose, 'Text', mac), false)
+    t.equal(signer.verifyMac(purpose, 'text', mac), true)
+    t.equal(signer.verifyMac(purpose, 'Text', mac), false)
     for (const other of PURPOSES.filter((name) => name !== purpose)) {
-      t.equal(signer.checkMac(other, 'text', mac), false, `${purpose} is not ${other}`)
+      t.equal(signer.verifyMac(other, 'text', mac), false, `${purpose} is not ${other}`)
     }
   }
 })
 
-test('a MAC that is shortened, lengthened or altered is none', async (t) => {
+test('a shortened, lengthened or altered MAC is refused', async (t) => {
   const signer = createSigner([OLD])
   const mac = signer.createMac('csrf', 'text')
   const altered = [...mac].map(
     (letter, place) => mac.slice(0, place) + (letter === 'A' ? 'B' : 'A') + mac.slice(place + 1),
   )
   for (const wrong of ['', mac.slice(0, 6), mac.slice(0, -1), `${mac}A`, `${mac} `, ...altered]) {
-    t.equal(signer.checkMac('csrf', 'text', wrong), false, wrong)
+    t.equal(signer.verifyMac('csrf', 'text', wrong), false, wrong)
   }
 })
 
-test('keys roll: the first one signs, all of them verify', async (t) => {
+test('key rotation: the first key signs, all of them verify', async (t) => {
   const before = createSigner([OLD])
   const during = createSigner([NEW, OLD])
   const after = createSigner([NEW])
@@ -138,7 +138,7 @@ test('keys roll: the first one signs, all of them verify', async (t) => {
   await t.resolves(after.verifyJwt(young, EXPECTED))
   await t.rejects(after.verifyJwt(old, EXPECTED))
   await t.rejects(before.verifyJwt(young, EXPECTED))
-  t.equal(during.checkMac('client-id', 'text', before.createMac('client-id', 'text')), true)
-  t.equal(after.checkMac('client-id', 'text', during.createMac('client-id', 'text')), true)
-  t.equal(after.checkMac('client-id', 'text', before.createMac('client-id', 'text')), false)
+  t.equal(during.verifyMac('client-id', 'text', before.createMac('client-id', 'text')), true)
+  t.equal(after.verifyMac('client-id', 'text', during.createMac('client-id', 'text')), true)
+  t.equal(after.verifyMac('client-id', 'text', before.createMac('client-id', 'text')), false)
 })

@@ -1,19 +1,19 @@
 import { once } from 'node:events'
 import { Agent, createServer, type IncomingMessage, request } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { createDrain } from '../../../lib/http/drain.ts'
 
-const PAUSE = 150
+const NOTICE_MS = 150
 
-/** A server on loopback that answers at once, or at `/slow` when it is told to. */
+/** A server on loopback that responds immediately, or at `/slow` once `finish` is called. */
 async function start(t: Test) {
-  const { promise: told, resolve: finish } = Promise.withResolvers<void>()
+  const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
   const server = createServer(async (incoming, outgoing) => {
     if (incoming.url === '/slow') {
       outgoing.write('begun, ')
-      await told
+      await finished
     }
     outgoing.end('done')
   })
@@ -24,73 +24,92 @@ async function start(t: Test) {
   return { server, drain, finish, port: (server.address() as AddressInfo).port }
 }
 
-/** One connection that is kept, as a proxy keeps it. */
+/** A client with one keep-alive connection, as a proxy has it. */
 function createClient(t: Test, port: number) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())
   return async (path = '/') => {
-    const [answer] = (await once(request({ port, path, agent }).end(), 'response')) as [IncomingMessage]
-    return { answer, text: async () => Buffer.concat(await answer.toArray()).toString() }
+    const [response] = (await once(request({ port, path, agent }).end(), 'response')) as [IncomingMessage]
+    return { response, text: async () => Buffer.concat(await response.toArray()).toString() }
   }
 }
 
-test('after the announcement everything is served, also on new connections', async (t) => {
+test('during the notice requests are served, on new connections too', async (t) => {
   const { drain, port } = await start(t)
   const [old, fresh] = [createClient(t, port), createClient(t, port)]
   await (await old()).text()
-  const emptied = drain.empty(PAUSE)
+  const drained = drain.run(NOTICE_MS)
   t.ok(drain.isDraining)
-  for (const ask of [old, fresh]) {
-    const { answer, text } = await ask()
+  for (const get of [old, fresh]) {
+    const { response, text } = await get()
     t.equal(await text(), 'done')
-    t.equal(answer.headers.connection, 'keep-alive', 'nobody is sent to a new connection')
+    t.equal(response.headers.connection, 'keep-alive', 'connections are kept')
   }
-  await emptied
+  await drained
 })
 
-test('a kept connection takes one more request when nobody else can connect, and ends with notice', async (t) => {
+test('once the listener is closed, a kept connection serves one more request, which closes it', async (t) => {
   const { server, drain, port } = await start(t)
-  const ask = createClient(t, port)
-  await (await ask()).text()
-  const emptied = drain.empty(PAUSE)
+  const get = createClient(t, port)
+  await (await get()).text()
+  const drained = drain.run(NOTICE_MS)
   while (server.listening) await sleep(5)
   await t.rejects(once(connect(port, '127.0.0.1'), 'connect'), { code: 'ECONNREFUSED' })
-  const { answer, text } = await ask()
+  const { response, text } = await get()
   t.equal(await text(), 'done')
-  t.equal(answer.headers.connection, 'close')
+  t.equal(response.headers.connection, 'close')
   const before = Date.now()
-  await emptied
-  t.ok(Date.now() - before < PAUSE, 'and nothing else is waited for')
+  await drained
+  t.ok(Date.now() - before < NOTICE_MS, 'draining ends with the last connection')
 })
 
-test('an answer under way is finished, however long it takes, and its connection is not closed on it', async (t) => {
+test('a response in flight finishes, and its connection may be used once more', async (t) => {
   const { drain, port, finish } = await start(t)
-  const ask = createClient(t, port)
-  const { text } = await ask('/slow')
-  let isEmpty = false
-  const emptied = drain.empty(PAUSE).then(() => {
-    isEmpty = true
+  const get = createClient(t, port)
+  const { text } = await get('/slow')
+  let isDrained = false
+  const drained = drain.run(NOTICE_MS).then(() => {
+    isDrained = true
   })
-  await sleep(PAUSE * 4)
-  t.notOk(isEmpty)
+  await sleep(NOTICE_MS * 4)
+  t.notOk(isDrained)
   finish()
   t.equal(await text(), 'begun, done')
-  await sleep(PAUSE / 2)
-  const { answer } = await ask()
-  t.equal(answer.headers.connection, 'close', 'whoever knows of no end may use it once more')
-  await emptied
+  await sleep(NOTICE_MS / 2)
+  const { response } = await get()
+  t.equal(response.headers.connection, 'close', 'the response had gone out without notice')
+  await drained
 })
 
-test('connections that nobody uses end after a pause', async (t) => {
+test('unused connections are closed after the notice time', async (t) => {
   const { server, drain, port } = await start(t)
   await (await createClient(t, port)()).text()
   const unused = connect(port, '127.0.0.1')
   await once(unused, 'connect')
   const ended = once(unused, 'close')
   unused.resume()
-  const emptied = drain.empty(PAUSE)
+  const drained = drain.run(NOTICE_MS)
   while (server.listening) await sleep(5)
   const closedAt = Date.now()
-  await Promise.all([emptied, ended])
-  t.ok(Date.now() - closedAt >= PAUSE, 'and not before')
+  await Promise.all([drained, ended])
+  t.ok(Date.now() - closedAt >= NOTICE_MS, 'not before')
+})
+
+test('canary: http.Server.close closes idle connections, that of net.Server keeps them (nodejs/node#43522)', async (t) => {
+  for (const { close, isKept } of [
+    { close: (server: NetServer) => server.close(), isKept: false },
+    { close: (server: NetServer) => NetServer.prototype.close.call(server), isKept: true },
+  ]) {
+    const { server, port } = await start(t)
+    const get = createClient(t, port)
+    await (await get()).text()
+    close(server)
+    t.equal(server.listening, false)
+    await sleep(50)
+    const isServed = await get().then(
+      () => true,
+      () => false,
+    )
+    t.equal(isServed, isKept)
+  }
 })

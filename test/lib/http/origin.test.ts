@@ -4,7 +4,7 @@ import { isAllowedHost, isAllowedOrigin } from '../../../lib/http/origin.ts'
 const PUBLIC = new URL('https://mcp.example.com')
 const LOCAL = new URL('http://localhost:3000')
 
-test('a public server is known by its own host alone (DNS rebinding, CVE-2025-66414)', async (t) => {
+test('a public server accepts only its own host (DNS rebinding, CVE-2025-66414)', async (t) => {
   for (const host of ['mcp.example.com', 'mcp.example.com:443', 'MCP.example.com'])
     t.equal(isAllowedHost(host, PUBLIC), true, host)
   for (const host of [
@@ -21,7 +21,7 @@ test('a public server is known by its own host alone (DNS rebinding, CVE-2025-66
     t.equal(isAllowedHost(host, PUBLIC), false, host)
 })
 
-test('a server on loopback goes by every name of this machine, and no other', async (t) => {
+test('a server on loopback accepts every loopback host, and no other', async (t) => {
   for (const host of ['localhost:3000', '127.0.0.1:3000', '[::1]:3000', 'localhost'])
     t.equal(isAllowedHost(host, LOCAL), true, host)
   for (const host of [
@@ -33,7 +33,7 @@ test('a server on loopback goes by every name of this machine, and no other', as
     t.equal(isAllowedHost(host, LOCAL), false, host)
 })
 
-test('pages of this server may speak to it, and to one on loopback those of this machine', async (t) => {
+test('its own origin is allowed, and for a server on loopback every loopback origin', async (t) => {
   t.equal(isAllowedOrigin('https://mcp.example.com', PUBLIC), true)
   for (const origin of [
     'null',

@@ -4,7 +4,7 @@ const LONG = 'a'.repeat(2048)
 
 /**
  * Spellings that have fooled redirect URI checks, by the trick they use. None may be accepted as a redirect URI,
- * whatever is registered or allowed.
+ * with any registration and any policy.
  */
 export const BYPASSES: Record<string, readonly string[]> = {
   'user information (RFC 3986 §3.2.1, RFC 9700 §4.1.1, getsentry/sentry-mcp#1081)': [

@@ -78,7 +78,7 @@ test('patterns match component by component, never as text (CWE-601, punkpeye/fa
   }
 })
 
-test('one pattern of several is enough, and none allows nothing', async (t) => {
+test('one matching pattern is enough, an empty list allows nothing', async (t) => {
   const isAllowed = createRedirectUriPolicy(['https://claude.ai/*', 'http://localhost:*'])
   t.equal(isAllowed('https://claude.ai/api/mcp/auth_callback'), true)
   t.equal(isAllowed('http://localhost:9/cb'), true)
@@ -86,7 +86,7 @@ test('one pattern of several is enough, and none allows nothing', async (t) => {
   t.equal(createRedirectUriPolicy([])('https://claude.ai/'), false)
 })
 
-test('what is no pattern is an error that names it, so that none is silently without effect', async (t) => {
+test('a malformed pattern is an error that names it', async (t) => {
   const wrong = [
     ...[
       '',
@@ -138,7 +138,7 @@ for (const pattern of [
   })
 }
 
-test('what passes a pattern by itself leads to the pattern’s host, however it is spelled', async (t) => {
+test('a URI that matches a pattern leads to the pattern’s host in every spelling', async (t) => {
   const policies: [string, (url: URL) => boolean][] = [
     ['http://localhost:*', (url) => url.hostname === 'localhost'],
     ['http://127.0.0.1:*', (url) => url.hostname === '127.0.0.1'],

@@ -7,19 +7,19 @@ import {
 import { BYPASSES, CLIENTS } from './redirect-uri-corpus.ts'
 
 for (const [trick, uris] of Object.entries(BYPASSES)) {
-  test(`no redirect URI: ${trick}`, async (t) => {
+  test(`an unsafe redirect URI is refused: ${trick}`, async (t) => {
     for (const uri of uris) t.equal(isSafeRedirectUri(uri), false, JSON.stringify(uri.slice(0, 80)))
   })
 }
 
-test('the corpus of bypasses is large, and each spelling is in it once', async (t) => {
+test('the corpus of bypasses is large and has no duplicates', async (t) => {
   const all = Object.values(BYPASSES).flat()
   t.ok(all.length >= 300)
   t.equal(new Set(all).size, all.length)
 })
 
 for (const [client, uris] of Object.entries(CLIENTS)) {
-  test(`what ${client} registers is accepted, and matches itself (RFC 8252 §7)`, async (t) => {
+  test(`the redirect URIs of ${client} are accepted and match themselves (RFC 8252 §7)`, async (t) => {
     for (const uri of uris) {
       t.equal(isSafeRedirectUri(uri), true, uri)
       t.equal(isRegisteredRedirectUri(uri, ['https://other.example/', uri]), true)
@@ -28,13 +28,13 @@ for (const [client, uris] of Object.entries(CLIENTS)) {
   })
 }
 
-test('2048 characters are accepted, one more is not', async (t) => {
+test('a redirect URI has at most 2048 characters', async (t) => {
   const uri = `https://claude.ai/${'a'.repeat(2048)}`.slice(0, 2048)
   t.equal(isSafeRedirectUri(uri), true)
   t.equal(isSafeRedirectUri(`${uri}a`), false)
 })
 
-test('on loopback the port may be another one, and nothing else (RFC 8252 §7.3)', async (t) => {
+test('on loopback only the port may differ (RFC 8252 §7.3)', async (t) => {
   const cases: [string, string, boolean][] = [
     ['http://localhost:1234/callback', 'http://localhost:5678/callback', true],
     ['http://localhost/callback', 'http://localhost:5678/callback', true],
@@ -66,7 +66,7 @@ test('on loopback the port may be another one, and nothing else (RFC 8252 §7.3)
   }
 })
 
-test('everywhere else a redirect URI matches byte for byte (RFC 9700 §2.1)', async (t) => {
+test('any other redirect URI matches byte for byte (RFC 9700 §2.1)', async (t) => {
   const cases: [string, string][] = [
     ['https://claude.ai/cb', 'https://claude.ai:8443/cb'],
     ['https://claude.ai/cb', 'https://claude.ai/cb/'],
@@ -86,7 +86,7 @@ test('everywhere else a redirect URI matches byte for byte (RFC 9700 §2.1)', as
   }
 })
 
-test('no bypass becomes acceptable by a registration it resembles (CVE-2025-4143)', async (t) => {
+test('a bypass does not match a registered URI that it resembles (CVE-2025-4143)', async (t) => {
   const registered = Object.values(CLIENTS).flat()
   for (const uri of Object.values(BYPASSES).flat()) {
     const isAccepted = isSafeRedirectUri(uri) && isRegisteredRedirectUri(uri, registered)
@@ -94,12 +94,12 @@ test('no bypass becomes acceptable by a registration it resembles (CVE-2025-4143
   }
 })
 
-test('what cannot be parsed matches nothing and throws nothing', async (t) => {
+test('an unparsable URI matches nothing and throws nothing', async (t) => {
   t.equal(isRegisteredRedirectUri('http://[', ['http://localhost:1/cb']), false)
   t.equal(isRegisteredRedirectUri('http://localhost:1/cb', ['http://[']), false)
 })
 
-test('a person is told the host that a redirect leads to, or its scheme (RFC 9700 §4.12)', async (t) => {
+test('a redirect target is described by its host, or by its scheme (RFC 9700 §4.12)', async (t) => {
   t.equal(describeRedirectTarget('https://claude.ai/api/mcp/auth_callback'), 'claude.ai')
   t.equal(describeRedirectTarget('http://127.0.0.1:33418/'), '127.0.0.1:33418')
   t.equal(describeRedirectTarget('cursor://anysphere.cursor-mcp/oauth'), 'cursor://anysphere.cursor-mcp')

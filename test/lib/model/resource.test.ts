@@ -3,7 +3,7 @@ import { createResource, isSlug, parseResource } from '../../../lib/model/resour
 
 const BASE = 'https://mcp.example.com'
 
-test('a resource is /mcp, or /mcp limited to an organisation or a project', async (t) => {
+test('a resource is /mcp, or /mcp limited to an organization or project', async (t) => {
   t.strictSame(createResource(BASE), {
     url: `${BASE}/mcp`,
     path: '/mcp',
@@ -16,10 +16,10 @@ test('a resource is /mcp, or /mcp limited to an organisation or a project', asyn
     path: '/mcp/acme/web',
     project: 'web',
   })
-  t.equal(createResource(BASE, undefined, 'web'), undefined, 'a project has an organisation')
+  t.equal(createResource(BASE, undefined, 'web'), undefined, 'a project has an organization')
 })
 
-test('what is no slug never gets into a path', async (t) => {
+test('a path contains only valid slugs', async (t) => {
   const slugs = ['acme', 'Acme', 'a', '0', 'my-org_2', 'a'.repeat(100)]
   const others = [
     '',
@@ -45,7 +45,7 @@ test('what is no slug never gets into a path', async (t) => {
   }
 })
 
-test('an indicator is the identifier, but for a trailing slash and a query (RFC 8707 §2)', async (t) => {
+test('an indicator equals the identifier, except for trailing slash and query (RFC 8707 §2)', async (t) => {
   const cases: [string, string][] = [
     [`${BASE}/mcp`, '/mcp'],
     [`${BASE}/mcp/`, '/mcp'],
@@ -60,7 +60,7 @@ test('an indicator is the identifier, but for a trailing slash and a query (RFC 
     t.match(parseResource(BASE, indicator), { path, url: BASE + path }, indicator)
 })
 
-test('anything else is not a resource of this server (RFC 8707 §2, CVE-2025-69196)', async (t) => {
+test('any other indicator is not a resource of this server (RFC 8707 §2, CVE-2025-69196)', async (t) => {
   const others = [
     ...[
       '',
@@ -108,7 +108,7 @@ test('anything else is not a resource of this server (RFC 8707 §2, CVE-2025-691
     t.equal(parseResource(BASE, indicator), undefined, JSON.stringify(indicator))
 })
 
-test('a server below a path has its resources below that path', async (t) => {
+test('resources are below the path of BASE_URL', async (t) => {
   const base = 'https://example.com/sentry'
   t.match(parseResource(base, `${base}/mcp/acme`), { url: `${base}/mcp/acme`, path: '/mcp/acme' })
   t.equal(parseResource(base, 'https://example.com/mcp'), undefined)

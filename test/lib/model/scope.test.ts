@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { formatScope, isScopeWithin, parseScope } from '../../../lib/model/scope.ts'
 
-test('a scope is a list separated by blanks, each member once (RFC 6749 §3.3)', async (t) => {
+test('a scope is parsed as a space-separated list without duplicates (RFC 6749 §3.3)', async (t) => {
   t.strictSame(parseScope('org:read event:write'), ['org:read', 'event:write'])
   t.strictSame(parseScope('  org:read   org:read event:write '), ['org:read', 'event:write'])
   t.strictSame(parseScope(''), [])
@@ -9,12 +9,12 @@ test('a scope is a list separated by blanks, each member once (RFC 6749 §3.3)',
   t.strictSame(parseScope('Org:read org:read'), ['Org:read', 'org:read'], 'case counts')
 })
 
-test('a list is written with one blank between its members', async (t) => {
+test('scopes are joined by single spaces', async (t) => {
   t.equal(formatScope(['org:read', 'event:write']), 'org:read event:write')
   t.equal(formatScope([]), '')
 })
 
-test('a refresh may ask for less and never for more (RFC 6749 §6)', async (t) => {
+test('a requested scope must be a subset of the granted one (RFC 6749 §6)', async (t) => {
   t.equal(isScopeWithin(['a'], ['a', 'b']), true)
   t.equal(isScopeWithin([], ['a']), true)
   t.equal(isScopeWithin(['a', 'c'], ['a', 'b']), false)

@@ -6,18 +6,18 @@ import { DocumentUnavailableError, type FetchedDocument } from '../../../lib/net
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
-/** A cache whose documents a test makes, on a clock that a test moves. */
+/** A cache of documents that the test serves, on a clock that the test advances. */
 function openCache(t: Test) {
   mock.timers.enable({ apis: ['Date'], now: 1_700_000_000_000 })
   t.teardown(() => mock.timers.reset())
   const fetches: string[] = []
   const host = {
-    answer: async (url: string): Promise<FetchedDocument> => ({ content: url, lifetime: HOUR }),
+    respond: async (url: string): Promise<FetchedDocument> => ({ content: url, maxAgeMs: HOUR }),
   }
   const cache = createDocumentCache(
     (url) => {
       fetches.push(url)
-      return host.answer(url)
+      return host.respond(url)
     },
     (content) => {
       if (content === 'invalid') throw new RangeError('refused')
@@ -28,42 +28,42 @@ function openCache(t: Test) {
 }
 
 const fail = async (): Promise<FetchedDocument> => {
-  throw new DocumentUnavailableError('away')
+  throw new DocumentUnavailableError('unreachable')
 }
 
-test('a document is kept for as long as it says, from five minutes to a day', async (t) => {
+test('a document is cached for as long as it says, from five minutes to a day', async (t) => {
   const cases: [string, number, number][] = [
     ['nothing', 0, 5 * MINUTE],
     ['an hour', HOUR, HOUR],
     ['a month', 720 * HOUR, 24 * HOUR],
   ]
-  for (const [what, lifetime, kept] of cases) {
+  for (const [what, maxAgeMs, ttl] of cases) {
     const { cache, host, fetches, pass } = openCache(t)
-    host.answer = async (url) => ({ content: url, lifetime })
+    host.respond = async (url) => ({ content: url, maxAgeMs })
     t.equal(await cache.read('a'), 'a')
-    pass(kept - 1)
+    pass(ttl - 1)
     await cache.read('a')
-    t.equal(fetches.length, 1, `${what}: kept`)
+    t.equal(fetches.length, 1, `${what}: cached`)
     pass(1)
     await cache.read('a')
-    t.equal(fetches.length, 2, `${what}: fetched anew`)
+    t.equal(fetches.length, 2, `${what}: fetched again`)
     mock.timers.reset()
   }
 })
 
-test('requests for one document at the same time share one fetch', async (t) => {
+test('concurrent requests for one document share one fetch', async (t) => {
   const { cache, fetches } = openCache(t)
   const values = await Promise.all(Array.from({ length: 50 }, () => cache.read('a')))
   t.same(new Set(values), new Set(['a']))
   t.equal(fetches.length, 1)
 })
 
-test('a failure is remembered for a minute', async (t) => {
+test('a failure is cached for a minute', async (t) => {
   const { cache, host, fetches, pass } = openCache(t)
-  const { answer } = host
-  host.answer = fail
+  const { respond } = host
+  host.respond = fail
   await t.rejects(cache.read('a'), DocumentUnavailableError)
-  host.answer = answer
+  host.respond = respond
   pass(MINUTE - 1)
   await t.rejects(cache.read('a'), DocumentUnavailableError)
   t.equal(fetches.length, 1)
@@ -71,9 +71,9 @@ test('a failure is remembered for a minute', async (t) => {
   t.equal(await cache.read('a'), 'a')
 })
 
-test('what was refused is refused for a minute as well', async (t) => {
+test('a refused document is refused for a minute without a fetch', async (t) => {
   const { cache, host, fetches, pass } = openCache(t)
-  host.answer = async () => ({ content: 'invalid', lifetime: HOUR })
+  host.respond = async () => ({ content: 'invalid', maxAgeMs: HOUR })
   await t.rejects(cache.read('a'), RangeError)
   await t.rejects(cache.read('a'), RangeError)
   t.equal(fetches.length, 1)
@@ -82,10 +82,10 @@ test('what was refused is refused for a minute as well', async (t) => {
   t.equal(fetches.length, 2)
 })
 
-test('while its publisher is away, a document is good for a day, and tried again every minute (RFC 9111 §4.2.4)', async (t) => {
+test('while its publisher is unreachable, a document is served for a day and retried every minute (RFC 9111 §4.2.4)', async (t) => {
   const { cache, host, fetches, pass } = openCache(t)
   await cache.read('a')
-  host.answer = fail
+  host.respond = fail
   pass(HOUR)
   t.equal(await cache.read('a'), 'a')
   t.equal(await cache.read('a'), 'a')
@@ -97,28 +97,28 @@ test('while its publisher is away, a document is good for a day, and tried again
   await t.rejects(cache.read('a'), DocumentUnavailableError)
 })
 
-test('a document that its publisher has spoiled is not good any more', async (t) => {
+test('a document that has become invalid is no longer served', async (t) => {
   const { cache, host, pass } = openCache(t)
   await cache.read('a')
-  host.answer = async () => ({ content: 'invalid', lifetime: HOUR })
+  host.respond = async () => ({ content: 'invalid', maxAgeMs: HOUR })
   pass(HOUR)
   await t.rejects(cache.read('a'), RangeError)
-  host.answer = fail
+  host.respond = fail
   pass(MINUTE)
-  await t.rejects(cache.read('a'), DocumentUnavailableError, 'nor does the old one come back')
+  await t.rejects(cache.read('a'), DocumentUnavailableError, 'the old one does not come back')
 })
 
-test('reading anew fetches at most once a minute', async (t) => {
+test('refreshing fetches at most once a minute', async (t) => {
   const { cache, fetches, pass } = openCache(t)
-  await cache.readAnew('a')
-  await cache.readAnew('a')
+  await cache.refresh('a')
+  await cache.refresh('a')
   t.equal(fetches.length, 1)
   pass(MINUTE)
-  await Promise.all([cache.readAnew('a'), cache.readAnew('a')])
+  await Promise.all([cache.refresh('a'), cache.refresh('a')])
   t.equal(fetches.length, 2)
 })
 
-test('no more than 1000 documents are kept, and those in use longest', async (t) => {
+test('at most 1000 documents are cached, and the least recently used is evicted', async (t) => {
   const { cache, fetches } = openCache(t)
   await cache.read('in use')
   for (let number = 0; number < 999; number += 1) await cache.read(String(number))
@@ -128,20 +128,20 @@ test('no more than 1000 documents are kept, and those in use longest', async (t)
   await cache.read('in use')
   t.equal(fetches.length, 0)
   await cache.read('0')
-  t.equal(fetches.length, 1, 'the one that was longest without use is gone')
+  t.equal(fetches.length, 1, 'the least recently used is gone')
 })
 
-test('no more than 50 fetches run at once, and what is known is answered meanwhile', async (t) => {
+test('at most 50 fetches run at once, and cached documents are served meanwhile', async (t) => {
   const { cache, host, fetches, pass } = openCache(t)
   await cache.read('known')
   pass(HOUR)
   const { promise, resolve } = Promise.withResolvers<FetchedDocument>()
-  host.answer = () => promise
+  host.respond = () => promise
   const running = Array.from({ length: 50 }, (_, number) => cache.read(String(number)))
   await t.rejects(cache.read('one more'), DocumentUnavailableError)
   t.equal(await cache.read('known'), 'known')
   t.equal(fetches.length, 51)
-  resolve({ content: 'late', lifetime: 0 })
+  resolve({ content: 'late', maxAgeMs: 0 })
   await Promise.all(running)
-  t.equal(await cache.read('one more'), 'late', 'nothing of it was remembered')
+  t.equal(await cache.read('one more'), 'late', 'the refusal was not cached')
 })

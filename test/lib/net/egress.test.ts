@@ -2,29 +2,28 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
-import { watchEgress } from '../../../lib/net/egress.ts'
-import type { Network } from '../../../lib/net/network.ts'
-import { isPublicAddress } from '../../../lib/net/public-address.ts'
+import { monitorEgress } from '../../../lib/net/egress.ts'
+import { isPublicAddress, type Network } from '../../../lib/net/network.ts'
 import { startDocumentHost } from '../../support/document-host.ts'
 
-/** Watches, and waits for the first look. */
-async function look(t: Test, places: string[], network: Network) {
+/** Starts a monitor and waits for its first check. */
+async function check(t: Test, places: string[], network: Network) {
   const { promise, resolve } = Promise.withResolvers<unknown>()
-  const watch = watchEgress(places, { network, onChange: resolve })
-  t.teardown(() => watch.close())
-  t.equal(watch.isOpen(), false, 'nothing is known at first')
+  const monitor = monitorEgress(places, { network, onChange: resolve })
+  t.teardown(() => monitor.close())
+  t.equal(monitor.isOpen(), false, 'closed until the first check')
   const reason = await promise
-  return { isOpen: watch.isOpen(), reason: reason instanceof Error ? reason.message : reason }
+  return { isOpen: monitor.isOpen(), reason: reason instanceof Error ? reason.message : reason }
 }
 
-test('the way out is open when every place can be reached by TLS', async (t) => {
+test('egress is open when TLS connections to every place succeed', async (t) => {
   const host = await startDocumentHost(t)
   const place = `client.example:${host.port}`
-  t.same(await look(t, [place], host.network), { isOpen: true, reason: undefined })
-  t.equal(host.requests.length, 0, 'nothing is asked for there')
+  t.same(await check(t, [place], host.network), { isOpen: true, reason: undefined })
+  t.equal(host.requests.length, 0, 'it sends no request')
 })
 
-test('it is closed when one of them cannot: no name, no answer, no TLS, another name, an inner address', async (t) => {
+test('egress is closed when one place fails: no address, refused, no TLS, wrong name, private address', async (t) => {
   const host = await startDocumentHost(t)
   const place = `client.example:${host.port}`
   const mute = createServer(() => undefined).listen(0, '127.0.0.1')
@@ -32,24 +31,24 @@ test('it is closed when one of them cannot: no name, no answer, no TLS, another 
   t.teardown(() => mute.close())
   const mutePlace = `client.example:${(mute.address() as AddressInfo).port}`
   const began = Date.now()
-  const looks = await Promise.all([
-    look(t, [place], { ...host.network, resolve: async () => [] }),
-    look(t, [place, 'client.example:1'], host.network),
-    look(t, [place, mutePlace], host.network),
-    look(t, [place, `other.example:${host.port}`], host.network),
-    look(t, [place], { ...host.network, isAllowedAddress: isPublicAddress }),
-    look(t, [place], { ...host.network, resolve: () => sleep(10_000, [], { ref: false }) }),
+  const results = await Promise.all([
+    check(t, [place], { ...host.network, resolve: async () => [] }),
+    check(t, [place, 'client.example:1'], host.network),
+    check(t, [place, mutePlace], host.network),
+    check(t, [place, `other.example:${host.port}`], host.network),
+    check(t, [place], { ...host.network, isAllowedAddress: isPublicAddress }),
+    check(t, [place], { ...host.network, resolve: () => sleep(10_000, [], { ref: false }) }),
   ])
   t.ok(Date.now() - began < 4_000)
-  t.same(new Set(looks.map(({ isOpen }) => isOpen)), new Set([false]))
-  const reasons = looks.map(({ reason }) => String(reason))
+  t.same(new Set(results.map(({ isOpen }) => isOpen)), new Set([false]))
+  const reasons = results.map(({ reason }) => String(reason))
   for (const [position, reason] of [
     /has no address/,
     /ECONNREFUSED/,
-    /did not answer in 2000 ms/,
+    /did not respond within 2000 ms/,
     /does not match/,
     /is not allowed/,
-    /did not answer in 2000 ms/,
+    /did not respond within 2000 ms/,
   ].entries()) {
     t.match(reasons[position], reason)
   }

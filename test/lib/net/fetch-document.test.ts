@@ -4,14 +4,13 @@ import { type AddressInfo, createServer } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { type Test, test } from 'tap'
 import { fetchDocument } from '../../../lib/net/fetch-document.ts'
-import type { Network } from '../../../lib/net/network.ts'
-import { isPublicAddress } from '../../../lib/net/public-address.ts'
-import { answerJson, startDocumentHost } from '../../support/document-host.ts'
+import { isPublicAddress, type Network } from '../../../lib/net/network.ts'
+import { respondWithJson, startDocumentHost } from '../../support/document-host.ts'
 import { FORBIDDEN_ADDRESSES } from './forbidden-addresses.ts'
 
 const MAX = 5 * 1024
 
-/** Why a fetch was refused. */
+/** Why a fetch failed. */
 async function findReason(url: string, network: Network): Promise<string> {
   try {
     await fetchDocument(url, { network, maxBytes: MAX })
@@ -22,7 +21,7 @@ async function findReason(url: string, network: Network): Promise<string> {
   }
 }
 
-/** A port on every address of this machine, and how often somebody connected to it. */
+/** A port on every address of this machine, and the number of connections to it. */
 async function startListener(t: Test, host: string) {
   const listener = { port: 0, connections: 0 }
   const server = createServer((socket) => {
@@ -41,7 +40,7 @@ const lead = (...addresses: string[]): Network => ({
   isAllowedAddress: isPublicAddress,
 })
 
-test('a name that leads to an address which is not public is never connected to (SSRF, PrefectHQ/fastmcp#4400, #4426)', async (t) => {
+test('a name that resolves to a non-public address is never connected to (SSRF, PrefectHQ/fastmcp#4400, #4426)', async (t) => {
   const listener = await startListener(t, '::')
   const url = `https://target.example:${listener.port}/client.json`
   const addresses = Object.values(FORBIDDEN_ADDRESSES).flat()
@@ -49,14 +48,14 @@ test('a name that leads to an address which is not public is never connected to 
   for (const address of addresses) {
     t.match(await findReason(url, lead(address)), 'is not allowed', address)
   }
-  t.match(await findReason(url, lead('8.8.8.8', '127.0.0.1')), 'leads to 127.0.0.1', 'one of several')
+  t.match(await findReason(url, lead('8.8.8.8', '127.0.0.1')), 'resolves to 127.0.0.1', 'one of several')
   t.match(await findReason(url, lead()), 'has no address')
   t.equal(listener.connections, 0)
   await findReason(url, { ...lead('127.0.0.1'), isAllowedAddress: () => true })
   t.equal(listener.connections, 1, 'the listener would have noticed')
 })
 
-test('an address in the URL itself is never connected to', async (t) => {
+test('an address in the URL is never connected to', async (t) => {
   const listener = await startListener(t, '::')
   const hosts = [
     '127.0.0.1',
@@ -76,10 +75,10 @@ test('an address in the URL itself is never connected to', async (t) => {
   t.equal(listener.connections, 0)
 })
 
-test('what is connected to is what was checked (DNS rebinding)', async (t) => {
+test('the address that was checked is the one connected to (DNS rebinding)', async (t) => {
   const host = await startDocumentHost(t)
   const inner = await startListener(t, '127.0.0.2')
-  host.pages.set('/x', answerJson({ good: true }))
+  host.pages.set('/x', respondWithJson({ good: true }))
   let lookups = 0
   const network: Network = {
     ...host.network,
@@ -90,13 +89,13 @@ test('what is connected to is what was checked (DNS rebinding)', async (t) => {
   }
   t.match(await fetchDocument(host.locate('/x'), { network, maxBytes: MAX }), { content: { good: true } })
   t.equal(lookups, 1)
-  t.match(await findReason(host.locate('/x'), network), 'leads to 127.0.0.2', 'no connection is kept')
+  t.match(await findReason(host.locate('/x'), network), 'resolves to 127.0.0.2', 'no connection is reused')
   t.equal(inner.connections, 0)
 })
 
-test('of several addresses the one that answers is taken', async (t) => {
+test('of several addresses, one that accepts the connection is used', async (t) => {
   const host = await startDocumentHost(t)
-  host.pages.set('/x', answerJson({ good: true }))
+  host.pages.set('/x', respondWithJson({ good: true }))
   const network: Network = {
     ...host.network,
     resolve: async () => [
@@ -108,14 +107,14 @@ test('of several addresses the one that answers is taken', async (t) => {
   t.match(await fetchDocument(host.locate('/x'), { network, maxBytes: MAX }), { content: { good: true } })
 })
 
-test('only an answer of 200 with JSON in UTF-8 is a document, and no redirect is followed', async (t) => {
+test('only a 200 response with JSON in UTF-8 is a document, and redirects are not followed', async (t) => {
   const host = await startDocumentHost(t)
   const respond =
     (status: number, headers: Record<string, string>, body: string | Buffer = '{}'): RequestListener =>
     (_request, response) =>
       response.writeHead(status, headers).end(body)
   const json = { 'content-type': 'application/json' }
-  host.pages.set('/good', answerJson({}))
+  host.pages.set('/good', respondWithJson({}))
   const cases: [string, RequestListener, RegExp][] = [
     ['a redirect to itself', respond(302, { ...json, location: host.locate('/good') }), /status 302/],
     ['a permanent one', respond(308, { ...json, location: host.locate('/good') }), /status 308/],
@@ -127,7 +126,7 @@ test('only an answer of 200 with JSON in UTF-8 is a document, and no redirect is
     ['text', respond(200, { 'content-type': 'text/plain; x=application/json' }), /not JSON/],
     ['no type', respond(200, {}), /not JSON/],
     ['broken JSON', respond(200, json, '{"client_id":'), /JSON/],
-    ['other letters', respond(200, json, Buffer.from([0x22, 0xe9, 0x22])), /encoded data was not valid/],
+    ['Latin-1', respond(200, json, Buffer.from([0x22, 0xe9, 0x22])), /encoded data was not valid/],
     ['gzip', respond(200, { ...json, 'content-encoding': 'gzip' }, gzipSync('{}')), /encoded data was not/],
     ['one byte too much', respond(200, json, `"${'x'.repeat(MAX - 1)}"`), /longer than 5120 bytes/],
     [
@@ -141,8 +140,8 @@ test('only an answer of 200 with JSON in UTF-8 is a document, and no redirect is
     ],
     ['a broken connection', (_request, response) => response.socket?.destroy(), /socket hang up|ECONNRESET/],
   ]
-  for (const [what, answer, reason] of cases) {
-    host.pages.set('/x', answer)
+  for (const [what, listener, reason] of cases) {
+    host.pages.set('/x', listener)
     t.match(await findReason(host.locate('/x'), host.network), reason, what)
   }
   t.notOk(host.requests.includes('/good'))
@@ -154,9 +153,9 @@ test('only an answer of 200 with JSON in UTF-8 is a document, and no redirect is
   t.equal(await findReason(host.locate('/x'), host.network), 'it was fetched', '5 KiB')
 })
 
-test('a host that cannot prove its name is not believed', async (t) => {
+test('a host without a valid certificate for its name is refused', async (t) => {
   const host = await startDocumentHost(t)
-  host.pages.set('/x', answerJson({}))
+  host.pages.set('/x', respondWithJson({}))
   const { ca: _, ...withoutCa } = host.network
   t.match(await findReason(host.locate('/x'), withoutCa), /self-signed/)
   const other = host.locate('/x').replace('client.example', 'other.example')
@@ -177,24 +176,24 @@ test('a document holds for as long as it says (RFC 9111 §5.2.2.1, §5.1)', asyn
     [{ 'cache-control': 'max-age=soon' }, 0],
   ]
   for (const [headers, seconds] of cases) {
-    host.pages.set('/x', answerJson({}, headers))
-    const { lifetime } = await fetchDocument(host.locate('/x'), { network: host.network, maxBytes: MAX })
-    t.equal(lifetime, seconds * 1000, JSON.stringify(headers))
+    host.pages.set('/x', respondWithJson({}, headers))
+    const { maxAgeMs } = await fetchDocument(host.locate('/x'), { network: host.network, maxBytes: MAX })
+    t.equal(maxAgeMs, seconds * 1000, JSON.stringify(headers))
   }
 })
 
-test('nothing of ours is sent along', async (t) => {
+test('the request carries only the headers it needs', async (t) => {
   const host = await startDocumentHost(t)
   let headers: object = {}
   host.pages.set('/x', (request, response) => {
     headers = request.headers
-    answerJson({})(request, response)
+    respondWithJson({})(request, response)
   })
   await fetchDocument(host.locate('/x'), { network: host.network, maxBytes: MAX })
   t.same(Object.keys(headers).sort(), ['accept', 'accept-encoding', 'connection', 'host'])
 })
 
-test('whoever is slow is given up after five seconds, in whatever way', async (t) => {
+test('a fetch ends after five seconds, whichever step is slow', async (t) => {
   const host = await startDocumentHost(t)
   host.pages.set('/silent', () => undefined)
   host.pages.set('/drip', (_request, response) => {

@@ -1,4 +1,4 @@
-/** Addresses that no document may be fetched from, by what they are (SSRF; PrefectHQ/fastmcp#4400 and #4426). */
+/** Addresses that no document may be fetched from, by kind (SSRF; PrefectHQ/fastmcp#4400 and #4426). */
 export const FORBIDDEN_ADDRESSES: Record<string, readonly string[]> = {
   'this machine (RFC 1122 §3.2.1.3, RFC 4291 §2.5)': [
     ...['127.0.0.1', '127.0.0.2', '127.255.255.255', '0.0.0.0', '0.0.0.1', '0.255.255.255'],
@@ -39,14 +39,14 @@ export const FORBIDDEN_ADDRESSES: Record<string, readonly string[]> = {
     ...['192.0.2.1', '198.51.100.1', '203.0.113.255', '198.18.0.1', '198.19.255.255', '2001:db8::1'],
     ...['2001:db8:ffff::', '3fff::1', '3fff:fff::1'],
   ],
-  'groups, broadcast and what is reserved (RFC 5771, RFC 1112 §4, RFC 4291 §2.7)': [
+  'multicast, broadcast and reserved (RFC 5771, RFC 1112 §4, RFC 4291 §2.7)': [
     ...['224.0.0.1', '239.255.255.255', '240.0.0.1', '255.255.255.254', '255.255.255.255', 'ff02::1'],
     ...['ff0e::1', '100::1', '4000::1', '5f00::1', '8000::1', 'e000::1', '1::1', '200::1'],
   ],
   'shared sinks and relays (RFC 7534, RFC 7535, RFC 7450)': [
     ...['192.31.196.1', '192.175.48.1', '192.52.193.1', '2620:4f:8000::1'],
   ],
-  'what is no plain address': [
+  'text that is not a plain address': [
     ...['', 'localhost', '127.1', '2130706433', '0x7f.1', '0177.0.0.1', '127.0.0.1 ', '[::1]', '::1%'],
     ...['8.8.8.8:443', '8.8.8', '2606:4700::1%eth0', 'g::1'],
   ],

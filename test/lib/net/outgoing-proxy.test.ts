@@ -1,22 +1,23 @@
 import { request } from 'node:http'
 import { type Test, test } from 'tap'
 import { loadConfig } from '../../../lib/config/load.ts'
-import { watchEgress } from '../../../lib/net/egress.ts'
+import { monitorEgress } from '../../../lib/net/egress.ts'
 import { fetchDocument } from '../../../lib/net/fetch-document.ts'
 import type { Network } from '../../../lib/net/network.ts'
 import { openPublicNetwork, useOutgoingProxy } from '../../../lib/net/outgoing-proxy.ts'
-import { createSentryOAuth, UpstreamRefusedError } from '../../../lib/upstream/oauth.ts'
+import { UpstreamRefusedError } from '../../../lib/upstream/oauth.ts'
 import { startSentry } from '../../sandbox/sentry/server.ts'
 import { createCertificate } from '../../support/certificate.ts'
 import { startForwardProxy } from '../../support/forward-proxy.ts'
 import { startMcp } from '../../support/mcp-service.ts'
 import { startReverseProxy } from '../../support/reverse-proxy.ts'
+import { createSandboxOAuth } from '../../support/sentry-oauth.ts'
 import { startService, useEmbeddedStore } from '../../support/service.ts'
 
-/** RFC 2606 §2: no name server knows it, so whoever reaches it has gone through the proxy. */
+/** A reserved name that does not resolve (RFC 2606 §2): only requests through the proxy reach it. */
 const HOST = 'sentry.invalid'
 
-test('our own requests to Sentry go through HTTP_PROXY, with its credentials', async (t) => {
+test('requests to Sentry go through HTTP_PROXY, with its credentials', async (t) => {
   const { proxy, oauth, sentry } = await setUp(t)
   use(t, { HTTP_PROXY: proxy.url.replace('//', '//user:pass%40word@') })
   await t.rejects(oauth.exchangeCode('made-up', 'verifier'), { code: 'invalid_grant' })
@@ -25,13 +26,13 @@ test('our own requests to Sentry go through HTTP_PROXY, with its credentials', a
   t.equal(sentry.requests.length, 1)
 })
 
-test('a service goes through the proxy of its settings until it is closed', async (t) => {
+test('the service uses the proxy of its settings until it is closed', async (t) => {
   const { proxy, sentry, oauth } = await setUp(t)
   const settings = { ...useEmbeddedStore(t), SENTRY_HOST: HOST, http_proxy: proxy.url }
   const { url, app } = await startService(t, { sharedSentry: sentry, settings })
   await t.rejects(oauth.exchangeCode('made-up', 'verifier'), { code: 'invalid_grant' })
   t.equal((await fetch(`${url}/health`)).status, 200)
-  t.same(proxy.asked, [`${HOST}:80`], 'and nothing of this machine was asked for')
+  t.same(proxy.asked, [`${HOST}:80`], 'requests to this machine are direct')
   await app.close()
   await t.rejects(oauth.exchangeCode('made-up', 'verifier'), { name: 'UpstreamUnavailableError' })
 })
@@ -48,7 +49,7 @@ test('tools and AI providers are reached through the proxy', async (t) => {
   t.same(new Set(proxy.asked), new Set([`${HOST}:80`, 'ai.invalid:80']))
 })
 
-test('NO_PROXY names hosts, and this machine needs no proxy', async (t) => {
+test('requests to hosts of NO_PROXY and to this machine are direct', async (t) => {
   const { proxy, sentry, oauth } = await setUp(t)
   for (const NO_PROXY of [HOST, '.invalid', '*', `*, ${HOST}`, `other.example.com, ${HOST}`, `${HOST}:80`]) {
     const restore = useOutgoingProxy(readSettings({ HTTP_PROXY: proxy.url, NO_PROXY }))
@@ -69,7 +70,7 @@ test('NO_PROXY names hosts, and this machine needs no proxy', async (t) => {
   t.equal(proxy.asked.length, 3)
 })
 
-test('https goes through HTTPS_PROXY, else through HTTP_PROXY', async (t) => {
+test('https requests go through HTTPS_PROXY, else through HTTP_PROXY', async (t) => {
   const [one, other] = [await startForwardProxy(t, {}), await startForwardProxy(t, {})]
   for (const settings of [{ HTTPS_PROXY: one.url, HTTP_PROXY: other.url }, { HTTP_PROXY: one.url }]) {
     const restore = useOutgoingProxy(readSettings(settings))
@@ -79,7 +80,7 @@ test('https goes through HTTPS_PROXY, else through HTTP_PROXY', async (t) => {
   t.same([one.asked, other.asked], [[`${HOST}:443`, `${HOST}:443`], []])
 })
 
-test('requests of node:http go through it too, and nothing does once it is undone', async (t) => {
+test('requests of node:http go through the proxy too, until it is undone', async (t) => {
   const { proxy, oauth } = await setUp(t)
   const restore = useOutgoingProxy(readSettings({ HTTP_PROXY: proxy.url }))
   const status = await new Promise((resolve) => {
@@ -94,7 +95,7 @@ test('requests of node:http go through it too, and nothing does once it is undon
   t.same(proxy.asked, [`${HOST}:80`])
 })
 
-test('the names in small letters come first, as for other programs', async (t) => {
+test('lower-case names take precedence, as for other programs', async (t) => {
   const settings = readSettings({
     HTTPS_PROXY: 'http://big.example.com',
     https_proxy: 'proxy.example.com:3128',
@@ -106,7 +107,7 @@ test('the names in small letters come first, as for other programs', async (t) =
   })
 })
 
-test('documents of clients are fetched through the proxy, which alone may know where their host is', async (t) => {
+test('documents of clients are fetched through the proxy, which may be the only one to resolve their host', async (t) => {
   const { network, proxy, host } = await startPublisher(t)
   const { content } = await fetchDocument('https://client.example/client.json', { network, maxBytes: 100 })
   t.same(content, { client_id: 'https://client.example/client.json' })
@@ -116,46 +117,46 @@ test('documents of clients are fetched through the proxy, which alone may know w
   const resolve = async () => [{ address: '127.0.0.1', family: 4 }]
   const near = { ...network, ...direct, resolve, isAllowedAddress: () => true }
   const url = `https://client.example:${host.port}/client.json`
-  t.ok(await fetchDocument(url, { network: near, maxBytes: 100 }), 'or without it where NO_PROXY says so')
+  t.ok(await fetchDocument(url, { network: near, maxBytes: 100 }), 'directly where NO_PROXY says so')
   t.same(proxy.asked, ['client.example:443'])
 })
 
-test('through a proxy as well, no document comes from an inner address or with a foreign certificate', async (t) => {
+test('behind a proxy too, private addresses and foreign certificates are refused', async (t) => {
   const { network, proxy } = await startPublisher(t)
   const resolve = async () => [{ address: '10.0.0.1', family: 4 }]
   const inner = fetchDocument('https://client.example/client.json', {
     network: { ...network, resolve },
     maxBytes: 100,
   })
-  t.match(await inner.catch(readCause), /leads to 10\.0\.0\.1, which is not allowed/)
-  t.same(proxy.asked, [], 'and the proxy is not even asked')
+  t.match(await inner.catch(readCause), /resolves to 10\.0\.0\.1, which is not allowed/)
+  t.same(proxy.asked, [], 'the proxy is not contacted')
   const foreign = fetchDocument('https://other.example/client.json', { network, maxBytes: 100 })
   t.match(await foreign.catch(readCause), /does not match certificate/)
 })
 
-test('the way out through a proxy is looked at through it', async (t) => {
+test('egress is checked through the proxy', async (t) => {
   const { network, proxy, host } = await startPublisher(t)
-  const look = async (place: string) => {
+  const check = async (place: string) => {
     const { promise, resolve } = Promise.withResolvers<unknown>()
-    const watch = watchEgress([place], { network, onChange: resolve })
-    t.teardown(() => watch.close())
+    const monitor = monitorEgress([place], { network, onChange: resolve })
+    t.teardown(() => monitor.close())
     await promise
-    return watch.isOpen()
+    return monitor.isOpen()
   }
-  t.equal(await look('client.example'), true)
-  t.equal(await look('other.example'), false)
-  t.equal(await look('nowhere.example'), false)
+  t.equal(await check('client.example'), true)
+  t.equal(await check('other.example'), false)
+  t.equal(await check('nowhere.example'), false)
   t.same(proxy.asked, ['client.example:443', 'other.example:443', 'nowhere.example:443'])
-  t.same(host.requests, [], 'nothing is asked for there')
+  t.same(host.requests, [], 'it sends no request')
 })
 
-/** A publisher of client.example that only a proxy leads to. */
+/** A publisher at client.example that only a proxy can reach. */
 async function startPublisher(t: Test) {
   const certificate = await createCertificate(t, 'client.example')
   const requests: string[] = []
   const { url } = await startReverseProxy(t, {
     certificate,
-    answers: {
+    handlers: {
       '/': (request, response) => {
         requests.push(request.url ?? '')
         response.setHeader('content-type', 'application/json')
@@ -195,17 +196,11 @@ function use(t: Test, settings: Record<string, string>): void {
   t.teardown(useOutgoingProxy(readSettings(settings)))
 }
 
-/** A Sentry that only the proxy can reach by its name. */
+/** A Sentry whose name only the proxy can resolve. */
 async function setUp(t: Test) {
   const sentry = await startSentry()
   t.teardown(() => sentry.close())
   const proxy = await startForwardProxy(t, { [HOST]: Number(new URL(sentry.url).port) })
-  const oauth = createSentryOAuth({
-    protocol: 'http',
-    host: HOST,
-    clientId: sentry.clientId,
-    clientSecret: sentry.clientSecret,
-    redirectUri: 'http://localhost:3000/oauth/callback',
-  })
+  const oauth = createSandboxOAuth({ ...sentry, host: HOST })
   return { sentry, proxy, oauth }
 }

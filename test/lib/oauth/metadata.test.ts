@@ -2,15 +2,15 @@ import { test } from 'tap'
 import { createResource, type Resource } from '../../../lib/model/resource.ts'
 import { createEndpoints } from '../../../lib/oauth/endpoints.ts'
 import {
+  type AdvertisedFeatures,
   createAuthorizationServerMetadata,
   createProtectedResourceMetadata,
   getProtectedResourceMetadataUrl,
-  type ServerOffers,
 } from '../../../lib/oauth/metadata.ts'
 
 const BASE = 'https://mcp.example.com'
 const SCOPES = ['org:read', 'event:write']
-const OPEN = { registration: true, documents: false, iss: true }
+const OPEN = { dcr: true, cimd: false, iss: true }
 
 function makeResource(base: string, ...slugs: string[]): Resource {
   const resource = createResource(base, ...slugs)
@@ -18,11 +18,11 @@ function makeResource(base: string, ...slugs: string[]): Resource {
   return resource
 }
 
-function describe(offers: ServerOffers = { registration: true, documents: false, iss: true }) {
-  return createAuthorizationServerMetadata(createEndpoints(BASE), SCOPES, offers)
+function describe(features: AdvertisedFeatures = { dcr: true, cimd: false, iss: true }) {
+  return createAuthorizationServerMetadata(createEndpoints(BASE), SCOPES, features)
 }
 
-test('the authorization server says where everything is and what it enforces (RFC 8414 §2)', async (t) => {
+test('metadata lists the endpoints and what they enforce (RFC 8414 §2)', async (t) => {
   t.strictSame(describe(), {
     issuer: BASE,
     authorization_endpoint: `${BASE}/oauth/authorize`,
@@ -42,11 +42,11 @@ test('the authorization server says where everything is and what it enforces (RF
   })
 })
 
-test('what a client cannot do here is not advertised (RFC 8414 §2)', async (t) => {
-  t.notOk('registration_endpoint' in describe({ registration: false, documents: false, iss: true }))
+test('metadata advertises only the enabled features (RFC 8414 §2)', async (t) => {
+  t.notOk('registration_endpoint' in describe({ dcr: false, cimd: false, iss: true }))
   const { token_endpoint_auth_methods_supported: methods, ...rest } = describe({
-    registration: true,
-    documents: true,
+    dcr: true,
+    cimd: true,
     iss: true,
   })
   t.ok(methods.includes('private_key_jwt'))
@@ -54,7 +54,7 @@ test('what a client cannot do here is not advertised (RFC 8414 §2)', async (t) 
   t.notOk(rest.token_endpoint_auth_signing_alg_values_supported?.some((name) => /^(none|HS)/.test(name)))
 })
 
-test('a resource names itself and its one authorization server, byte for byte the issuer (RFC 9728 §2)', async (t) => {
+test('a resource names itself and its authorization server, exactly the issuer (RFC 9728 §2)', async (t) => {
   const endpoints = createEndpoints(BASE)
   const resource = makeResource(BASE, 'acme', 'web')
   t.strictSame(createProtectedResourceMetadata(resource, endpoints, SCOPES), {
@@ -67,7 +67,7 @@ test('a resource names itself and its one authorization server, byte for byte th
   })
 })
 
-test('the metadata of a resource is between host and path (RFC 9728 §3.1)', async (t) => {
+test('the metadata URL has the well-known path between host and path (RFC 9728 §3.1)', async (t) => {
   const urls = [
     getProtectedResourceMetadataUrl(makeResource(BASE)),
     getProtectedResourceMetadataUrl(makeResource(BASE, 'acme', 'web')),
@@ -82,7 +82,7 @@ test('the metadata of a resource is between host and path (RFC 9728 §3.1)', asy
   ])
 })
 
-test('every URL is made of BASE_URL, without a slash at the end of the issuer (RFC 8414 §3.3, RFC 9207 §2.4, CVE-2025-6514)', async (t) => {
+test('every URL derives from BASE_URL, the issuer without trailing slash (RFC 8414 §3.3, RFC 9207 §2.4, CVE-2025-6514)', async (t) => {
   for (const base of [BASE, 'http://localhost:3000', 'https://example.com/sentry']) {
     const { origin, issuer, ...endpoints } = createEndpoints(base)
     t.equal(issuer, base)
@@ -91,13 +91,13 @@ test('every URL is made of BASE_URL, without a slash at the end of the issuer (R
   }
 })
 
-test('each answer is the caller’s own: changing one changes no other', async (t) => {
+test('each metadata object is a copy that the caller may change', async (t) => {
   const metadata = createAuthorizationServerMetadata(createEndpoints(BASE), SCOPES, OPEN)
   metadata.scopes_supported.push('org:admin')
   t.strictSame(SCOPES, ['org:read', 'event:write'])
 })
 
-test('that answers carry iss is only promised where the operator wants it (RFC 9207 §3)', async (t) => {
+test('iss support is advertised only if the operator wants it (RFC 9207 §3)', async (t) => {
   const promised = (iss: boolean) => describe({ ...OPEN, iss }).authorization_response_iss_parameter_supported
   t.same([promised(true), promised(false)], [true, false])
 })

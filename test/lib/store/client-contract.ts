@@ -24,13 +24,13 @@ export async function testClients(t: Test, store: Store): Promise<void> {
     t.equal(await store.readClient('unknown', MINUTE), undefined)
   })
 
-  await t.test('a client that nobody uses ends by time', async (t) => {
+  await t.test('an unused client expires', async (t) => {
     const id = await save(BRIEF)
     await sleep(AFTERWARDS)
     t.equal(await store.readClient(id, 90 * DAY), undefined)
   })
 
-  await t.test('use moves the end of a client, at most once a day', async (t) => {
+  await t.test('use extends the life of a client, at most once a day', async (t) => {
     const [used, usedToday] = [await save(BRIEF), await save(BRIEF)]
     await store.readClient(used, DAY + BRIEF)
     await store.readClient(usedToday, DAY)
@@ -39,22 +39,22 @@ export async function testClients(t: Test, store: Store): Promise<void> {
     t.equal(
       await store.readClient(usedToday, DAY),
       undefined,
-      'its end was less than a day away from the new one',
+      'the extension would have been less than a day',
     )
   })
 
-  await t.test('an assertion is spent once, until its time is over (RFC 7523 §3, jti)', async (t) => {
+  await t.test('an assertion is spent once, until it expires (RFC 7523 §3, jti)', async (t) => {
     const [one, other] = [hashToken(createToken()), hashToken(createToken())]
     t.equal(await store.spendAssertion(one, BRIEF), true)
     t.equal(await store.spendAssertion(one, BRIEF), false)
-    t.equal(await store.spendAssertion(other, BRIEF), true, 'another one is not concerned')
+    t.equal(await store.spendAssertion(other, BRIEF), true, 'another one is independent')
     await sleep(AFTERWARDS)
     t.equal(await store.spendAssertion(one, BRIEF), true)
   })
 
-  await t.test('of 50 uses of one assertion at once, one succeeds', async (t) => {
+  await t.test('of 50 concurrent uses of one assertion, one succeeds', async (t) => {
     const hash = hashToken(createToken())
-    const answers = await Promise.all(Array.from({ length: 50 }, () => store.spendAssertion(hash, MINUTE)))
-    t.equal(answers.filter((isFirst) => isFirst).length, 1)
+    const results = await Promise.all(Array.from({ length: 50 }, () => store.spendAssertion(hash, MINUTE)))
+    t.equal(results.filter((isFirst) => isFirst).length, 1)
   })
 }

@@ -30,46 +30,46 @@ export async function testGrants(t: Test, store: Store): Promise<void> {
     t.same(plain(await store.readGrant(limited.id)), plain(limited))
   })
 
-  await t.test('a grant that never was is undefined', async (t) => {
+  await t.test('an unknown grant is undefined', async (t) => {
     t.equal(await store.readGrant('unknown'), undefined)
-    t.same(await store.activateGrant('unknown', 'refresh', DAY, 20), REFUSED)
+    t.same(await store.activateGrant(makeGrant({ id: 'unknown' }), 'refresh', DAY, 20), REFUSED)
     t.equal(await store.revokeGrant('unknown', 'user_request'), undefined)
-    t.resolves(store.touchGrant('unknown'))
+    await t.resolves(store.touchGrant('unknown'))
   })
 
-  await t.test('a grant that nobody redeems ends by time; an activated one stays', async (t) => {
+  await t.test('a grant that is not redeemed expires; an activated one stays', async (t) => {
     const [left, redeemed] = [makeGrant(), makeGrant()]
     await store.createGrant(left, BRIEF)
     await store.createGrant(redeemed, BRIEF)
-    t.same(await store.activateGrant(redeemed.id, 'refresh', MINUTE, 20), ACTIVATED)
+    t.same(await store.activateGrant(redeemed, 'refresh', MINUTE, 20), ACTIVATED)
     await sleep(AFTERWARDS)
     t.equal(await store.readGrant(left.id), undefined)
-    t.same(await store.activateGrant(left.id, 'refresh', MINUTE, 20), REFUSED)
+    t.same(await store.activateGrant(left, 'refresh', MINUTE, 20), REFUSED)
     t.match(await store.readGrant(redeemed.id), { status: 'active' })
   })
 
   await t.test('a grant is activated once', async (t) => {
     const { grant, refresh } = await makeActiveGrant(store)
-    t.same(await store.activateGrant(grant.id, 'another', DAY, 20), REFUSED)
+    t.same(await store.activateGrant(grant, 'another', DAY, 20), REFUSED)
     t.match(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'rotated' })
   })
 
-  await t.test('a grant ends when it is not used for its time', async (t) => {
+  await t.test('an unused grant expires', async (t) => {
     const grant = makeGrant()
     await store.createGrant(grant, MINUTE)
-    await store.activateGrant(grant.id, 'refresh', BRIEF, 20)
+    await store.activateGrant(grant, 'refresh', BRIEF, 20)
     await sleep(AFTERWARDS)
     t.equal(await store.readGrant(grant.id), undefined)
   })
 
-  await t.test('neither activation nor rotation keeps a grant beyond its end', async (t) => {
+  await t.test('neither activation nor rotation extends a grant beyond its expiry', async (t) => {
     const { grant, refresh } = await makeActiveGrant(store, { expiresAt: Date.now() + BRIEF })
     t.match(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'rotated' })
     await sleep(AFTERWARDS)
     t.equal(await store.readGrant(grant.id), undefined)
   })
 
-  await t.test('touching notes the use at most once a minute', async (t) => {
+  await t.test('touching a grant records its use at most once a minute', async (t) => {
     const now = Date.now()
     const [idle, busy] = [makeGrant({ lastUsedAt: now - 61_000 }), makeGrant({ lastUsedAt: now - 50_000 })]
     for (const grant of [idle, busy]) {
@@ -80,7 +80,7 @@ export async function testGrants(t: Test, store: Store): Promise<void> {
     t.equal((await store.readGrant(busy.id))?.lastUsedAt, now - 50_000)
   })
 
-  await t.test('a revoked grant answers what it was and keeps no secret', async (t) => {
+  await t.test('revoking returns the grant as it was and deletes its secrets', async (t) => {
     const { grant, refresh } = await makeActiveGrant(store)
     t.match(await store.revokeGrant(grant.id, 'user_request'), {
       status: 'active',
@@ -92,7 +92,7 @@ export async function testGrants(t: Test, store: Store): Promise<void> {
     t.match(await store.revokeGrant(grant.id, 'superseded'), { status: 'revoked', reason: 'user_request' })
     t.match(await store.readGrant(grant.id), { reason: 'user_request' })
     t.same(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'revoked' })
-    t.same(await store.activateGrant(grant.id, 'refresh', DAY, 20), REFUSED)
+    t.same(await store.activateGrant(grant, 'refresh', DAY, 20), REFUSED)
   })
 }
 
@@ -101,13 +101,13 @@ export async function testSubjects(t: Test, store: Store): Promise<void> {
   const activate = async (changes: Partial<GrantRecord>, limit = 20) => {
     const grant = makeGrant(changes)
     await store.createGrant(grant, MINUTE)
-    const activation = await store.activateGrant(grant.id, hashToken(grant.id), DAY, limit)
+    const activation = await store.activateGrant(grant, hashToken(grant.id), DAY, limit)
     if (activation.outcome === 'activated') superseded.push(...activation.superseded)
     return grant.id
   }
   const list = async (subject: string) => (await store.listGrants(subject)).map(({ id }) => id)
 
-  await t.test('a subject has its redeemed grants listed, newest first, and nobody else’s', async (t) => {
+  await t.test('the list of a subject has its own redeemed grants, newest first', async (t) => {
     const subject = createToken()
     const now = Date.now()
     const middle = await activate({ subject, createdAt: now - 2_000 })
@@ -119,10 +119,10 @@ export async function testSubjects(t: Test, store: Store): Promise<void> {
     await store.requireSignIn(middle, 0)
     await store.revokeGrant(newest, 'user_request')
     t.same(await list(subject), [middle, oldest])
-    t.same(await list('nobody'), [])
+    t.same(await list('unknown'), [])
   })
 
-  await t.test('what has ended leaves the list by itself', async (t) => {
+  await t.test('expired grants leave the list', async (t) => {
     const subject = createToken()
     const brief = await activate({ subject, expiresAt: Date.now() + BRIEF })
     t.same(await list(subject), [brief])
@@ -145,22 +145,22 @@ export async function testSubjects(t: Test, store: Store): Promise<void> {
     await sleep(2)
     const fourth = await activate({ subject }, 3)
     t.match(await store.readGrant(second), { status: 'revoked', reason: 'superseded' })
-    const told = superseded.splice(0)
-    t.match(told, [{ id: second, status: 'active', upstream: { sealed: 'v1.key.sealed-upstream' } }])
-    t.equal(told.length, 1)
+    const reported = superseded.splice(0)
+    t.match(reported, [{ id: second, status: 'active', upstream: { sealed: 'v1.key.sealed-upstream' } }])
+    t.equal(reported.length, 1)
     t.same(new Set(await list(subject)), new Set([first, third, fourth, other]))
   })
 
-  await t.test('50 sign-ins at once leave as many grants as the limit allows', async (t) => {
+  await t.test('50 concurrent sign-ins leave as many grants as the limit allows', async (t) => {
     const subject = createToken()
     await Promise.all(Array.from({ length: 50 }, () => activate({ subject }, 5)))
     t.equal((await store.listGrants(subject)).length, 5)
-    const told = superseded.splice(0).map(({ id }) => id)
-    t.equal(told.length, 45, 'and each of the others is told of')
-    t.equal(new Set(told).size, 45, '… once')
+    const reported = superseded.splice(0).map(({ id }) => id)
+    t.equal(reported.length, 45, 'each of the others is reported')
+    t.equal(new Set(reported).size, 45, 'once')
   })
 
-  await t.test('every grant that is not revoked is come upon, redeemed or not', async (t) => {
+  await t.test('a scan returns every grant that is not revoked, redeemed or not', async (t) => {
     const subject = createToken()
     const [revoked, asking, active] = [
       await activate({ subject }),

@@ -11,7 +11,7 @@ export async function testTransactions(t: Test, store: Store): Promise<void> {
     return id
   }
 
-  await t.test('a transaction is read, approved and taken by the browser it was begun in', async (t) => {
+  await t.test('a transaction is read, approved and taken by the browser that began it', async (t) => {
     const id = await begin()
     t.same(await store.readTransaction(id, 'browser'), { outcome: 'ok', sealed: 'asked' })
     t.same(await store.approveTransaction(id, 'browser', 'first'), { outcome: 'ok', sealed: 'first' })
@@ -21,14 +21,14 @@ export async function testTransactions(t: Test, store: Store): Promise<void> {
     t.same(await store.takeTransaction(id, 'browser'), { outcome: 'missing' })
   })
 
-  await t.test('a transaction that nobody began is missing', async (t) => {
+  await t.test('an unknown transaction is missing', async (t) => {
     t.same(await store.readTransaction('unknown', 'browser'), { outcome: 'missing' })
     t.same(await store.approveTransaction('unknown', 'browser', 'x'), { outcome: 'missing' })
     t.same(await store.takeTransaction('unknown', 'browser'), { outcome: 'missing' })
     t.same(await store.denyTransaction('unknown', 'browser'), { outcome: 'missing' })
   })
 
-  await t.test('another browser neither reads nor takes a transaction, and leaves it as it is', async (t) => {
+  await t.test('another browser can neither read, change nor take a transaction', async (t) => {
     const id = await begin()
     const refused = { outcome: 'other_browser' }
     t.same(await store.readTransaction(id, 'other'), refused)
@@ -47,7 +47,7 @@ export async function testTransactions(t: Test, store: Store): Promise<void> {
     t.same(await store.readTransaction(id, 'browser'), { outcome: 'missing' })
   })
 
-  await t.test('a transaction ends by time, whether approved or not', async (t) => {
+  await t.test('a transaction expires, approved or not', async (t) => {
     const [pending, approved] = [await begin(BRIEF), await begin(BRIEF)]
     await store.approveTransaction(approved, 'browser', 'x')
     await sleep(AFTERWARDS)
@@ -55,7 +55,7 @@ export async function testTransactions(t: Test, store: Store): Promise<void> {
     t.same(await store.takeTransaction(approved, 'browser'), { outcome: 'missing' })
   })
 
-  await t.test('50 callbacks at once: exactly one takes the transaction', async (t) => {
+  await t.test('of 50 concurrent callbacks, exactly one takes the transaction', async (t) => {
     const id = await begin()
     await store.approveTransaction(id, 'browser', 'x')
     t.same(await countOutcomes(() => store.takeTransaction(id, 'browser')), { ok: 1, missing: 49 })
@@ -88,7 +88,7 @@ export async function testCodes(t: Test, store: Store): Promise<void> {
     t.same(await store.redeemCode(hash, proof, MINUTE), { outcome: 'replayed', grantId: 'grant-1' })
   })
 
-  await t.test('the redirect URI may be left out of the token request (OAuth 2.1 §4.1.3)', async (t) => {
+  await t.test('the token request may omit the redirect URI (OAuth 2.1 §4.1.3)', async (t) => {
     const without = { ...proof, redirectUriHash: undefined }
     t.match(await store.redeemCode(await issue(), without, MINUTE), { outcome: 'redeemed' })
   })
@@ -105,7 +105,7 @@ export async function testCodes(t: Test, store: Store): Promise<void> {
     t.same(await store.redeemCode(hash, other, MINUTE), { outcome: 'other_client' })
   })
 
-  await t.test('another resource spends no code, the right one does (RFC 8707 §2.2)', async (t) => {
+  await t.test('another resource does not spend the code (RFC 8707 §2.2)', async (t) => {
     const hash = await issue()
     const other = { ...proof, resource: 'resource-2' }
     t.same(await store.redeemCode(hash, other, MINUTE), { outcome: 'other_resource' })
@@ -115,21 +115,21 @@ export async function testCodes(t: Test, store: Store): Promise<void> {
     t.match(await store.redeemCode(hash, other, MINUTE), { outcome: 'replayed' })
   })
 
-  await t.test('a wrong verifier spends the code for good (RFC 7636 §4.6)', async (t) => {
+  await t.test('a wrong verifier spends the code (RFC 7636 §4.6)', async (t) => {
     const hash = await issue()
     const wrong = { ...proof, codeChallenge: 'wrong', redirectUriHash: 'wrong' }
     t.same(await store.redeemCode(hash, wrong, MINUTE), { outcome: 'wrong_verifier', grantId: 'grant-1' })
     t.match(await store.redeemCode(hash, proof, MINUTE), { outcome: 'replayed' })
   })
 
-  await t.test('a wrong redirect URI spends the code for good (RFC 6749 §4.1.3)', async (t) => {
+  await t.test('a wrong redirect URI spends the code (RFC 6749 §4.1.3)', async (t) => {
     const hash = await issue()
     const wrong = { ...proof, redirectUriHash: 'wrong' }
     t.same(await store.redeemCode(hash, wrong, MINUTE), { outcome: 'wrong_redirect_uri', grantId: 'grant-1' })
     t.match(await store.redeemCode(hash, proof, MINUTE), { outcome: 'replayed' })
   })
 
-  await t.test('a code ends by time, and so does the memory of a spent one', async (t) => {
+  await t.test('a code expires, and so does the tombstone of a spent one', async (t) => {
     const [unused, spent] = [await issue(BRIEF), await issue(BRIEF)]
     await store.redeemCode(spent, proof, 3 * BRIEF)
     await sleep(AFTERWARDS)
@@ -139,7 +139,7 @@ export async function testCodes(t: Test, store: Store): Promise<void> {
     t.same(await store.redeemCode(spent, proof, MINUTE), { outcome: 'missing' })
   })
 
-  await t.test('50 redemptions at once: one is redeemed, 49 are replays', async (t) => {
+  await t.test('of 50 concurrent redemptions, one is redeemed and 49 are replays', async (t) => {
     const hash = await issue()
     const outcomes = await countOutcomes(() => store.redeemCode(hash, proof, MINUTE))
     t.same(outcomes, { redeemed: 1, replayed: 49 })

@@ -5,7 +5,7 @@ import { testGrants, testSubjects } from './grant-contract.ts'
 import { testCodes, testTransactions } from './sign-in-contract.ts'
 import { testRefreshTokens, testUpstream } from './token-contract.ts'
 
-/** Everything that `Store` promises, whatever is behind it. */
+/** What `Store` promises, for every implementation. */
 export async function testStoreContract(t: Test, store: Store): Promise<void> {
   await testClients(t, store)
   await testTransactions(t, store)
@@ -14,7 +14,7 @@ export async function testStoreContract(t: Test, store: Store): Promise<void> {
   await testSubjects(t, store)
   await testRefreshTokens(t, store)
   await testUpstream(t, store)
-  await t.test('ping resolves when the store answers', async (t) => {
+  await t.test('ping resolves when the store responds', async (t) => {
     await t.resolves(store.ping())
   })
 }

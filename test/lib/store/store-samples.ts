@@ -3,11 +3,11 @@ import type { GrantRecord, RefreshRotation, Store } from '../../../lib/store/sto
 
 export const MINUTE = 60_000
 export const DAY = 86_400_000
-/** A time to live that ends within a test, and the time after which it surely has, in ms. */
+/** A TTL that expires within a test, and a wait after which it surely has, in ms. */
 export const BRIEF = 250
 export const AFTERWARDS = 300
 
-/** A grant as it is after the user's consent; each call makes another one. */
+/** A new grant as it is after the user's consent. */
 export function makeGrant(changes: Partial<GrantRecord> = {}): GrantRecord {
   const now = Date.now()
   return {
@@ -32,12 +32,12 @@ export function makeGrant(changes: Partial<GrantRecord> = {}): GrantRecord {
   }
 }
 
-/** A grant that its client has redeemed, and the hash of its first refresh token. */
+/** A redeemed grant, and the hash of its first refresh token. */
 export async function makeActiveGrant(store: Store, changes: Partial<GrantRecord> = {}) {
   const grant = makeGrant(changes)
   const refresh = hashToken(createToken())
   await store.createGrant(grant, 10 * MINUTE)
-  await store.activateGrant(grant.id, refresh, DAY, 20)
+  await store.activateGrant(grant, refresh, DAY, 20)
   return { grant, refresh }
 }
 
@@ -46,23 +46,23 @@ export function makeRotation(presentedHash: string, changes: Partial<RefreshRota
     clientId: 'client-1',
     presentedHash,
     nextHash: hashToken(createToken()),
-    capsule: `capsule ${createToken()}`,
-    grace: 2 * MINUTE,
-    ttl: DAY,
+    sealedSuccessor: `sealed ${createToken()}`,
+    graceMs: 2 * MINUTE,
+    ttlMs: DAY,
     ...changes,
   }
 }
 
-/** Makes 50 attempts at once and counts how they ended. */
+/** Makes 50 concurrent attempts and counts their outcomes. */
 export async function countOutcomes(
   attempt: () => Promise<{ outcome: string }>,
 ): Promise<Record<string, number>> {
-  const answers = await Promise.all(Array.from({ length: 50 }, attempt))
-  const groups = Object.entries(Object.groupBy(answers, ({ outcome }) => outcome))
+  const results = await Promise.all(Array.from({ length: 50 }, attempt))
+  const groups = Object.entries(Object.groupBy(results, ({ outcome }) => outcome))
   return Object.fromEntries(groups.map(([outcome, group]) => [outcome, group?.length ?? 0]))
 }
 
-/** Without the fields that are undefined, which a store may leave out. */
+/** Without undefined fields, which a store may omit. */
 export function plain<Value>(value: Value): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value))
 }

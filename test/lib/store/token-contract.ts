@@ -29,7 +29,7 @@ export async function testRefreshTokens(t: Test, store: Store): Promise<void> {
     await store.rotateRefreshToken(grant.id, first)
     t.same(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), {
       outcome: 'repeated',
-      capsule: first.capsule,
+      sealedSuccessor: first.sealedSuccessor,
     })
     t.same(await store.rotateRefreshToken(grant.id, makeRotation(first.nextHash)), { outcome: 'rotated' })
   })
@@ -53,18 +53,18 @@ export async function testRefreshTokens(t: Test, store: Store): Promise<void> {
     const { grant, refresh } = await makeActiveGrant(store)
     await store.rotateRefreshToken(grant.id, makeRotation(refresh))
     await sleep(60)
-    const late = makeRotation(refresh, { grace: 50 })
+    const late = makeRotation(refresh, { graceMs: 50 })
     t.same(await store.rotateRefreshToken(grant.id, late), { outcome: 'reused' })
   })
 
-  await t.test('without a grace the predecessor is a reuse at once', async (t) => {
+  await t.test('without a grace the predecessor is a reuse immediately', async (t) => {
     const { grant, refresh } = await makeActiveGrant(store)
     await store.rotateRefreshToken(grant.id, makeRotation(refresh))
-    const again = makeRotation(refresh, { grace: 0 })
+    const again = makeRotation(refresh, { graceMs: 0 })
     t.same(await store.rotateRefreshToken(grant.id, again), { outcome: 'reused' })
   })
 
-  await t.test('another client can neither use nor end a grant (RFC 6749 §10.4)', async (t) => {
+  await t.test('another client can neither use nor revoke a grant (RFC 6749 §10.4)', async (t) => {
     const { grant, refresh } = await makeActiveGrant(store)
     const other = { outcome: 'other_client' }
     const foreign = { clientId: 'client-2' }
@@ -73,7 +73,7 @@ export async function testRefreshTokens(t: Test, store: Store): Promise<void> {
     t.same(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'rotated' })
   })
 
-  await t.test('a grant that is gone or was never redeemed has no refresh token', async (t) => {
+  await t.test('an unknown or unredeemed grant has no refresh token', async (t) => {
     const grant = makeGrant()
     await store.createGrant(grant, MINUTE)
     const missing = { outcome: 'missing' }
@@ -82,34 +82,36 @@ export async function testRefreshTokens(t: Test, store: Store): Promise<void> {
     t.match(await store.readGrant(grant.id), { status: 'active' })
   })
 
-  await t.test('a grant that asks for sign-in refreshes nothing', async (t) => {
+  await t.test('a grant that requires sign-in cannot be refreshed', async (t) => {
     const { grant, refresh } = await makeActiveGrant(store)
     await store.requireSignIn(grant.id, 0)
     t.same(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'sign_in_required' })
     t.match(await store.readGrant(grant.id), { status: 'sign_in_required' })
   })
 
-  await t.test('50 rotations of one token at once: one rotates, 49 get its capsule', async (t) => {
+  await t.test('of 50 concurrent rotations of one token, one rotates and 49 get its successor', async (t) => {
     const { grant, refresh } = await makeActiveGrant(store)
     const rotations = Array.from({ length: 50 }, () => makeRotation(refresh))
-    const answers = await Promise.all(
+    const results = await Promise.all(
       rotations.map(async (rotation) => ({
         ...(await store.rotateRefreshToken(grant.id, rotation)),
         rotation,
       })),
     )
-    const winners = answers.filter(({ outcome }) => outcome === 'rotated')
+    const winners = results.filter(({ outcome }) => outcome === 'rotated')
     t.equal(winners.length, 1)
-    const capsules = answers.flatMap((answer) => (answer.outcome === 'repeated' ? [answer.capsule] : []))
-    t.equal(capsules.length, 49)
-    t.same(new Set(capsules), new Set([winners[0]?.rotation.capsule]))
+    const successors = results.flatMap((result) =>
+      result.outcome === 'repeated' ? [result.sealedSuccessor] : [],
+    )
+    t.equal(successors.length, 49)
+    t.same(new Set(successors), new Set([winners[0]?.rotation.sealedSuccessor]))
   })
 }
 
 export async function testUpstream(t: Test, store: Store): Promise<void> {
   const renewed = { sealed: 'v1.key.renewed', expiresAt: Date.now() + 2 * DAY }
 
-  await t.test('a renewal is fenced by the generation it read', async (t) => {
+  await t.test('a renewal is committed only over the generation it read', async (t) => {
     const { grant } = await makeActiveGrant(store)
     await store.markUpstreamRenewal(grant.id, 0)
     const started = (await store.readGrant(grant.id))?.upstream.renewalStartedAt
@@ -123,7 +125,7 @@ export async function testUpstream(t: Test, store: Store): Promise<void> {
     t.same(plain((await store.readGrant(grant.id))?.upstream), { sealed: 'endless', generation: 2 })
   })
 
-  await t.test('50 renewals of one generation at once: one is committed', async (t) => {
+  await t.test('of 50 concurrent renewals of one generation, one is committed', async (t) => {
     const { grant } = await makeActiveGrant(store)
     const outcomes = await countOutcomes(async () => ({
       outcome: await store.commitUpstream(grant.id, 0, renewed),
@@ -131,7 +133,7 @@ export async function testUpstream(t: Test, store: Store): Promise<void> {
     t.same(outcomes, { committed: 1, stale: 49 })
   })
 
-  await t.test('a renewal for a grant that is gone or revoked writes nothing', async (t) => {
+  await t.test('a renewal of an unknown or revoked grant writes nothing', async (t) => {
     const { grant } = await makeActiveGrant(store)
     await store.revokeGrant(grant.id, 'user_request')
     await store.markUpstreamRenewal(grant.id, 0)
@@ -142,7 +144,7 @@ export async function testUpstream(t: Test, store: Store): Promise<void> {
     t.equal(await store.readGrant('unknown'), undefined)
   })
 
-  await t.test('a grant asks for sign-in only over the upstream tokens that were found dead', async (t) => {
+  await t.test('a grant requires sign-in only for the generation that was found invalid', async (t) => {
     const { grant } = await makeActiveGrant(store)
     await store.commitUpstream(grant.id, 0, renewed)
     t.equal(await store.requireSignIn(grant.id, 0), false)
@@ -155,7 +157,7 @@ export async function testUpstream(t: Test, store: Store): Promise<void> {
     t.equal(await store.requireSignIn(grant.id, 1), false)
   })
 
-  await t.test('a renewal that was under way makes the grant active again', async (t) => {
+  await t.test('a late commit makes the grant active again', async (t) => {
     const { grant, refresh } = await makeActiveGrant(store)
     await store.requireSignIn(grant.id, 0)
     t.equal(await store.commitUpstream(grant.id, 0, renewed), 'committed')
@@ -163,41 +165,38 @@ export async function testUpstream(t: Test, store: Store): Promise<void> {
     t.match(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'rotated' })
   })
 
-  await t.test('tokens are sealed anew only if they are still those that were read', async (t) => {
+  await t.test('sealed tokens are replaced only if they are still the ones that were read', async (t) => {
     const { grant } = await makeActiveGrant(store)
     const { sealed, ...rest } = grant.upstream
-    t.equal(await store.resealUpstream(grant.id, 'others', 'new'), false)
-    t.equal(await store.resealUpstream(grant.id, sealed, 'new'), true)
+    t.equal(await store.replaceSealedUpstream(grant.id, 'others', 'new'), false)
+    t.equal(await store.replaceSealedUpstream(grant.id, sealed, 'new'), true)
     t.same(plain((await store.readGrant(grant.id))?.upstream), plain({ ...rest, sealed: 'new' }))
-    t.equal(await store.resealUpstream(grant.id, sealed, 'late'), false)
-    t.equal(await store.commitUpstream(grant.id, 0, renewed), 'committed', 'a renewal is not disturbed')
-    t.equal(await store.resealUpstream(grant.id, 'new', 'late'), false)
+    t.equal(await store.replaceSealedUpstream(grant.id, sealed, 'late'), false)
+    t.equal(await store.commitUpstream(grant.id, 0, renewed), 'committed', 'a renewal is unaffected')
+    t.equal(await store.replaceSealedUpstream(grant.id, 'new', 'late'), false)
     t.match((await store.readGrant(grant.id))?.upstream, { sealed: renewed.sealed, generation: 1 })
     await store.revokeGrant(grant.id, 'user_request')
-    t.equal(await store.resealUpstream(grant.id, renewed.sealed, 'late'), false)
-    t.equal(await store.resealUpstream('unknown', sealed, 'new'), false)
+    t.equal(await store.replaceSealedUpstream(grant.id, renewed.sealed, 'late'), false)
+    t.equal(await store.replaceSealedUpstream('unknown', sealed, 'new'), false)
     t.equal(await store.readGrant('unknown'), undefined)
   })
 
-  await t.test(
-    'the right to renew has one owner, ends by time, and only its owner gives it back',
-    async (t) => {
-      const id = createToken()
-      t.equal(await store.lockUpstream(id, 'first', BRIEF), true)
-      t.equal(await store.lockUpstream(id, 'second', BRIEF), false)
-      t.equal(await store.lockUpstream(createToken(), 'second', BRIEF), true)
-      await store.unlockUpstream(id, 'second')
-      t.equal(await store.lockUpstream(id, 'second', BRIEF), false)
-      await sleep(AFTERWARDS)
-      t.equal(await store.lockUpstream(id, 'second', MINUTE), true)
-      await store.unlockUpstream(id, 'first')
-      t.equal(await store.lockUpstream(id, 'third', MINUTE), false)
-      await store.unlockUpstream(id, 'second')
-      t.equal(await store.lockUpstream(id, 'third', MINUTE), true)
-    },
-  )
+  await t.test('the renewal lock has one owner, expires, and only its owner releases it', async (t) => {
+    const id = createToken()
+    t.equal(await store.lockUpstream(id, 'first', BRIEF), true)
+    t.equal(await store.lockUpstream(id, 'second', BRIEF), false)
+    t.equal(await store.lockUpstream(createToken(), 'second', BRIEF), true)
+    await store.unlockUpstream(id, 'second')
+    t.equal(await store.lockUpstream(id, 'second', BRIEF), false)
+    await sleep(AFTERWARDS)
+    t.equal(await store.lockUpstream(id, 'second', MINUTE), true)
+    await store.unlockUpstream(id, 'first')
+    t.equal(await store.lockUpstream(id, 'third', MINUTE), false)
+    await store.unlockUpstream(id, 'second')
+    t.equal(await store.lockUpstream(id, 'third', MINUTE), true)
+  })
 
-  await t.test('50 who want to renew at once: one may', async (t) => {
+  await t.test('of 50 concurrent attempts to lock, one succeeds', async (t) => {
     const id = createToken()
     const owners = Array.from({ length: 50 }, (_, index) => store.lockUpstream(id, `owner ${index}`, MINUTE))
     t.equal((await Promise.all(owners)).filter(Boolean).length, 1)

@@ -4,29 +4,29 @@ import { callOf, startMcp } from '../../support/mcp-service.ts'
 const service = await startMcp(tap)
 const { sentry } = service
 
-/** The lines that a call left. */
+/** The log lines that a call produced. */
 async function collect(work: () => Promise<unknown>): Promise<Record<string, unknown>[]> {
   service.log.length = 0
   await work()
   return service.log.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'tool call')
 }
 
-test('a call is one line: which tool, for whom, how long, how it ended', async (t) => {
+test('a call is one log line with tool, client, user, duration and outcome', async (t) => {
   const lines = await collect(() => service.call('find_teams', { organizationSlug: 'tidewater-books' }))
   t.equal(lines.length, 1)
   t.match(lines[0], {
     level: 30,
     reqId: String,
     tool: 'find_teams',
-    client: 'Test client',
-    user: 'hash of mara',
-    duration: Number,
+    client_name: 'Test client',
+    subject_hash: 'hash of mara',
+    duration_ms: Number,
     outcome: 'ok',
   })
   t.notMatch(JSON.stringify(lines), /tidewater/, 'neither arguments nor results')
 })
 
-test('the line names how it failed', async (t) => {
+test('the line has the outcome of a failed call', async (t) => {
   const cases = [
     [401, 'sign_in_required'],
     [403, 'sentry_403'],
@@ -46,14 +46,14 @@ test('the line names how it failed', async (t) => {
   t.match(await collect(() => service.call('find_teams', {})), [{ outcome: 'invalid_arguments' }])
 })
 
-test('a call of what there is not, or is not allowed, is a line as well', async (t) => {
+test('calls of unknown tools and refused calls are logged too', async (t) => {
   t.match(await collect(() => service.post(callOf('\u202e made up', {}))), [
-    { tool: 'unknown', outcome: 'unknown_tool', duration: undefined },
+    { tool: 'unknown', outcome: 'unknown_tool', duration_ms: undefined },
   ])
   service.addCaller('reader', { scope: new Set(['org:read']) })
   const update = { organizationSlug: 'tidewater-books', issueId: 'STOREFRONT-1', status: 'resolved' }
   t.match(await collect(() => service.call('update_issue', update, { caller: 'reader' })), [
-    { tool: 'update_issue', outcome: 'not_granted', user: 'hash of reader' },
+    { tool: 'update_issue', outcome: 'not_granted', subject_hash: 'hash of reader' },
   ])
   service.addCaller('inspector', { skills: new Set(['inspect']) })
   t.match(await collect(() => service.call('create_team', {}, { caller: 'inspector' })), [
@@ -61,7 +61,7 @@ test('a call of what there is not, or is not allowed, is a line as well', async 
   ])
 })
 
-test('a call that is executed through the catalogue comes under its own name', async (t) => {
+test('a call through execute_sentry_tool is logged under its own name', async (t) => {
   const execute = (name: string) => service.call('execute_sentry_tool', { name, arguments: {} })
   t.match(await collect(() => execute('whoami')), [
     { tool: 'whoami', via: 'execute_sentry_tool', outcome: 'ok' },
@@ -71,7 +71,7 @@ test('a call that is executed through the catalogue comes under its own name', a
   ])
 })
 
-test('a call whose client goes away is cancelled', async (t) => {
+test('a call whose client disconnects is cancelled', async (t) => {
   t.teardown(sentry.fail('/api/0/auth/', { kind: 'hang', ms: 10_000 }))
   const client = new AbortController()
   const asked = sentry.requests.length

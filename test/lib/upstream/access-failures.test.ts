@@ -12,7 +12,7 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const MARGIN = 2 * MINUTE
 
-test('a refused renewal ends nothing while Sentry still takes the token', async (t) => {
+test('a refused renewal ends no grant while Sentry accepts the access token', async (t) => {
   const { sentry, createAccess, makeGrant, read } = await setUp(t)
   sentry.fail('/oauth/token/', { kind: 'status', status: 400, body: { error: 'invalid_grant' } })
   const grant = await makeGrant()
@@ -20,7 +20,7 @@ test('a refused renewal ends nothing while Sentry still takes the token', async 
   t.match(await read(grant), { status: 'active', generation: 0, accessToken: token })
 })
 
-test('a refused renewal whose token is dead as well asks for sign-in', async (t) => {
+test('a refused renewal with an invalid access token requires a sign-in', async (t) => {
   const { sentry, createAccess, makeGrant, read } = await setUp(t)
   const { accessToken, refreshToken } = sentry.issueTokens()
   const grant = await makeGrant(HOUR, { accessToken, refreshToken })
@@ -34,7 +34,7 @@ test('a refused renewal whose token is dead as well asks for sign-in', async (t)
   )
 })
 
-test('a refused renewal whose token cannot be probed ends nothing', async (t) => {
+test('a refused renewal whose access token cannot be probed ends no grant', async (t) => {
   const { sentry, createAccess, makeGrant, read } = await setUp(t)
   const { accessToken } = sentry.issueTokens()
   const grant = await makeGrant(HOUR, { accessToken, refreshToken: 'dead' })
@@ -50,7 +50,7 @@ test('a refused renewal whose token cannot be probed ends nothing', async (t) =>
   }
 })
 
-test('an application that Sentry does not accept ends no sign-in, and its operator is told', async (t) => {
+test('a rejected application ends no grant, and is logged', async (t) => {
   const { sentry, createAccess, makeGrant, read, log } = await setUp(t)
   const [lasting, ended] = [await makeGrant(), await makeGrant(-MINUTE)]
   const kept = openUpstream(lasting.upstream.sealed, lasting.id, sealer).accessToken
@@ -74,12 +74,12 @@ const OUTAGES: Record<string, Fault> = {
   'a 500': { kind: 'status', status: 500 },
   'a 429': { kind: 'status', status: 429, retryAfter: 30 },
   'a page': { kind: 'html' },
-  'half an answer': { kind: 'truncated' },
+  'half an response': { kind: 'truncated' },
   'a reset': { kind: 'reset' },
   silence: { kind: 'hang', ms: 30_000 },
 }
 
-test('an outage of Sentry keeps the grant, and the token for as long as it lasts', async (t) => {
+test('during an outage of Sentry the grant stays, and the token is used until it expires', async (t) => {
   const { sentry, createAccess, makeGrant, read } = await setUp(t)
   for (const [name, fault] of Object.entries(OUTAGES)) {
     const [lasting, ended] = [await makeGrant(), await makeGrant(-MINUTE)]
@@ -93,11 +93,11 @@ test('an outage of Sentry keeps the grant, and the token for as long as it lasts
     heal()
     if (fault.kind === 'truncated') continue
     await createAccess().getAccessToken(ended, MARGIN)
-    t.match(await read(ended), { status: 'active', generation: 1 }, `${name}: it goes on by itself`)
+    t.match(await read(ended), { status: 'active', generation: 1 }, `${name}: it continues`)
   }
 })
 
-test('an answer of Sentry’s that was lost is noticed, and only what is dead for sure is ended', async (t) => {
+test('after a lost response of Sentry, only a grant whose token is invalid is ended', async (t) => {
   const { sentry, createAccess, makeGrant, read, log } = await setUp(t)
   const grant = await makeGrant()
   sentry.fail('/oauth/token/', { kind: 'lost-answer' }, 1)
@@ -108,14 +108,14 @@ test('an answer of Sentry’s that was lost is noticed, and only what is dead fo
   t.match(log.join(''), 'cut short earlier; its outcome is unknown')
 })
 
-test('an answer of the store’s that was lost costs nothing: what it has is ours', async (t) => {
+test('after a lost response of the store, the committed tokens are used', async (t) => {
   const { sentry, store, createAccess, makeGrant, read, log } = await setUp(t)
   let lost = 0
   const access = createAccess({
     store: {
       async commitUpstream(...commit) {
         const outcome = await store.commitUpstream(...commit)
-        if (lost++ === 0) throw new StoreUnavailableError(new Error('No answer.'))
+        if (lost++ === 0) throw new StoreUnavailableError(new Error('No response.'))
         return outcome
       },
     },
@@ -127,7 +127,7 @@ test('an answer of the store’s that was lost costs nothing: what it has is our
   t.notMatch(log.join(''), 'two renewals')
 })
 
-test('tokens that the store cannot take are kept, and committed before anything else is tried', async (t) => {
+test('tokens that the store does not accept are kept, and committed before the next renewal', async (t) => {
   const { sentry, store, createAccess, makeGrant, read, log } = await setUp(t)
   mock.timers.enable({ apis: ['Date'], now: Date.now() })
   t.teardown(() => mock.timers.reset())
@@ -137,7 +137,7 @@ test('tokens that the store cannot take are kept, and committed before anything 
       async commitUpstream(...commit) {
         if (!isAway) return store.commitUpstream(...commit)
         mock.timers.tick(2_000)
-        throw new StoreUnavailableError(new Error('No answer in 2000 ms.'))
+        throw new StoreUnavailableError(new Error('No response in 2000 ms.'))
       },
     },
   })
@@ -154,7 +154,7 @@ test('tokens that the store cannot take are kept, and committed before anything 
   t.equal(await askSentry(sentry, token), 200, 'Sentry takes it')
 })
 
-test('two renewals that met anyway: the one that was committed counts', async (t) => {
+test('of two renewals at once, the committed one counts', async (t) => {
   const { sentry, oauth, store, createAccess, makeGrant, read, log } = await setUp(t)
   const grant = await makeGrant()
   const other = sentry.issueTokens()
@@ -171,7 +171,7 @@ test('two renewals that met anyway: the one that was committed counts', async (t
   t.match(log.join(''), 'two renewals of one grant met')
 })
 
-test('who finds its tokens dead because another has renewed them takes the other’s', async (t) => {
+test('an instance whose tokens another has replaced uses the other’s', async (t) => {
   const { sentry, store, createAccess, makeGrant, read } = await setUp(t)
   const grant = await makeGrant(MINUTE, { refreshToken: 'dead' })
   const other = sentry.issueTokens()
@@ -187,14 +187,14 @@ test('who finds its tokens dead because another has renewed them takes the other
   t.match(await read(grant), { status: 'active', generation: 1 })
 })
 
-test('nothing of all this put a secret into the log', async (t) => {
+test('no secret was logged', async (t) => {
   expectNoSecretLogged(t)
 })
 
 async function askSentry(sentry: SentrySandbox, token: string): Promise<number> {
-  const answer = await fetch(`${sentry.url}/api/0/organizations/`, {
+  const response = await fetch(`${sentry.url}/api/0/organizations/`, {
     headers: { authorization: `Bearer ${token}` },
   })
-  await answer.text()
-  return answer.status
+  await response.text()
+  return response.status
 }

@@ -14,7 +14,7 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const MARGIN = 2 * MINUTE
 
-test('a token that has time left is used as it is, and nobody is asked', async (t) => {
+test('a token that does not expire soon is used without a request', async (t) => {
   const { sentry, createAccess, makeGrant } = await setUp(t)
   const access = createAccess({ store: { readGrant: fail, lockUpstream: fail } })
   const { accessToken } = sentry.issueTokens()
@@ -26,7 +26,7 @@ test('a token that has time left is used as it is, and nobody is asked', async (
   t.equal(sentry.requests.length, 0)
 })
 
-test('a token that is about to end is renewed before it is used, and both new tokens are kept', async (t) => {
+test('a token that expires soon is renewed first, and both new tokens are stored', async (t) => {
   const { sentry, store, createAccess, makeGrant, read } = await setUp(t)
   const grant = await makeGrant(MARGIN - 1_000)
   const token = await createAccess().getAccessToken(grant, MARGIN)
@@ -42,7 +42,7 @@ test('a token that is about to end is renewed before it is used, and both new to
   t.match(await read(grant), { generation: 2, accessToken: again })
 })
 
-test('a token that Sentry does not say the end of is renewed when Sentry refuses it', async (t) => {
+test('a token without an expiry is renewed when Sentry refuses it', async (t) => {
   const { sentry, createAccess, makeGrant, read } = await setUp(t, { accessTokenTtl: null })
   const grant = await makeGrant(Number.POSITIVE_INFINITY)
   const token = await createAccess().renewAccessToken(grant)
@@ -51,7 +51,7 @@ test('a token that Sentry does not say the end of is renewed when Sentry refuses
 })
 
 for (const createStore of [createEmbedded, createOnRedis]) {
-  test(`of a hundred callers on two instances one asks Sentry (${createStore.name})`, async (t) => {
+  test(`of a hundred callers on two instances, one renews (${createStore.name})`, async (t) => {
     const { sentry, createAccess, makeGrant, read } = await setUp(t, {}, createStore)
     const instances = [createAccess(), createAccess()]
     const grant = await makeGrant()
@@ -67,7 +67,7 @@ for (const createStore of [createEmbedded, createOnRedis]) {
   })
 }
 
-test('callers in one process share one renewal, and go for the lock once', async (t) => {
+test('callers in one process share one renewal and one lock', async (t) => {
   const { store, createAccess, makeGrant } = await setUp(t)
   let locks = 0
   const access = createAccess({
@@ -83,7 +83,7 @@ test('callers in one process share one renewal, and go for the lock once', async
   t.equal(locks, 1)
 })
 
-test('grants are renewed each by itself, and one that fails holds up no other', async (t) => {
+test('grants are renewed independently of each other', async (t) => {
   const { sentry, createAccess, makeGrant } = await setUp(t)
   const access = createAccess()
   const [good, bad] = [
@@ -98,7 +98,7 @@ test('grants are renewed each by itself, and one that fails holds up no other', 
   t.equal(sentry.counters.refreshes, 1)
 })
 
-test('who comes with a generation that was renewed already gets the tokens of today, without Sentry', async (t) => {
+test('a caller with an outdated generation gets the current token without a renewal', async (t) => {
   const { sentry, createAccess, makeGrant } = await setUp(t)
   const grant = await makeGrant()
   const token = await createAccess().renewAccessToken(grant)
@@ -107,7 +107,7 @@ test('who comes with a generation that was renewed already gets the tokens of to
   t.equal(sentry.counters.refreshes, 1)
 })
 
-test('nobody uses a token before it is committed', async (t) => {
+test('no token is used before it is committed', async (t) => {
   const { store, createAccess, makeGrant } = await setUp(t)
   const events: string[] = []
   const access = createAccess({
@@ -125,7 +125,7 @@ test('nobody uses a token before it is committed', async (t) => {
   t.strictSame(events, ['committed', 'used', 'used'])
 })
 
-test('Sentry is asked only after the store knows that it will be', async (t) => {
+test('a renewal is marked in the store before Sentry is called', async (t) => {
   const { sentry, store, createAccess, makeGrant, read } = await setUp(t)
   const grant = await makeGrant()
   for (const name of ['markUpstreamRenewal', 'lockUpstream', 'readGrant'] as const) {
@@ -150,7 +150,7 @@ test('without a refresh token the access token is used until Sentry refuses it',
   t.match(await read(grant), { status: 'sign_in_required' })
 })
 
-test('a grant that has ended needs a sign-in, and Sentry is not asked', async (t) => {
+test('an ended grant requires a sign-in, without a request to Sentry', async (t) => {
   const { sentry, store, createAccess, makeGrant } = await setUp(t)
   const [revoked, waiting] = [await makeGrant(), await makeGrant()]
   await store.revokeGrant(revoked.id, 'user_request')
@@ -183,7 +183,7 @@ test('a grant that is revoked while its tokens are renewed stays revoked', async
   t.match(await store.readGrant(grant.id), { status: 'revoked', upstream: { sealed: '' } })
 })
 
-test('who waits too long for another’s renewal uses what there is while it lasts', async (t) => {
+test('a caller that waits too long for a renewal uses the current token until it expires', async (t) => {
   const { sentry, store, createAccess, makeGrant, read } = await setUp(t)
   mock.timers.enable({ apis: ['Date'], now: Date.now() })
   t.teardown(() => mock.timers.reset())
@@ -204,7 +204,7 @@ test('who waits too long for another’s renewal uses what there is while it las
   t.equal(sentry.requests.length, 0)
 })
 
-test('the right to renew is given back, whatever came of it', async (t) => {
+test('the lock is released after any outcome', async (t) => {
   const { sentry, store, createAccess, makeGrant } = await setUp(t)
   const faults: (Fault | undefined)[] = [
     undefined,
@@ -222,7 +222,7 @@ test('the right to renew is given back, whatever came of it', async (t) => {
   }
 })
 
-test('tokens that another key sealed are the operator’s fault and end no grant', async (t) => {
+test('tokens sealed with an unknown key end no grant', async (t) => {
   const { sentry, oauth, store, logger, makeGrant } = await setUp(t)
   const other = createSealer(['another secret of thirty-two characters'])
   const access = createUpstreamAccess({ store, sealer: other, sentry: oauth, log: logger })
@@ -233,12 +233,12 @@ test('tokens that another key sealed are the operator’s fault and end no grant
   t.equal(sentry.requests.length, 0)
 })
 
-test('nothing of all this put a secret into the log', async (t) => {
+test('no secret was logged', async (t) => {
   expectNoSecretLogged(t)
 })
 
 async function fail(): Promise<never> {
-  throw new TypeError('Nobody should have asked.')
+  throw new TypeError('No request was expected.')
 }
 
 async function failAsStore(): Promise<never> {

@@ -8,59 +8,51 @@ import { createRedisStore } from '../../../lib/store/redis/store.ts'
 import { createEmbeddedStore } from '../../../lib/store/sqlite/store.ts'
 import type { GrantRecord, Store } from '../../../lib/store/store.ts'
 import { createUpstreamAccess, type UpstreamAccess } from '../../../lib/upstream/access.ts'
-import { createSentryOAuth, type SentryOAuth } from '../../../lib/upstream/oauth.ts'
+import type { SentryOAuth } from '../../../lib/upstream/oauth.ts'
 import { openUpstream, sealUpstream } from '../../../lib/upstream/sealed-tokens.ts'
 import { type SandboxOptions, type SentrySandbox, startSentry } from '../../sandbox/sentry/server.ts'
 import { findRedis } from '../../support/redis.ts'
+import { createSandboxOAuth } from '../../support/sentry-oauth.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
-/** A Sentry, a store, and as many instances of the service between them as a test wants. */
-export interface Scene {
+/** A Sentry sandbox, a store, and the instances of the service between them. */
+export interface UpstreamFixture {
   sentry: SentrySandbox
   oauth: SentryOAuth
   store: Store
-  /** For an instance that a test makes by itself. */
+  /** For an instance that a test creates itself. */
   logger: FastifyBaseLogger
-  /** What was logged so far. */
+  /** The log lines so far. */
   log: string[]
-  /** A grant with tokens of that Sentry, which end in `endsIn` ms, a minute by default. */
+  /** Creates a grant with tokens of the sandbox, which expire in `expiresInMs`, a minute by default. */
   makeGrant(
-    endsIn?: number,
+    expiresInMs?: number,
     tokens?: Partial<{ accessToken: string; refreshToken: string }>,
   ): Promise<GrantRecord>
-  /** Another instance of the service, with its way to the store and to Sentry changed where a test says so. */
+  /** Another instance of the service, with parts of its store or of its access to Sentry replaced. */
   createAccess(changes?: { store?: Partial<Store>; oauth?: Partial<SentryOAuth> }): UpstreamAccess
-  /** Sentry's tokens as the store has them, with what else it says of the grant. */
+  /** The stored grant, with its access token at Sentry. */
   read(grant: GrantRecord): Promise<{ status: string; generation: number; accessToken: string }>
 }
 
-/** What every scene of this process has logged. */
+/** The logs of all fixtures of this process. */
 const logged: { log: string[]; clientSecret: string }[] = []
 
 export const sealer = createSealer(['a secret of thirty-two characters or more'])
 
-/** Sets a scene that ends with the test. */
+/** Creates a fixture that ends with the test. */
 export async function setUp(
   t: Test,
   options: SandboxOptions = {},
   createStore = createEmbedded,
-): Promise<Scene> {
+): Promise<UpstreamFixture> {
   const sentry = await startSentry(options)
   t.teardown(() => sentry.close())
   const store = await createStore(t)
-  const { host, clientId, clientSecret } = sentry
-  const oauth = createSentryOAuth({
-    ...{
-      protocol: 'http',
-      host,
-      clientId,
-      clientSecret,
-      redirectUri: 'http://localhost:3000/oauth/callback',
-    },
-    timeout: 1_000,
-  })
+  const { clientSecret } = sentry
+  const oauth = createSandboxOAuth(sentry, { timeoutMs: 1_000 })
   const { logger, log } = createLog(t)
   logged.push({ log, clientSecret })
 
@@ -70,9 +62,9 @@ export async function setUp(
     store,
     logger,
     log,
-    async makeGrant(endsIn = MINUTE, changes = {}) {
+    async makeGrant(expiresInMs = MINUTE, changes = {}) {
       const { accessToken, refreshToken } = { ...sentry.issueTokens(), ...changes }
-      const expiresAt = endsIn === Number.POSITIVE_INFINITY ? undefined : Date.now() + endsIn
+      const expiresAt = expiresInMs === Number.POSITIVE_INFINITY ? undefined : Date.now() + expiresInMs
       const id = createToken()
       const tokens = { accessToken, refreshToken, expiresAt, scope: undefined, userId: undefined }
       const upstream = { ...sealUpstream(tokens, id, sealer), generation: 0, renewalStartedAt: undefined }
@@ -114,7 +106,7 @@ export async function createOnRedis(t: Test): Promise<Store> {
   return createRedisStore(redis, { prefix: `test-${createToken()}` })
 }
 
-/** Commits tokens as another instance would, over those that the grant was read with. */
+/** Commits tokens as another instance would, to the generation of the given grant. */
 export async function commit(store: Store, grant: GrantRecord, accessToken: string): Promise<void> {
   const tokens = { accessToken, refreshToken: 'r', expiresAt: undefined, scope: undefined, userId: undefined }
   await store.commitUpstream(grant.id, grant.upstream.generation, sealUpstream(tokens, grant.id, sealer))

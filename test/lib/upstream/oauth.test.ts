@@ -4,33 +4,26 @@ import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { type Test, test } from 'tap'
 import { createCodeChallenge } from '../../../lib/crypto/pkce.ts'
-import {
-  createSentryOAuth,
-  type SentryOAuthOptions,
-  UpstreamRefusedError,
-} from '../../../lib/upstream/oauth.ts'
+import { createSentryOAuth, UpstreamRefusedError } from '../../../lib/upstream/oauth.ts'
 import { UpstreamUnavailableError } from '../../../lib/upstream/request.ts'
 import { createBrowser, signIn } from '../../sandbox/browser/browser.ts'
 import type { Fault } from '../../sandbox/sentry/faults.ts'
-import { type SandboxOptions, type SentrySandbox, startSentry } from '../../sandbox/sentry/server.ts'
+import { type SandboxOptions, startSentry } from '../../sandbox/sentry/server.ts'
+import { createSandboxOAuth } from '../../support/sentry-oauth.ts'
 
 const REDIRECT_URI = 'http://localhost:3999/oauth/callback'
 const VERIFIER = 'v'.repeat(43)
 const SCOPE = ['org:read', 'event:write']
 const DAY = 86_400_000
 
-async function start(t: Test, options: SandboxOptions & Partial<SentryOAuthOptions> = {}) {
+async function start(t: Test, { timeoutMs, ...options }: SandboxOptions & { timeoutMs?: number } = {}) {
   const sentry = await startSentry({ redirectUris: [REDIRECT_URI], ...options })
   t.teardown(() => sentry.close())
-  return { sentry, oauth: createClient(sentry, options) }
+  return { sentry, oauth: createClient(sentry, timeoutMs) }
 }
 
-function createClient(sentry: SentrySandbox, changes: Partial<SentryOAuthOptions> = {}) {
-  const { host, clientId, clientSecret } = sentry
-  return createSentryOAuth({
-    ...{ protocol: 'http', host, clientId, clientSecret, redirectUri: REDIRECT_URI },
-    ...changes,
-  })
+function createClient(sentry: Parameters<typeof createSandboxOAuth>[0], timeoutMs?: number) {
+  return createSandboxOAuth(sentry, { redirectUri: REDIRECT_URI, timeoutMs })
 }
 
 async function getCode(oauth: ReturnType<typeof createClient>): Promise<string> {
@@ -43,11 +36,16 @@ async function getCode(oauth: ReturnType<typeof createClient>): Promise<string> 
   return back.searchParams.get('code') ?? ''
 }
 
-test('the user is sent to Sentry with our state and our own PKCE (RFC 6749 §4.1.1, RFC 7636 §4.3)', async (t) => {
-  const oauth = createSentryOAuth({
-    ...{ protocol: 'https', host: 'sentry.example.com', clientId: 'id', clientSecret: 'hush' },
-    redirectUri: 'https://mcp.example.com/oauth/callback',
-  })
+test('the authorization URL has our state and our PKCE challenge (RFC 6749 §4.1.1, RFC 7636 §4.3)', async (t) => {
+  const oauth = createSentryOAuth(
+    {
+      SENTRY_HOST: 'sentry.example.com',
+      SENTRY_PROTOCOL: 'https',
+      SENTRY_CLIENT_ID: 'id',
+      SENTRY_CLIENT_SECRET: 'hush',
+    },
+    'https://mcp.example.com/oauth/callback',
+  )
   const url = new URL(oauth.createAuthorizationUrl({ state: 'a b&c', verifier: VERIFIER, scope: SCOPE }))
   t.equal(
     url.origin + url.pathname,
@@ -67,7 +65,7 @@ test('the user is sent to Sentry with our state and our own PKCE (RFC 6749 §4.1
   t.notMatch(url.href, VERIFIER)
 })
 
-test('a code becomes tokens, and says who signed in', async (t) => {
+test('a code is exchanged for tokens and the user', async (t) => {
   const { sentry, oauth } = await start(t)
   const tokens = await oauth.exchangeCode(await getCode(oauth), VERIFIER)
   t.match(tokens, { accessToken: /^sntryu_/, refreshToken: /^sntryr_/, userId: '1001' })
@@ -93,7 +91,7 @@ test('a code becomes tokens, and says who signed in', async (t) => {
   )
 })
 
-test('a code that is dead, or has another verifier, is refused for good', async (t) => {
+test('an invalid code or verifier is refused permanently', async (t) => {
   const { oauth } = await start(t)
   const refused = { name: 'UpstreamRefusedError', code: 'invalid_grant' }
   await t.rejects(oauth.exchangeCode('made-up', VERIFIER), refused)
@@ -103,7 +101,7 @@ test('a code that is dead, or has another verifier, is refused for good', async 
   await t.rejects(oauth.exchangeCode(code, VERIFIER), refused, 'used')
 })
 
-test('a renewal replaces both tokens, and never names a scope, which Sentry refuses', async (t) => {
+test('a renewal replaces both tokens, and sends no scope, which Sentry refuses', async (t) => {
   const { sentry, oauth } = await start(t)
   const old = sentry.issueTokens()
   const tokens = await oauth.refresh(old.refreshToken)
@@ -121,11 +119,11 @@ test('a renewal replaces both tokens, and never names a scope, which Sentry refu
   await t.rejects(oauth.refresh(old.refreshToken), { name: 'UpstreamRefusedError', code: 'invalid_grant' })
 })
 
-test('older releases: lower-case bearer, no end, no PKCE, no scope, no user', async (t) => {
+test('token responses of older releases: no expiry, PKCE, scope or user', async (t) => {
   const { sentry, oauth } = await start(t, { tokenType: 'bearer', accessTokenTtl: null, supportsPkce: false })
   t.match(await oauth.exchangeCode(await getCode(oauth), VERIFIER), { expiresAt: undefined, userId: '1001' })
 
-  const answers: [object, object][] = [
+  const responses: [object, object][] = [
     [
       { access_token: 'a', refresh_token: 'r' },
       { expiresAt: undefined, scope: undefined, userId: undefined },
@@ -142,14 +140,14 @@ test('older releases: lower-case bearer, no end, no PKCE, no scope, no user', as
     ],
     [{ access_token: 'a' }, { accessToken: 'a', refreshToken: undefined }],
   ]
-  for (const [body, expected] of answers) {
+  for (const [body, expected] of responses) {
     sentry.fail('/oauth/token/', { kind: 'status', status: 200, body }, 1)
     const tokens = await oauth.exchangeCode('code', VERIFIER)
     t.same({ ...tokens, ...expected }, tokens, JSON.stringify(body))
   }
 })
 
-test('a renewal that brings no new refresh token leaves the old one good (RFC 6749 §6)', async (t) => {
+test('a renewal without a new refresh token keeps the old one (RFC 6749 §6)', async (t) => {
   const { sentry, oauth } = await start(t)
   for (const body of [{ access_token: 'a' }, { access_token: 'a', refresh_token: null }]) {
     sentry.fail('/oauth/token/', { kind: 'status', status: 200, body }, 1)
@@ -157,9 +155,9 @@ test('a renewal that brings no new refresh token leaves the old one good (RFC 67
   }
 })
 
-test('an application that Sentry does not accept is told by its code (RFC 6749 §5.2)', async (t) => {
+test('a rejected application is recognized by the error code (RFC 6749 §5.2)', async (t) => {
   const { sentry } = await start(t)
-  const oauth = createClient(sentry, { clientSecret: 'wrong' })
+  const oauth = createClient({ ...sentry, clientSecret: 'wrong' })
   await t.rejects(oauth.refresh(sentry.issueTokens().refreshToken), {
     name: 'UpstreamRefusedError',
     code: 'invalid_client',
@@ -187,17 +185,17 @@ const NO_ANSWER: Record<string, Fault> = {
   'a list': { kind: 'status', status: 200, body: [] },
   null: { kind: 'status', status: 200, body: 'null' },
   'a 201': { kind: 'status', status: 201, body: { access_token: 'a', refresh_token: 'r' } },
-  'half an answer': { kind: 'truncated' },
-  'an answer of 50 MB': { kind: 'huge-body' },
-  'an answer that unpacks to 1 GB': { kind: 'gzip-bomb' },
+  'half an response': { kind: 'truncated' },
+  'a response of 50 MB': { kind: 'huge-body' },
+  'a response that unpacks to 1 GB': { kind: 'gzip-bomb' },
   'a reset before anything happened': { kind: 'reset' },
   'a reset after it happened': { kind: 'lost-answer' },
   'nothing in time': { kind: 'hang', ms: 60_000 },
   'a byte a second': { kind: 'drip' },
 }
 
-test('what says neither yes nor no is unavailable, and no secret is in the error', async (t) => {
-  const { sentry, oauth } = await start(t, { timeout: 500 })
+test('a response that is neither success nor refusal is unavailable, without a secret in the error', async (t) => {
+  const { sentry, oauth } = await start(t, { timeoutMs: 500 })
   for (const [name, fault] of Object.entries(NO_ANSWER)) {
     const { refreshToken } = sentry.issueTokens()
     sentry.fail('/oauth/token/', fault, 1)
@@ -213,7 +211,7 @@ test('what says neither yes nor no is unavailable, and no secret is in the error
   }
 })
 
-test('an answer of more than 64 KB is none, however good it looks', async (t) => {
+test('a response longer than 64 KB is unavailable, even if it is valid', async (t) => {
   const { sentry, oauth } = await start(t)
   const fill = (length: number) => ({ access_token: 'a', refresh_token: 'r', fill: 'x'.repeat(length) })
   const frame = JSON.stringify(fill(0)).length
@@ -223,13 +221,13 @@ test('an answer of more than 64 KB is none, however good it looks', async (t) =>
   await t.rejects(oauth.refresh('token'), UpstreamUnavailableError)
 })
 
-test('an answer under another media type is an answer', async (t) => {
+test('a response with another media type is accepted', async (t) => {
   const { sentry, oauth } = await start(t)
   sentry.fail('/oauth/token/', { kind: 'content-type', type: 'text/html' }, 1)
   t.match(await oauth.refresh(sentry.issueTokens().refreshToken), { accessToken: /^sntryu_/ })
 })
 
-test('a redirect is not followed, so that no secret goes elsewhere', async (t) => {
+test('a redirect is not followed, so no secret leaves Sentry', async (t) => {
   const seen: string[] = []
   const elsewhere = await listen(t, (request, response) => {
     seen.push(request.url ?? '')
@@ -239,30 +237,31 @@ test('a redirect is not followed, so that no secret goes elsewhere', async (t) =
     const host = await listen(t, (_request, response) => {
       response.writeHead(status, { location: `http://${elsewhere}/oauth/token/` }).end()
     })
-    const oauth = createSentryOAuth({
-      ...{ protocol: 'http', host, clientId: 'id', clientSecret: 'secret', redirectUri: REDIRECT_URI },
-    })
+    const oauth = createClient({ host, clientId: 'id', clientSecret: 'secret' })
     await t.rejects(oauth.refresh('token'), UpstreamUnavailableError, `${status}`)
     await t.rejects(oauth.probe('token'), UpstreamUnavailableError, `${status}`)
   }
   t.same(seen, [])
 })
 
-test('a Sentry that is not there, or has no such name, is unavailable', async (t) => {
+test('an unreachable host and an unknown name are unavailable', async (t) => {
   const { sentry } = await start(t)
   await sentry.close()
   await t.rejects(createClient(sentry).refresh('token'), UpstreamUnavailableError)
-  await t.rejects(createClient(sentry, { host: 'sentry.invalid' }).refresh('token'), UpstreamUnavailableError)
+  await t.rejects(
+    createClient({ ...sentry, host: 'sentry.invalid' }).refresh('token'),
+    UpstreamUnavailableError,
+  )
 })
 
-test('a probe tells a living token from a dead one', async (t) => {
+test('a probe distinguishes a valid token from a revoked one', async (t) => {
   const { sentry, oauth } = await start(t)
   const living = sentry.issueTokens()
   t.equal(await oauth.probe(living.accessToken), true)
   t.equal(
     await oauth.probe(sentry.issueTokens('1001', ['event:read']).accessToken),
     true,
-    'a 403 is no dead token',
+    'a 403 is not an invalid token',
   )
 
   sentry.expireToken(living.accessToken)
@@ -272,14 +271,14 @@ test('a probe tells a living token from a dead one', async (t) => {
   t.equal(await oauth.probe(removed.accessToken), false, 'removed')
 })
 
-test('a probe asks where Sentry answers 401 to a dead token; /api/0/auth/ would answer 400', async (t) => {
+test('a probe uses an endpoint that responds 401 to an invalid token, where /api/0/auth/ responds 400', async (t) => {
   const { sentry, oauth } = await start(t)
   await oauth.probe(sentry.issueTokens().accessToken)
   t.match(sentry.requests.at(-1), { method: 'GET', path: '/api/0/organizations/', query: { per_page: '1' } })
 })
 
-test('a probe that is not answered says nothing', async (t) => {
-  const { sentry, oauth } = await start(t, { timeout: 500 })
+test('a probe without a response has no result', async (t) => {
+  const { sentry, oauth } = await start(t, { timeoutMs: 500 })
   const faults: Fault[] = [
     ...[400, 404, 429, 500, 502, 503].map((status): Fault => ({ kind: 'status', status })),
     ...([
@@ -295,7 +294,7 @@ test('a probe that is not answered says nothing', async (t) => {
   }
 })
 
-test('the two kinds of failure are not each other', async (t) => {
+test('a refusal is not an outage, nor an outage a refusal', async (t) => {
   t.notOk(new UpstreamRefusedError('invalid_grant') instanceof UpstreamUnavailableError)
   t.notOk(new UpstreamUnavailableError(undefined) instanceof UpstreamRefusedError)
 })

@@ -2,20 +2,22 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
+import { SignInRequiredError } from '../../../lib/upstream/access.ts'
+import { createSentryLocation } from '../../../lib/upstream/location.ts'
 import { DEFAULT_TIMEOUTS, runUpstreamCall, type UpstreamCall } from '../../../lib/upstream/tool-call.ts'
-import { fetchUpstream, TOKEN_PLACEHOLDER, UpstreamError } from '../../../lib/upstream/tool-fetch.ts'
+import { fetchUpstream, TOKEN_PLACEHOLDER, ToolFetchError } from '../../../lib/upstream/tool-fetch.ts'
 import { startMcp } from '../../support/mcp-service.ts'
 
 const AUTHORIZED = { headers: { Authorization: `Bearer ${TOKEN_PLACEHOLDER}` } }
 
-test('the token goes to Sentry, and there alone', async (t) => {
+test('the token is sent to Sentry only', async (t) => {
   const sentry = await startHost(t)
   const other = await startHost(t)
   const call = createCall(sentry.origin)
   await fetchIn(call, `${sentry.origin}/api/0/auth/`, AUTHORIZED)
   t.equal(sentry.requests[0]?.headers.authorization, 'Bearer the token')
   await t.rejects(fetchIn(call, `${other.origin}/api/0/auth/`, AUTHORIZED), {
-    name: 'UpstreamError',
+    name: 'ToolFetchError',
     message: /cannot be used at 127\.0\.0\.1:\d+\.$/,
   })
   t.equal(other.requests.length, 0)
@@ -23,15 +25,15 @@ test('the token goes to Sentry, and there alone', async (t) => {
   t.notOk(other.requests[0]?.headers.authorization, 'a request of another kind goes without')
 })
 
-test('credentials of others are left alone', async (t) => {
+test('other credentials are not changed', async (t) => {
   const provider = await startHost(t)
   const headers = { authorization: 'Bearer sk-of-the-provider' }
   await fetchIn(createCall('https://sentry.example.com'), `${provider.origin}/v1`, { headers })
   t.equal(provider.requests[0]?.headers.authorization, headers.authorization)
 })
 
-test('on sentry.io the regions are Sentry too, by https and below sentry.io', async (t) => {
-  const call = createCall('', { sentry: { origin: 'https://acme.sentry.io', isCloud: true } })
+test('the regions of sentry.io get the token, by https and below sentry.io only', async (t) => {
+  const call = createCall('https://acme.sentry.io')
   for (const url of ['http://us.sentry.io/', 'https://sentry.io.evil.example/', 'https://evilsentry.io/']) {
     await t.rejects(fetchIn(call, url, AUTHORIZED), { message: /cannot be used at/ }, url)
   }
@@ -43,9 +45,9 @@ test('on sentry.io the regions are Sentry too, by https and below sentry.io', as
   await t.rejects(fetchIn(selfHosted, 'https://us.sentry.io/', AUTHORIZED), { message: /cannot be used at/ })
 })
 
-test('a call that is limited to an organization reaches no path of another', async (t) => {
+test('a call limited to an organization reaches no path of another', async (t) => {
   const sentry = await startHost(t)
-  const call = createCall(sentry.origin, { organizationSlug: 'acme' })
+  const call = createCall(sentry.origin, { constraints: { organizationSlug: 'acme' } })
   const allowed = ['auth/', 'organizations/acme/issues/', 'projects/acme/shop/', 'teams/acme/web/projects/']
   for (const path of allowed) {
     t.ok((await fetchIn(call, `${sentry.origin}/api/0/${path}`, AUTHORIZED)).ok, path)
@@ -68,7 +70,7 @@ test('a call that is limited to an organization reaches no path of another', asy
   t.equal(sentry.requests.length, allowed.length)
 })
 
-test('redirects are followed at the same origin and for reading only', async (t) => {
+test('redirects are followed at the same origin and for GET only', async (t) => {
   const other = await startHost(t)
   const sentry = await startHost(t, (request, response) => {
     if (request.url === '/moved') response.writeHead(301, { location: '/there/' }).end()
@@ -88,7 +90,7 @@ test('redirects are followed at the same origin and for reading only', async (t)
   t.equal(other.requests.length, 0)
 })
 
-test('parallel requests of a call that are refused share one renewal', async (t) => {
+test('refused parallel requests of a call share one renewal', async (t) => {
   const sentry = await startHost(t, (request, response) => {
     const isNew = request.headers.authorization === 'Bearer the next'
     setTimeout(() => response.writeHead(isNew ? 200 : 401).end('{}'), 20)
@@ -113,34 +115,34 @@ test('parallel requests of a call that are refused share one renewal', async (t)
   t.equal(sentry.requests.length, 7, 'what follows uses the new token at once')
 })
 
-test('a request is not repeated with the token that was refused', async (t) => {
+test('a request is not repeated with the refused token', async (t) => {
   const sentry = await startHost(t, (_request, response) => response.writeHead(401).end('{}'))
   const call = createCall(sentry.origin, { renewAccessToken: async () => 'the token' })
   t.equal((await fetchIn(call, sentry.origin, AUTHORIZED)).status, 401)
   t.equal(sentry.requests.length, 1)
-  t.equal(call.signInEnded, false)
+  t.equal(call.signInRequired, undefined)
 })
 
-test('nothing but http is requested, and nothing outside of a call', async (t) => {
+test('only http is requested, and only inside a call', async (t) => {
   const call = createCall('https://sentry.example.com')
   for (const url of ['file:///etc/passwd', 'data:text/plain,x', 'ftp://sentry.example.com/']) {
-    await t.rejects(fetchIn(call, url), new UpstreamError('Only http and https addresses can be requested.'))
+    await t.rejects(fetchIn(call, url), new ToolFetchError('Only http and https addresses can be requested.'))
   }
   await t.rejects(fetchUpstream('https://sentry.example.com/'), { message: /only be made by a tool call/ })
 })
 
-test('a caller’s own deadline and the end of the call are told apart', async (t) => {
+test('the timeout of a tool and the end of the call are distinguished', async (t) => {
   const silent = await startHost(t, () => undefined)
   const call = createCall('https://sentry.example.com')
   const own = fetchIn(call, silent.origin, { signal: AbortSignal.timeout(30) })
-  await t.rejects(own, { name: 'UpstreamTimeoutError', message: /did not answer in time/ })
+  await t.rejects(own, { name: 'ToolFetchTimeoutError', message: /did not answer in time/ })
   const controller = new AbortController()
   const ended = fetchIn({ ...call, signal: controller.signal }, silent.origin)
   controller.abort(new Error('the client has gone'))
   await t.rejects(ended, { message: 'the client has gone' })
 })
 
-test('an answer that was compressed is handed on as what it unpacks to', async (t) => {
+test('a compressed response is passed on decompressed', async (t) => {
   const sentry = await startHost(t, async (_request, response) => {
     const { gzipSync } = await import('node:zlib')
     response.writeHead(201, { 'content-encoding': 'gzip', link: '<next>' }).end(gzipSync('{"a":1}'))
@@ -156,30 +158,32 @@ function fetchIn(call: UpstreamCall, url: string, init?: RequestInit): Promise<R
   return runUpstreamCall(call, () => fetchUpstream(url, init))
 }
 
-function createCall(origin: string, changes: Partial<UpstreamCall> = {}): UpstreamCall {
+function createCall(origin: string, caller: Partial<UpstreamCall['caller']> = {}): UpstreamCall {
+  const { protocol, host } = new URL(origin)
   return {
     signal: new AbortController().signal,
-    sentry: { origin, isCloud: false },
+    sentry: createSentryLocation({
+      SENTRY_HOST: host,
+      SENTRY_PROTOCOL: protocol === 'https:' ? 'https' : 'http',
+    }),
     timeouts: DEFAULT_TIMEOUTS,
-    organizationSlug: undefined,
     accessToken: 'the token',
-    renewAccessToken: async () => undefined,
-    renewal: undefined,
-    signInEnded: false,
-    demand: undefined,
-    retryAfter: undefined,
-    ...changes,
+    caller: {
+      constraints: {},
+      renewAccessToken: () => Promise.reject(new SignInRequiredError('No renewal.')),
+      ...caller,
+    },
   }
 }
 
 async function startHost(
   t: Test,
-  answer = (_request: IncomingMessage, response: ServerResponse): unknown => response.end('{}'),
+  respond = (_request: IncomingMessage, response: ServerResponse): unknown => response.end('{}'),
 ): Promise<{ origin: string; requests: IncomingMessage[] }> {
   const requests: IncomingMessage[] = []
   const server = createServer((request, response) => {
     requests.push(request)
-    answer(request, response)
+    respond(request, response)
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   t.teardown(() => {
@@ -190,7 +194,7 @@ async function startHost(
 }
 
 for (const status of [400, 401]) {
-  test(`a dead token is renewed, whether /api/0/auth/ answers it with 400 or 401 (${status})`, async (t) => {
+  test(`an invalid token is renewed after a 400 or 401 of /api/0/auth/ (${status})`, async (t) => {
     const service = await startMcp(t)
     const successor = service.sentry.issueTokens().accessToken
     service.addCaller('expired', { renewAccessToken: async () => successor })

@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { registerClient } from '../../support/client.ts'
 import { startService } from '../../support/service.ts'
 
-test('what is wrong with client or redirect URI is shown, never redirected (RFC 6749 §4.1.2.1, CVE-2025-4143)', async (t) => {
+test('an error of client or redirect URI is shown, never redirected (RFC 6749 §4.1.2.1, CVE-2025-4143)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const other = await registerClient(url, 'https://other.example/callback')
@@ -26,7 +26,7 @@ test('what is wrong with client or redirect URI is shown, never redirected (RFC 
   }
 })
 
-test('everything else is told to the client, PKCE that is missing or plain among it (RFC 6749 §4.1.2.1, cloudflare/workers-oauth-provider#253, #275, #277)', async (t) => {
+test('every other error is redirected to the client, missing or plain PKCE included (RFC 6749 §4.1.2.1, cloudflare/workers-oauth-provider#253, #275, #277)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const wrong: [string, Record<string, string | undefined>, string][] = [
@@ -35,7 +35,7 @@ test('everything else is told to the client, PKCE that is missing or plain among
     ['no challenge (RFC 7636 §4.4.1)', { code_challenge: undefined }, 'invalid_request'],
     ['plain (RFC 7636 §4.3)', { code_challenge_method: 'plain' }, 'invalid_request'],
     ['no method, which means plain', { code_challenge_method: undefined }, 'invalid_request'],
-    ['a challenge that is none', { code_challenge: 'short' }, 'invalid_request'],
+    ['a challenge that is invalid', { code_challenge: 'short' }, 'invalid_request'],
     ['a foreign resource (RFC 8707 §2)', { resource: 'https://evil.example/mcp' }, 'invalid_target'],
     ['a resource with a fragment', { resource: `${url}/mcp#x` }, 'invalid_target'],
     ['a resource that steps up', { resource: `${url}/mcp/../oauth` }, 'invalid_target'],
@@ -58,15 +58,15 @@ test('everything else is told to the client, PKCE that is missing or plain among
   )
 })
 
-test('the port of a loopback redirect URI may change (RFC 8252 §7.3)', async (t) => {
+test('the port of a loopback redirect URI may differ (RFC 8252 §7.3)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url, 'http://127.0.0.1/callback')
-  const answer = await client.authorize({ redirect_uri: 'http://127.0.0.1:51234/callback' })
-  t.equal(answer.port, '51234')
-  t.ok(answer.searchParams.get('code'))
+  const response = await client.authorize({ redirect_uri: 'http://127.0.0.1:51234/callback' })
+  t.equal(response.port, '51234')
+  t.ok(response.searchParams.get('code'))
 })
 
-test('the consent page says who asks, and cannot be framed or scripted (RFC 9700 §4.16, PrefectHQ/fastmcp#3418)', async (t) => {
+test('the consent page names the client, and cannot be framed or scripted (RFC 9700 §4.16, PrefectHQ/fastmcp#3418)', async (t) => {
   const { url, sentry } = await startService(t)
   const registered = await fetch(`${url}/oauth/register`, {
     method: 'POST',
@@ -100,7 +100,7 @@ test('the consent page says who asks, and cannot be framed or scripted (RFC 9700
   t.equal(sentry.requests.length, 0, 'Sentry has heard nothing yet')
 })
 
-test('a HEAD request begins nothing', async (t) => {
+test('a HEAD request starts no transaction', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const response = await fetch(client.createAuthorizeUrl(), { method: 'HEAD' })

@@ -1,6 +1,6 @@
 import { type Test, test } from 'tap'
 import { createTestClient } from '../../support/client.ts'
-import { answerJson, type DocumentHost, startDocumentHost } from '../../support/document-host.ts'
+import { type DocumentHost, respondWithJson, startDocumentHost } from '../../support/document-host.ts'
 import { postMcp } from '../../support/mcp.ts'
 import { type Service, startService, useEmbeddedStore } from '../../support/service.ts'
 
@@ -20,11 +20,11 @@ async function start(t: Test, settings: Record<string, string> = {}) {
 function publish(host: DocumentHost, { url }: Service, changes: object = {}, path = '/client.json') {
   const id = host.locate(path)
   const document = { client_id: id, client_name: 'Documented', redirect_uris: REDIRECT_URIS, ...changes }
-  host.pages.set(path, answerJson(document))
+  host.pages.set(path, respondWithJson(document))
   return createTestClient(url, id, 'http://127.0.0.1:41998/callback')
 }
 
-test('a client whose id is the URL of its document signs in without registering (draft-ietf-oauth-client-id-metadata-document)', async (t) => {
+test('a CIMD client signs in without registering (draft-ietf-oauth-client-id-metadata-document)', async (t) => {
   const { host, service } = await start(t)
   const client = publish(host, service)
   const { access_token, refresh_token } = await client.signIn()
@@ -35,7 +35,7 @@ test('a client whose id is the URL of its document signs in without registering 
   t.equal(onAnotherPort.port, '51234', 'any port on loopback (RFC 8252 §7.3)')
 })
 
-test('the page says whose client it is, only where a host vouches for it (MCP authorization, 2025-11-25)', async (t) => {
+test('the consent page names the verified host, of CIMD clients only (MCP authorization, 2025-11-25)', async (t) => {
   const { host, service } = await start(t)
   const client = publish(host, service, { client_name: '<b>Documented</b>' })
   const verified = await client.open()
@@ -61,7 +61,7 @@ test('the page says whose client it is, only where a host vouches for it (MCP au
   t.notMatch(self.page.html, 'published by')
 })
 
-test('whoever consented before is asked again, from wherever they come (GHSA-6x8h-498w-gv8c)', async (t) => {
+test('a user who consented before is asked again (GHSA-6x8h-498w-gv8c)', async (t) => {
   const { host, service } = await start(t)
   const client = publish(host, service)
   await client.signIn()
@@ -69,17 +69,17 @@ test('whoever consented before is asked again, from wherever they come (GHSA-6x8
   t.ok(cookies.length >= 2, 'the browser and its choices are known')
   const asked = service.sentry.requests.length
   for (const site of ['none', 'same-origin', 'same-site', 'cross-site']) {
-    const answer = await fetch(client.createAuthorizeUrl(), {
+    const response = await fetch(client.createAuthorizeUrl(), {
       headers: { cookie: cookies.join('; '), 'sec-fetch-site': site },
       redirect: 'manual',
     })
-    t.equal(answer.status, 200, site)
-    t.match(await answer.text(), /<button name="decision" value="allow"/)
+    t.equal(response.status, 200, site)
+    t.match(await response.text(), /<button name="decision" value="allow"/)
   }
   t.equal(service.sentry.requests.length, asked, 'Sentry, which would let them through, is not asked')
 })
 
-test('documents are advertised with what they make possible (draft §5, RFC 8414 §2)', async (t) => {
+test('metadata advertises CIMD and private_key_jwt together (draft §5, RFC 8414 §2)', async (t) => {
   const { service } = await start(t)
   const response = await fetch(`${service.url}/.well-known/oauth-authorization-server`)
   t.match(await response.json(), {
@@ -94,7 +94,7 @@ test('documents are advertised with what they make possible (draft §5, RFC 8414
   })
 })
 
-test('only the redirect URIs of the document are good, and only those the operator allows', async (t) => {
+test('a CIMD client may use its document’s redirect URIs that the operator allows', async (t) => {
   const { host, service } = await start(t, { ALLOWED_REDIRECT_URI_PATTERNS: 'http://127.0.0.1:*' })
   const client = publish(host, service)
   t.ok((await client.authorize()).searchParams.get('code'), 'the document may list more than is allowed here')
@@ -111,7 +111,7 @@ test('only the redirect URIs of the document are good, and only those the operat
   }
 })
 
-test('a document that breaks a rule makes no client, and is told to the user', async (t) => {
+test('an invalid document is refused, and the user sees why', async (t) => {
   const { host, service } = await start(t)
   const wrong: [string, object][] = [
     ['another id', { client_id: host.locate('/other.json') }],
@@ -125,32 +125,32 @@ test('a document that breaks a rule makes no client, and is told to the user', a
     const client = publish(host, service, changes, `/${position}.json`)
     const arrival = await client.open()
     t.match(arrival, { kind: 'page', page: { status: 400, html: /metadata document/, forms: [] } }, what)
-    const answer = await client.requestToken({ grant_type: 'refresh_token', refresh_token: 'x' })
-    t.equal(answer.status, 401)
-    t.match(await answer.json(), { error: 'invalid_client', error_description: /metadata document/ })
+    const response = await client.requestToken({ grant_type: 'refresh_token', refresh_token: 'x' })
+    t.equal(response.status, 401)
+    t.match(await response.json(), { error: 'invalid_client', error_description: /metadata document/ })
   }
 })
 
-test('a document that cannot be fetched passes, so nobody is told that the client is unknown (cloudflare/workers-oauth-provider#248)', async (t) => {
+test('an unreachable document is a transient error, not an unknown client (cloudflare/workers-oauth-provider#248)', async (t) => {
   const { host, service } = await start(t)
   const cases = {
     '/missing': undefined,
     '/html': (_: unknown, response: { end(text: string): void }) => response.end('<html>'),
-    '/moved': answerJson({}),
+    '/moved': respondWithJson({}),
   }
   for (const path of Object.keys(cases)) {
     const client = createTestClient(service.url, host.locate(path), 'http://127.0.0.1:41998/callback')
     const arrival = await client.open()
     t.match(arrival, { kind: 'page', page: { status: 503, forms: [] } }, path)
-    const answer = await client.requestToken({ grant_type: 'refresh_token', refresh_token: 'x' })
-    t.equal(answer.status, 503)
-    t.equal(answer.headers.get('retry-after'), '60', 'when it is tried again')
-    t.match(await answer.json(), { error: 'temporarily_unavailable' })
+    const response = await client.requestToken({ grant_type: 'refresh_token', refresh_token: 'x' })
+    t.equal(response.status, 503)
+    t.equal(response.headers.get('retry-after'), '60', 'when it is tried again')
+    t.match(await response.json(), { error: 'temporarily_unavailable' })
   }
   t.same(host.requests, ['/missing', '/html', '/moved'], 'a failure is remembered')
 })
 
-test('a publisher that is away signs nobody out', async (t) => {
+test('an unreachable publisher ends no sign-in', async (t) => {
   const { host, service } = await start(t)
   const client = publish(host, service)
   const { refresh_token } = await client.signIn()
@@ -158,7 +158,7 @@ test('a publisher that is away signs nobody out', async (t) => {
   t.equal((await client.refresh(refresh_token)).status, 200)
 })
 
-test('what is no URL of a document is an unknown client, and nothing is fetched', async (t) => {
+test('an id that is not a document URL is unknown, and nothing is fetched', async (t) => {
   const { host, service } = await start(t)
   publish(host, service)
   for (const id of [
@@ -172,13 +172,13 @@ test('what is no URL of a document is an unknown client, and nothing is fetched'
   ]) {
     const client = createTestClient(service.url, id, 'http://127.0.0.1:41998/callback')
     t.match(await client.open(), { kind: 'page', page: { status: 400 } }, id)
-    const answer = await client.requestToken({ grant_type: 'refresh_token', refresh_token: 'x' })
-    t.match(await answer.json(), { error: 'invalid_client' }, id)
+    const response = await client.requestToken({ grant_type: 'refresh_token', refresh_token: 'x' })
+    t.match(await response.json(), { error: 'invalid_client' }, id)
   }
   t.equal(host.connections, 0)
 })
 
-test('the way to documents is the public Internet, unless a test has another (SSRF)', async (t) => {
+test('documents are fetched from public addresses only (SSRF)', async (t) => {
   const host = await startDocumentHost(t)
   const settings = { ...useEmbeddedStore(t), CLIENT_ID_METADATA_DOCUMENTS: 'true' }
   const { url, log } = await startService(t, { settings })
@@ -191,10 +191,10 @@ test('the way to documents is the public Internet, unless a test has another (SS
     t.match(await client.open(), { kind: 'page', page: { status: 503 } }, id)
   }
   t.equal(host.connections, 0)
-  t.notMatch(log.join(''), '"level":50', 'which is no fault of the operator')
+  t.notMatch(log.join(''), '"level":50', 'not an error of the operator')
 })
 
-test('with auto and no way out nothing is advertised, and registration goes on as ever', async (t) => {
+test('mode auto without egress advertises no CIMD, and registration still works', async (t) => {
   const host = await startDocumentHost(t)
   const settings = { ...useEmbeddedStore(t), CLIENT_ID_METADATA_DOCUMENTS: 'auto' }
   const network = { ...host.network, resolve: async () => [] }

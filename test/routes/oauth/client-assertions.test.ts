@@ -3,7 +3,7 @@ import { mock } from 'node:test'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 import { type Test, test } from 'tap'
 import { createTestClient, type Tokens } from '../../support/client.ts'
-import { answerJson, startDocumentHost } from '../../support/document-host.ts'
+import { respondWithJson, startDocumentHost } from '../../support/document-host.ts'
 import { startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -40,7 +40,7 @@ async function start(
     jwks: { keys: [jwk] },
     ...changes,
   }
-  host.pages.set('/client.json', answerJson(document))
+  host.pages.set('/client.json', respondWithJson(document))
   const client = createTestClient(url, id, REDIRECT_URI)
 
   async function sign(claims: JWTPayload = {}, { kid = 'one', key = privateKey, ...signing }: Signing = {}) {
@@ -61,7 +61,7 @@ async function start(
 /** A request that fails only after the client is proven. */
 const PROVEN = { grant_type: 'refresh_token', refresh_token: 'none' }
 
-test('a client that signs assertions signs in, refreshes and revokes (RFC 7523 §2.2)', async (t) => {
+test('a client with private_key_jwt signs in, refreshes and revokes (RFC 7523 §2.2)', async (t) => {
   const { url, id, client, sign, getCode } = await start(t)
   const redeemed = await client.redeem(await getCode(), await sign())
   t.equal(redeemed.status, 200)
@@ -79,7 +79,7 @@ test('a client that signs assertions signs in, refreshes and revokes (RFC 7523 �
   t.match(id, /^https:/)
 })
 
-test('an assertion that proves nothing is invalid_client (RFC 7523 §3)', async (t) => {
+test('an invalid assertion is invalid_client (RFC 7523 §3)', async (t) => {
   const { url, id, client, jwk, sign } = await start(t)
   const now = Math.floor(Date.now() / 1000)
   const other = await createKey('ES256', 'one')
@@ -97,9 +97,9 @@ test('an assertion that proves nothing is invalid_client (RFC 7523 §3)', async 
     ['no signature', forge(`${header}.${payload}.`)],
     ['another issuer', await sign({ iss: 'https://evil.example/client' })],
     ['no issuer', await sign({ iss: null } as unknown as JWTPayload)],
-    ['for somebody else', await sign({ aud: 'https://evil.example' })],
+    ['for another audience', await sign({ aud: 'https://evil.example' })],
     ['for a longer URL', await sign({ aud: `${url}/mcp` })],
-    ['for nobody', await sign({ aud: null } as unknown as JWTPayload)],
+    ['without audience', await sign({ aud: null } as unknown as JWTPayload)],
     ['ended', await sign({ exp: now - 60 })],
     ['without an end', await sign({ exp: null } as unknown as JWTPayload)],
     ['too long', await sign({ exp: now + 700 })],
@@ -123,22 +123,22 @@ test('an assertion that proves nothing is invalid_client (RFC 7523 §3)', async 
 })
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
-  test(`an assertion is good once (RFC 7523 §3, jti, ${useStore.name})`, async (t) => {
+  test(`an assertion can be used once (RFC 7523 §3, jti, ${useStore.name})`, async (t) => {
     const { client, sign } = await start(t, { store: await useStore(t) })
     const jti = randomUUID()
     const assertion = await sign({ jti })
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 20 }, () => client.requestToken({ ...PROVEN, ...assertion })),
     )
-    t.equal(answers.filter(({ status }) => status === 400).length, 1, 'of twenty at once, one is proven')
-    t.equal(answers.filter(({ status }) => status === 401).length, 19)
+    t.equal(responses.filter(({ status }) => status === 400).length, 1, 'of twenty at once, one is accepted')
+    t.equal(responses.filter(({ status }) => status === 401).length, 19)
     const again = await client.requestToken({ ...PROVEN, ...(await sign({ jti })) })
-    t.match(await again.json(), { error: 'invalid_client', error_description: /used before/ }, 'signed anew')
+    t.match(await again.json(), { error: 'invalid_client', error_description: /used before/ }, 'signed again')
   })
 }
 
 for (const alg of ['RS256', 'PS384', 'ES512', 'EdDSA']) {
-  test(`${alg} is one of the algorithms (RFC 7518 §3.1, RFC 8037)`, async (t) => {
+  test(`an assertion signed with ${alg} is accepted (RFC 7518 §3.1, RFC 8037)`, async (t) => {
     const { client, sign } = await start(t, { alg })
     t.match(await (await client.requestToken({ ...PROVEN, ...(await sign()) })).json(), {
       error: 'invalid_grant',
@@ -146,13 +146,13 @@ for (const alg of ['RS256', 'PS384', 'ES512', 'EdDSA']) {
   })
 }
 
-test('an algorithm that is not advertised is refused, though the key is right (RFC 8725 §3.1)', async (t) => {
+test('an algorithm that is not advertised is refused, even with the right key (RFC 8725 §3.1)', async (t) => {
   const { client, sign } = await start(t, { alg: 'Ed25519' })
-  const answer = await client.requestToken({ ...PROVEN, ...(await sign()) })
-  t.match(await answer.json(), { error: 'invalid_client' })
+  const response = await client.requestToken({ ...PROVEN, ...(await sign()) })
+  t.match(await response.json(), { error: 'invalid_client' })
 })
 
-test('keys may be at a URL, are kept, and are fetched anew for a key that is not among them (RFC 7591 §2)', async (t) => {
+test('keys at jwks_uri are cached, and fetched again for an unknown key (RFC 7591 §2)', async (t) => {
   mock.timers.enable({ apis: ['Date'], now: Date.now() })
   t.teardown(() => mock.timers.reset())
   const { host, url, jwk, sign } = await start(t)
@@ -161,7 +161,7 @@ test('keys may be at a URL, are kept, and are fetched anew for a key that is not
   const jwks_uri = host.locate('/keys')
   host.pages.set(
     '/by-url.json',
-    answerJson({ ...document, token_endpoint_auth_method: 'private_key_jwt', jwks_uri }),
+    respondWithJson({ ...document, token_endpoint_auth_method: 'private_key_jwt', jwks_uri }),
   )
   const client = createTestClient(url, id, REDIRECT_URI)
   const request = async (signing?: Signing) => {
@@ -171,7 +171,7 @@ test('keys may be at a URL, are kept, and are fetched anew for a key that is not
   const countFetches = () => host.requests.filter((path) => path === '/keys').length
 
   t.match(await request(), { error: 'temporarily_unavailable' }, 'keys that are away prove nothing')
-  host.pages.set('/keys', answerJson({ keys: [jwk] }))
+  host.pages.set('/keys', respondWithJson({ keys: [jwk] }))
   mock.timers.tick(60_000)
   t.match(await request(), { error: 'invalid_grant' })
   t.match(await request(), { error: 'invalid_grant' })
@@ -179,7 +179,7 @@ test('keys may be at a URL, are kept, and are fetched anew for a key that is not
 
   const next = await createKey('ES256', 'two')
   const withNext = { key: next.privateKey, kid: 'two' }
-  host.pages.set('/keys', answerJson({ keys: [jwk, next.jwk] }))
+  host.pages.set('/keys', respondWithJson({ keys: [jwk, next.jwk] }))
   t.match(await request(withNext), { error: 'invalid_client' })
   t.equal(countFetches(), 2, 'a made-up kid makes the server fetch once a minute at the most')
   mock.timers.tick(60_000)
@@ -187,7 +187,7 @@ test('keys may be at a URL, are kept, and are fetched anew for a key that is not
   t.equal(countFetches(), 3)
 })
 
-test('a client that need not sign may do so, and is then held to it', async (t) => {
+test('an optional assertion is verified when it is sent', async (t) => {
   const both = ['private_key_jwt', 'none']
   const { client, sign } = await start(t, { changes: { token_endpoint_auth_methods_supported: both } })
   t.match(await (await client.requestToken(PROVEN)).json(), { error: 'invalid_grant' }, 'as a public client')
@@ -197,13 +197,13 @@ test('a client that need not sign may do so, and is then held to it', async (t) 
   t.match(await forged.json(), { error: 'invalid_client' }, 'with one that is not good')
 })
 
-test('the client is told which claim was not right, and the log has no assertion', async (t) => {
+test('the error names the wrong claim, and the log has no assertion', async (t) => {
   const { client, sign, log } = await start(t)
   const now = Math.floor(Date.now() / 1000)
   for (const [claim, value] of Object.entries({ aud: 'https://evil.example', iss: 'x', exp: now - 60 })) {
     const credentials = await sign({ [claim]: value })
-    const answer = await client.requestToken({ ...PROVEN, ...credentials })
-    t.match(await answer.json(), { error_description: `The ${claim} of the client assertion is not right.` })
+    const response = await client.requestToken({ ...PROVEN, ...credentials })
+    t.match(await response.json(), { error_description: `The ${claim} of the client assertion is wrong.` })
     t.notMatch(log.join(''), credentials.client_assertion)
   }
 })

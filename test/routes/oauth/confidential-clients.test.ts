@@ -13,13 +13,13 @@ interface Registered {
   [member: string]: unknown
 }
 
-async function register(url: string, metadata: object): Promise<{ status: number; answer: Registered }> {
+async function register(url: string, metadata: object): Promise<{ status: number; registered: Registered }> {
   const response = await fetch(`${url}/oauth/register`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ client_name: 'Gateway', redirect_uris: [REDIRECT_URI], ...metadata }),
   })
-  return { status: response.status, answer: (await response.json()) as Registered }
+  return { status: response.status, registered: (await response.json()) as Registered }
 }
 
 const encode = (id: string, secret: string) =>
@@ -36,23 +36,30 @@ function post(url: string, form: Record<string, string>, authorization?: string)
 /** A confidential client that has signed in, and a code of it for each call. */
 async function startWithClient(t: Test, method: string, settings?: Record<string, string>) {
   const service = await startService(t, { settings })
-  const { answer } = await register(service.url, { token_endpoint_auth_method: method })
-  const client = createTestClient(service.url, answer.client_id, REDIRECT_URI)
+  const { registered } = await register(service.url, { token_endpoint_auth_method: method })
+  const client = createTestClient(service.url, registered.client_id, REDIRECT_URI)
   const createForm = async () => ({
     grant_type: 'authorization_code',
     code: (await client.authorize()).searchParams.get('code') ?? '',
     redirect_uri: REDIRECT_URI,
     code_verifier: client.verifier,
   })
-  return { service, client, id: answer.client_id, secret: answer.client_secret, answer, createForm }
+  return {
+    service,
+    client,
+    id: registered.client_id,
+    secret: registered.client_secret,
+    registered,
+    createForm,
+  }
 }
 
 for (const method of ['client_secret_basic', 'client_secret_post']) {
-  test(`a client that asks for ${method} gets a secret that does not end (RFC 7591 §3.2.1)`, async (t) => {
+  test(`a client that registers ${method} gets a secret that does not expire (RFC 7591 §3.2.1)`, async (t) => {
     const { url } = await startService(t)
-    const { status, answer } = await register(url, { token_endpoint_auth_method: method })
+    const { status, registered } = await register(url, { token_endpoint_auth_method: method })
     t.equal(status, 201)
-    t.match(answer, {
+    t.match(registered, {
       client_id: /^c2\.[\w-]{43}$/,
       client_secret: /^[\w-]{43}$/,
       client_secret_expires_at: 0,
@@ -61,10 +68,10 @@ for (const method of ['client_secret_basic', 'client_secret_post']) {
       token_endpoint_auth_method: method,
     })
     const again = await register(url, { token_endpoint_auth_method: method })
-    t.not(again.answer.client_id, answer.client_id)
+    t.not(again.registered.client_id, registered.client_id)
   })
 
-  test(`its secret counts in the header and in the form, whichever was registered (${method}, RFC 6749 §2.3.1)`, async (t) => {
+  test(`a secret is accepted in header and form (${method}, RFC 6749 §2.3.1)`, async (t) => {
     const { service, id, secret, createForm } = await startWithClient(t, method)
     const { url } = service
     const inHeader = await post(`${url}/oauth/token`, await createForm(), encode(id, secret))
@@ -86,7 +93,7 @@ for (const method of ['client_secret_basic', 'client_secret_post']) {
   })
 }
 
-test('without its secret a confidential client gets nothing, and spends nothing (RFC 6749 §5.2)', async (t) => {
+test('a confidential client without its secret is refused and spends no code (RFC 6749 §5.2)', async (t) => {
   const { service, id, secret, createForm } = await startWithClient(t, 'client_secret_basic')
   const { url } = service
   const form = await createForm()
@@ -119,9 +126,11 @@ test('without its secret a confidential client gets nothing, and spends nothing 
   t.equal((await post(`${url}/oauth/token`, form, encode(id, secret))).status, 200, 'the code was not spent')
 })
 
-test("a confidential client's secret opens nothing of another client", async (t) => {
+test('a secret does not authenticate another client', async (t) => {
   const { service, createForm } = await startWithClient(t, 'client_secret_basic')
-  const { answer: other } = await register(service.url, { token_endpoint_auth_method: 'client_secret_basic' })
+  const { registered: other } = await register(service.url, {
+    token_endpoint_auth_method: 'client_secret_basic',
+  })
   const form = await createForm()
   const response = await post(
     `${service.url}/oauth/token`,
@@ -131,50 +140,50 @@ test("a confidential client's secret opens nothing of another client", async (t)
   t.match(await response.json(), { error: 'invalid_grant' })
 })
 
-test('without a wish a client is public, and the answer says so (RFC 7591 §3.2.1)', async (t) => {
+test('a client is public by default, and the response says so (RFC 7591 §3.2.1)', async (t) => {
   const { url } = await startService(t)
   for (const metadata of [{}, { token_endpoint_auth_method: 'none' }]) {
-    const { answer } = await register(url, metadata)
-    t.match(answer.client_id, /^c1\./)
-    t.equal(answer.token_endpoint_auth_method, 'none')
-    t.notOk('client_secret' in answer || 'client_secret_expires_at' in answer)
+    const { registered } = await register(url, metadata)
+    t.match(registered.client_id, /^c1\./)
+    t.equal(registered.token_endpoint_auth_method, 'none')
+    t.notOk('client_secret' in registered || 'client_secret_expires_at' in registered)
   }
 })
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
-  test(`what does not fit into an id is stored (${useStore.name})`, async (t) => {
+  test(`a registration that does not fit into an id is stored (${useStore.name})`, async (t) => {
     const { url } = await startService(t, { settings: await useStore(t) })
     const uris = Array.from({ length: 10 }, (_, number) => `https://app.example/${'x'.repeat(500)}/${number}`)
-    const { status, answer } = await register(url, { redirect_uris: [...uris, REDIRECT_URI].slice(1) })
+    const { status, registered } = await register(url, { redirect_uris: [...uris, REDIRECT_URI].slice(1) })
     t.equal(status, 201)
-    t.match(answer.client_id, /^c2\./)
-    t.equal(answer.token_endpoint_auth_method, 'none')
-    t.notOk('client_secret' in answer)
-    const client = createTestClient(url, answer.client_id, REDIRECT_URI)
+    t.match(registered.client_id, /^c2\./)
+    t.equal(registered.token_endpoint_auth_method, 'none')
+    t.notOk('client_secret' in registered)
+    const client = createTestClient(url, registered.client_id, REDIRECT_URI)
     t.match(await client.signIn(), { token_type: 'Bearer' })
   })
 }
 
-test('a stored client that is given no tokens is gone after a day, one that is holds for 90', async (t) => {
+test('a stored client expires after a day unused, after 90 days once it received tokens', async (t) => {
   const settings = await useRedisStore(t)
   const { url } = await startService(t, { settings })
-  const { answer } = await register(url, { token_endpoint_auth_method: 'client_secret_post' })
-  const client = createTestClient(url, answer.client_id, REDIRECT_URI)
+  const { registered } = await register(url, { token_endpoint_auth_method: 'client_secret_post' })
+  const client = createTestClient(url, registered.client_id, REDIRECT_URI)
   const redis = new Redis(settings.REDIS_URL ?? '')
   t.teardown(() => redis.disconnect())
   const [key = ''] = await redis.keys(`*:client:{${client.id}}`)
   const countDays = async () => Math.ceil((await redis.ttl(key)) / 86_400)
 
-  const secret = { client_secret: answer.client_secret ?? '' }
+  const secret = { client_secret: registered.client_secret ?? '' }
   await client.open()
   await client.redeem('made-up', secret)
-  t.equal(await countDays(), 1, 'whoever names it, or has its secret alone, does not use it')
+  t.equal(await countDays(), 1, 'naming it, or authenticating, is not use')
   const code = (await client.authorize()).searchParams.get('code') ?? ''
   t.equal((await client.redeem(code, secret)).status, 200)
   t.equal(await countDays(), 90)
 })
 
-test('a confidential client is known to every instance, and its secret to none', async (t) => {
+test('every instance knows a confidential client, the store only the hash of its secret', async (t) => {
   const settings: Record<string, string> = {
     ...(await useRedisStore(t)),
     ENCRYPTION_KEY: 'e'.repeat(32),
@@ -185,8 +194,8 @@ test('a confidential client is known to every instance, and its secret to none',
     settings: { ...settings, BASE_URL: service.url },
     sharedSentry: service.sentry,
   })
-  const answer = await post(`${other.url}/oauth/token`, await createForm(), encode(id, secret))
-  t.equal(answer.status, 200)
+  const registered = await post(`${other.url}/oauth/token`, await createForm(), encode(id, secret))
+  t.equal(registered.status, 200)
 
   const redis = new Redis(settings.REDIS_URL ?? '')
   t.teardown(() => redis.disconnect())

@@ -39,7 +39,7 @@ function readCookie(page: Page): string {
   return page.headers.get('set-cookie')?.split(';')[0] ?? ''
 }
 
-test('Sentry is asked only after a yes on our page (confused deputy: GHSA-c2jp-c369-7pvx, getsentry/sentry-mcp#513)', async (t) => {
+test('the user is sent to Sentry only after allowing on the consent page (GHSA-c2jp-c369-7pvx, getsentry/sentry-mcp#513)', async (t) => {
   const { url, sentry } = await startService(t)
   const client = await registerClient(url)
   await client.signIn()
@@ -53,7 +53,7 @@ test('Sentry is asked only after a yes on our page (confused deputy: GHSA-c2jp-c
   )
 })
 
-test('a consent posted from elsewhere counts for nothing (PrefectHQ/fastmcp#3519)', async (t) => {
+test('a consent form from another origin or browser is refused (PrefectHQ/fastmcp#3519)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const page = await openConsent(client)
@@ -63,7 +63,7 @@ test('a consent posted from elsewhere counts for nothing (PrefectHQ/fastmcp#3519
   t.equal((await post(page, { cookie, origin: 'null' })).status, 403, 'an opaque Origin')
   t.equal((await post(page, { cookie })).status, 403, 'neither Origin nor Sec-Fetch-Site')
   t.equal((await post(page, { cookie, 'sec-fetch-site': 'cross-site' })).status, 403)
-  t.equal((await post(page, { cookie, origin: url }, { csrf: 'x' })).status, 403, 'a token that is none')
+  t.equal((await post(page, { cookie, origin: url }, { csrf: 'x' })).status, 403, 'a token that is invalid')
   t.equal((await post(page, { origin: url })).status, 403, 'no cookie')
   t.equal(
     (await post(page, { cookie: `sentry-mcp=${'a'.repeat(43)}`, origin: url })).status,
@@ -73,7 +73,7 @@ test('a consent posted from elsewhere counts for nothing (PrefectHQ/fastmcp#3519
   t.equal((await post(page, { cookie, origin: url })).status, 303, 'the page itself still works afterwards')
 })
 
-test('a page that is loaded twice works twice (PrefectHQ/fastmcp#4818)', async (t) => {
+test('a consent page loaded twice works twice (PrefectHQ/fastmcp#4818)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const first = await openConsent(client)
@@ -81,7 +81,7 @@ test('a page that is loaded twice works twice (PrefectHQ/fastmcp#4818)', async (
   t.equal((await press(client.browser, first, 'allow')).kind, 'page', 'it leads on to Sentry')
 })
 
-test('only the browser that consented comes back from Sentry (CVE-2026-27124, GHSA-rww4-4w9c-7733)', async (t) => {
+test('only the browser that consented can return from Sentry (CVE-2026-27124, GHSA-rww4-4w9c-7733)', async (t) => {
   const { url, sentry } = await startService(t)
   const attacker = await registerClient(url)
   const page = await openConsent(attacker)
@@ -102,7 +102,7 @@ test('only the browser that consented comes back from Sentry (CVE-2026-27124, GH
   t.equal(own.kind, 'client', 'the sign-in is still good in the browser it was begun in')
 })
 
-test('a callback is good once, and none that we did not begin (RFC 9700 §4.7, getsentry/sentry-mcp#625)', async (t) => {
+test('a callback works once, and only for a transaction of this server (RFC 9700 §4.7, getsentry/sentry-mcp#625)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   await client.authorize()
@@ -116,24 +116,24 @@ test('a callback is good once, and none that we did not begin (RFC 9700 §4.7, g
   }
 })
 
-test('what was ticked is what the client gets', async (t) => {
+test('the client gets exactly the ticked skills', async (t) => {
   const { url } = await startService(t, {})
   const client = await registerClient(url)
   const page = await openConsent(client)
   const nothing = await post(page, { cookie: readCookie(page), origin: url }, { skill: 'no-such-skill' })
-  t.equal(nothing.status, 400, 'nothing ticked is no consent')
+  t.equal(nothing.status, 400, 'nothing ticked')
   t.match(await nothing.text(), /tick at least one/)
 })
 
-test('where the server only reads, the page says so', async (t) => {
+test('the consent page of a read-only server says so', async (t) => {
   for (const READ_ONLY of ['true', 'false']) {
     const { url } = await startService(t, { settings: { ...useEmbeddedStore(t), READ_ONLY } })
     const { html } = await openConsent(await registerClient(url))
-    t.equal(/This server only reads/.test(html), READ_ONLY === 'true')
+    t.equal(/This server is read-only/.test(html), READ_ONLY === 'true')
   }
 })
 
-test('a form of another media type is not read', async (t) => {
+test('a form of another media type is refused', async (t) => {
   const { url } = await startService(t)
   const response = await fetch(`${url}/oauth/consent`, {
     method: 'POST',
@@ -144,7 +144,7 @@ test('a form of another media type is not read', async (t) => {
   t.match(response.headers.get('content-type'), /text\/html/, 'people get pages')
 })
 
-test('what was ticked last time for a client is ticked next time, for that client alone', async (t) => {
+test('the last choice for a client is preselected, for that client only', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const readTicked = (page: Page) =>
@@ -162,7 +162,7 @@ test('what was ticked last time for a client is ticked next time, for that clien
   t.equal(arrival.kind === 'page' && readTicked(arrival.page).length, 4)
 })
 
-test('however many sign-ins a browser began, its cookies stay small (PrefectHQ/fastmcp#3784)', async (t) => {
+test('the cookies stay small with any number of sign-ins (PrefectHQ/fastmcp#3784)', async (t) => {
   const { url } = await startService(t, { settings: { ...useEmbeddedStore(t), RATE_LIMIT_OAUTH: '0' } })
   const { browser } = await registerClient(url)
   for (let count = 0; count < 20; count += 1) {
@@ -178,7 +178,7 @@ test('however many sign-ins a browser began, its cookies stay small (PrefectHQ/f
   t.ok(cookies.map(({ name, value }) => `${name}=${value}`).join('; ').length < 320)
 })
 
-test('a skill that the scopes of a request do not cover is not ticked', async (t) => {
+test('a skill that the requested scopes do not cover is not ticked', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const arrival = await client.open({ scope: 'org:read project:read' })

@@ -23,7 +23,7 @@ async function readMetadata(url: string): Promise<Record<string, unknown>> {
   return (await response.json()) as Record<string, unknown>
 }
 
-test('with DCR=token only who has the token registers (RFC 7591 §3, RFC 6750 §3)', async (t) => {
+test('DCR=token requires the initial access token (RFC 7591 §3, RFC 6750 §3)', async (t) => {
   const { url, log } = await startService(t, {
     settings: { ...useEmbeddedStore(t), DCR: 'token', DCR_TOKEN },
   })
@@ -49,7 +49,7 @@ test('with DCR=token only who has the token registers (RFC 7591 §3, RFC 6750 §
   t.notMatch(log.join(''), DCR_TOKEN)
 })
 
-test('with DCR=off nobody registers, and nobody is told where (RFC 8414 §2)', async (t) => {
+test('DCR=off refuses registration and advertises no endpoint (RFC 8414 §2)', async (t) => {
   const open = await startService(t)
   t.equal((await readMetadata(open.url)).registration_endpoint, `${open.url}/oauth/register`)
   const { url } = await startService(t, {
@@ -95,7 +95,7 @@ test('a static client signs in without registering', async (t) => {
   }
 })
 
-test('what registers learns nothing of our own application at Sentry (punkpeye/fastmcp#262)', async (t) => {
+test('a registration reveals nothing of our OAuth application at Sentry (punkpeye/fastmcp#262)', async (t) => {
   const { url, sentry } = await startService(t)
   for (const method of ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt', undefined]) {
     const response = await register(url, {
@@ -110,7 +110,7 @@ test('what registers learns nothing of our own application at Sentry (punkpeye/f
   }
 })
 
-test('metadata that is refused has the codes of RFC 7591 §3.2.2', async (t) => {
+test('refused metadata gets the registration error codes (RFC 7591 §3.2.2)', async (t) => {
   const { url } = await startService(t)
   const cases: [unknown, string][] = [
     [{ redirect_uris: ['javascript:alert(1)'] }, 'invalid_redirect_uri'],
@@ -127,7 +127,7 @@ test('metadata that is refused has the codes of RFC 7591 §3.2.2', async (t) => 
   }
 })
 
-test('what is advertised is what is enforced (RFC 8414 §2)', async (t) => {
+test('metadata advertises what registration accepts (RFC 8414 §2)', async (t) => {
   const { url } = await startService(t)
   const metadata = await readMetadata(url)
   t.equal(metadata.client_id_metadata_document_supported, false)

@@ -26,7 +26,7 @@ const releases: [string, ServiceOptions['sentry']][] = [
 ]
 
 for (const [what, sentry] of releases) {
-  test(`a user signs in, calls, refreshes and signs out at every release of Sentry: ${what}`, async (t) => {
+  test(`sign-in, call, refresh and revocation work with every Sentry release: ${what}`, async (t) => {
     const { url } = await startService(t, { sentry })
     const client = await registerClient(url)
     const tokens = await client.signIn()
@@ -39,7 +39,7 @@ for (const [what, sentry] of releases) {
   })
 }
 
-test('an application limited to one organization: tools see that one, and the grant says which', async (t) => {
+test('a Sentry application limited to one organization limits tools and grant', async (t) => {
   const { url, store } = await startServiceWithStore(t, { sentry: { organizationId: '41001' } })
   const client = await registerClient(url)
   const tokens = await client.signIn()
@@ -56,9 +56,9 @@ test('an application limited to one organization: tools see that one, and the gr
     'a resource within it works',
   )
   const outside = await client.signIn({ resource: `${url}/mcp/lantern-labs` })
-  const answer = await postMcp(`${url}/mcp/lantern-labs`, outside.access_token, 'tools/list')
-  t.equal(answer.status, 403, 'one outside does not')
-  t.match(await answer.text(), /you cannot see it/)
+  const response = await postMcp(`${url}/mcp/lantern-labs`, outside.access_token, 'tools/list')
+  t.equal(response.status, 403, 'one outside does not')
+  t.match(await response.text(), /you cannot see it/)
 })
 
 async function callTool(url: string, token: string, name: string): Promise<string> {

@@ -8,13 +8,13 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
     const { url, sentry } = await startService(t, { settings: await useStore(t) })
     const client = await registerClient(url)
 
-    const answer = await client.authorize()
-    t.equal(`${answer.origin}${answer.pathname}`, client.redirectUri)
-    t.equal(answer.searchParams.get('state'), 'state of the client', 'state returns byte for byte')
-    t.same(answer.searchParams.getAll('iss'), [url], 'RFC 9207: iss, once')
-    t.match(answer.searchParams.get('code'), /^[A-Za-z0-9_-]{43}$/)
+    const redirect = await client.authorize()
+    t.equal(`${redirect.origin}${redirect.pathname}`, client.redirectUri)
+    t.equal(redirect.searchParams.get('state'), 'state of the client', 'state returns byte for byte')
+    t.same(redirect.searchParams.getAll('iss'), [url], 'RFC 9207: iss, once')
+    t.match(redirect.searchParams.get('code'), /^[A-Za-z0-9_-]{43}$/)
 
-    const response = await client.redeem(answer.searchParams.get('code') ?? '')
+    const response = await client.redeem(redirect.searchParams.get('code') ?? '')
     t.equal(response.status, 200)
     t.equal(response.headers.get('cache-control'), 'no-store', 'RFC 6749 §5.1')
     const tokens = (await response.json()) as Tokens
@@ -34,7 +34,7 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
   })
 }
 
-test('two instances with one Redis share a sign-in, step by step', async (t) => {
+test('two instances on one Redis share every step of a sign-in', async (t) => {
   const settings = {
     ...(await useRedisStore(t)),
     ENCRYPTION_KEY: 'e'.repeat(32),
@@ -50,20 +50,20 @@ test('two instances with one Redis share a sign-in, step by step', async (t) => 
   t.equal(page.kind, 'page', 'what one instance registered, the other shows')
 
   const there = await registerClient(first.url)
-  const answer = await there.authorize()
+  const redirect = await there.authorize()
   const response = await fetch(`${second.url}/oauth/token`, {
     method: 'POST',
     body: new URLSearchParams({
       grant_type: 'authorization_code',
       client_id: there.id,
-      code: answer.searchParams.get('code') ?? '',
+      code: redirect.searchParams.get('code') ?? '',
       code_verifier: there.verifier,
     }),
   })
   t.equal(response.status, 200, 'a code of one instance is redeemed at the other')
 })
 
-test('the user says no (RFC 6749 §4.1.2.1)', async (t) => {
+test('a denied consent is access_denied for the client (RFC 6749 §4.1.2.1)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
 
@@ -77,7 +77,7 @@ test('the user says no (RFC 6749 §4.1.2.1)', async (t) => {
   t.equal(deniedAtSentry.searchParams.get('error'), 'access_denied', 'a no at Sentry reaches the client')
 })
 
-test('Sentry fails while its code is traded: the client may try again', async (t) => {
+test('a failing Sentry at the callback is temporarily_unavailable for the client', async (t) => {
   const { url, sentry } = await startService(t)
   const client = await registerClient(url)
 
@@ -91,32 +91,32 @@ test('Sentry fails while its code is traded: the client may try again', async (t
   ] as const
   for (const fault of faults) {
     const repair = sentry.fail('POST /oauth/token/', fault)
-    const answer = await client.authorize()
-    t.equal(answer.searchParams.get('error'), 'temporarily_unavailable', fault.kind)
+    const redirect = await client.authorize()
+    t.equal(redirect.searchParams.get('error'), 'temporarily_unavailable', fault.kind)
     repair()
   }
 })
 
-test('a client without state gets none, and one without resource means the whole', async (t) => {
+test('state is optional, and the default resource is /mcp', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
-  const answer = await client.authorize({ state: undefined, resource: undefined })
-  t.equal(answer.searchParams.has('state'), false)
-  t.equal((await client.redeem(answer.searchParams.get('code') ?? '')).status, 200)
+  const redirect = await client.authorize({ state: undefined, resource: undefined })
+  t.equal(redirect.searchParams.has('state'), false)
+  t.equal((await client.redeem(redirect.searchParams.get('code') ?? '')).status, 200)
 })
 
-test('a redirect URI keeps its query and loses what could pass for an answer (RFC 6749 §3.1.2)', async (t) => {
+test('a redirect URI keeps its query except response parameters (RFC 6749 §3.1.2)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url, 'http://127.0.0.1:41998/cb?tenant=a%20b&iss=https://evil.example')
-  const answer = await client.authorize()
-  t.equal(answer.searchParams.get('tenant'), 'a b')
-  t.same(answer.searchParams.getAll('iss'), [url])
+  const redirect = await client.authorize()
+  t.equal(redirect.searchParams.get('tenant'), 'a b')
+  t.same(redirect.searchParams.getAll('iss'), [url])
 })
 
-test("clients' private-use schemes are reached (RFC 8252 §7.1)", async (t) => {
+test('a client with a private-use scheme receives its code (RFC 8252 §7.1)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url, 'cursor://anysphere.cursor-mcp/oauth/callback')
-  const answer = await client.authorize()
-  t.equal(answer.protocol, 'cursor:')
-  t.ok(answer.searchParams.get('code'))
+  const redirect = await client.authorize()
+  t.equal(redirect.protocol, 'cursor:')
+  t.ok(redirect.searchParams.get('code'))
 })

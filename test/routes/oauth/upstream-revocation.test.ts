@@ -6,7 +6,7 @@ import { postMcp } from '../../support/mcp.ts'
 import { startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
-  test(`whatever ends a grant ends Sentry's tokens of it, and no others (RFC 7009 §1, ${useStore.name})`, async (t) => {
+  test(`every end of a grant revokes its Sentry tokens, and no others (RFC 7009 §1, ${useStore.name})`, async (t) => {
     const { url, sentry } = await startService(t, { settings: await useStore(t) })
     const client = await registerClient(url)
     const kept = await client.signIn()
@@ -48,7 +48,7 @@ test("Sentry's tokens of a revoked grant are dead at Sentry", async (t) => {
   t.equal((await ask()).status, 400)
 })
 
-test('a release that cannot revoke is asked once and not again for a while', async (t) => {
+test('a Sentry release without revocation is not asked again for a while', async (t) => {
   const { url, sentry, log } = await startService(t, { sentry: { revokeEndpoint: false } })
   const client = await registerClient(url)
   for (const _ of ['one', 'two', 'three']) {
@@ -61,7 +61,7 @@ test('a release that cannot revoke is asked once and not again for a while', asy
   t.equal(log.filter((line) => line.includes('cannot revoke tokens')).length, 1)
 })
 
-test('a Sentry that fails or hangs delays no answer and fails none', async (t) => {
+test('a failing or hanging Sentry neither delays nor fails a response', async (t) => {
   const { url, sentry, log } = await startService(t)
   const client = await registerClient(url)
   const faults = [

@@ -7,12 +7,12 @@ import { createCookieJar } from './cookie-jar.ts'
 const FORM =
   '<form method="post" action="/posted"><input type="hidden" name="a" value="1&amp;2"><button>Go</button></form>'
 
-/** A site on loopback that answers with `answer`; returns its port. */
+/** Starts a site on loopback and returns its port. */
 async function startSite(
   t: Test,
-  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  respond: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<number> {
-  const server = createServer(answer)
+  const server = createServer(respond)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => server.close())
   return (server.address() as AddressInfo).port
@@ -116,8 +116,8 @@ test('a form is posted with Origin, Referer and Sec-Fetch headers, and redirects
   t.equal(away?.method, 'GET')
   t.equal(away?.headers['sec-fetch-site'], 'cross-site')
   t.equal(away?.headers.origin, undefined)
-  t.equal(away?.headers.referer, `http://127.0.0.1:${port}/`, 'no more than the origin to strangers')
-  t.equal(back?.headers['sec-fetch-site'], 'cross-site', 'a way through strangers stays cross-site')
+  t.equal(away?.headers.referer, `http://127.0.0.1:${port}/`, 'only the origin for another site')
+  t.equal(back?.headers['sec-fetch-site'], 'cross-site', 'a redirect through another site stays cross-site')
   t.equal(back?.headers.cookie, undefined, 'and carries no Strict cookie')
 })
 
@@ -143,7 +143,7 @@ test('no-referrer makes the Origin of a form null, and form-action holds for red
   t.match(await press(browser, await begin()), { kind: 'client' }, 'default-src says nothing about forms')
 })
 
-test('it stops at a client, stays on this machine, and does not run in circles', async (t) => {
+test('it stops at a client, stays on loopback, and limits redirects', async (t) => {
   const port = await startSite(t, (request, response) => {
     const location = new URL(request.url ?? '', 'http://site').searchParams.get('to') ?? ''
     response.writeHead(302, { location }).end()

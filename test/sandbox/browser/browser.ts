@@ -10,7 +10,7 @@ import {
   type SiteRelation,
 } from './navigation-policy.ts'
 
-/** A page as it was shown. */
+/** A page as it is shown. */
 export interface Page {
   url: URL
   status: number
@@ -19,7 +19,7 @@ export interface Page {
   forms: HtmlForm[]
 }
 
-/** Where a navigation ended: on a page, or on its way to a client of the service. */
+/** Where a navigation ended: on a page, or at a redirect to a client of the service. */
 export type Arrival = { kind: 'page'; page: Page } | { kind: 'client'; url: URL }
 
 /** One request of the browser. */
@@ -32,14 +32,13 @@ export interface Visit {
   location: string | undefined
 }
 
-/** A browser without a person: it does what Chromium does between the address bar and the network. */
+/** A browser without a user interface: it does what Chromium does between the address bar and the network. */
 export interface Browser {
   jar: CookieJar
   /** Every request so far. */
   chain: Visit[]
   /**
-   * Redirect URIs of clients, at which it stops without asking for them. It stops at every scheme but http and
-   * https in any case.
+   * Redirect URIs of clients, at which it stops without a request. It stops at every scheme but http and https as well.
    */
   redirectUris: string[]
   /** Types an address. */
@@ -53,8 +52,8 @@ export interface SignInChoices {
   sentry?: 'approve' | 'deny'
 }
 
-/** Something a browser would not have done, or a page that leads nowhere. */
-export class BrowserError extends Error {
+/** A request that a browser would refuse, or a page without a way on. */
+class BrowserError extends Error {
   override readonly name = 'BrowserError'
 }
 
@@ -62,7 +61,7 @@ interface Navigation {
   method: string
   url: URL
   body: string | undefined
-  /** The page that it begins on; undefined for an address that was typed. */
+  /** The page that it begins on; undefined for a typed address. */
   from: Page | undefined
 }
 
@@ -75,11 +74,11 @@ const USER_AGENT =
 export interface BrowserOptions {
   /** Certificates, PEM, that it trusts for https. */
   ca?: string | string[]
-  /** The port of loopback at which a URL is really asked for; its own by default. */
+  /** The loopback port that a URL is requested from; its own by default. */
   choosePort?(url: URL): number | undefined
 }
 
-/** A browser that only knows loopback. */
+/** Creates a browser that connects to loopback only. */
 export function createBrowser({ ca, choosePort }: BrowserOptions = {}): Browser {
   const jar = createCookieJar()
   const chain: Visit[] = []
@@ -95,15 +94,15 @@ export function createBrowser({ ca, choosePort }: BrowserOptions = {}): Browser 
       relation = compareSites(relation, navigation.from?.url, url)
 
       const headers = writeHeaders(navigation.from, { method, url, body, relation })
-      const answer = await send(url, method, headers, body, { ca, port: choosePort?.(url) })
-      jar.store(url, answer.headers.getSetCookie())
-      const location = REDIRECTS.has(answer.status) ? answer.headers.get('location') : null
-      chain.push({ method, url: url.href, headers, status: answer.status, location: location ?? undefined })
+      const response = await send(url, method, headers, body, { ca, port: choosePort?.(url) })
+      jar.store(url, response.headers.getSetCookie())
+      const location = REDIRECTS.has(response.status) ? response.headers.get('location') : null
+      chain.push({ method, url: url.href, headers, status: response.status, location: location ?? undefined })
       if (location === null) {
-        return { kind: 'page', page: { url, ...answer, forms: parseForms(answer.html, url) } }
+        return { kind: 'page', page: { url, ...response, forms: parseForms(response.html, url) } }
       }
       url = new URL(location, url)
-      if (answer.status < 307) {
+      if (response.status < 307) {
         method = 'GET'
         body = undefined
       }
@@ -121,8 +120,8 @@ export function createBrowser({ ca, choosePort }: BrowserOptions = {}): Browser 
     const policy = from?.headers.get('referrer-policy') ?? undefined
     const isPost = method === 'POST'
     const optional = {
-      // Chromium looks at where a navigation began and not at whom it was passed on by. The draft of RFC 6265bis
-      // lets a browser withhold Strict cookies here, so a sign-in must not need them.
+      // Chromium considers where a navigation began and not the redirects between. RFC 6265bis lets a browser
+      // withhold Strict cookies here, so a sign-in must not need them.
       cookie: jar.write({ url, method, isCrossSite: relation === 'cross-site' }),
       referer: from && chooseReferrer(policy, from.url, url),
       origin: isPost && from ? chooseOrigin(policy, from.url, url) : undefined,
@@ -165,8 +164,8 @@ export function createBrowser({ ca, choosePort }: BrowserOptions = {}): Browser 
 }
 
 /**
- * Goes through the service's consent page and Sentry's page, in whatever order and number they come, and returns
- * the address at which the client is answered.
+ * Goes through the service's consent page and Sentry's page, in any order and number, and returns
+ * the URL that redirects to the client.
  */
 export async function signIn(
   browser: Browser,
@@ -195,13 +194,13 @@ function findButton({ forms }: Page, name: string, value: string) {
     .find(({ button }) => button.name === name && button.value === value)
 }
 
-/** What stands on a page that leads no further. */
+/** The text of a page that has no way on. */
 function describePage({ url, status, html }: Page): string {
   const text = html
     .replaceAll(/<(style|script|title)\b.*?<\/\1>|<[^>]*>/gis, ' ')
     .replaceAll(/\s+/g, ' ')
     .trim()
-  return `${url.origin}${url.pathname} answered ${status} with a page that leads no further: ${text.slice(0, 300)}`
+  return `${url.origin}${url.pathname} responded ${status} with a page that has no way on: ${text.slice(0, 300)}`
 }
 
 function checkFormTarget({ from, method }: Navigation, target: URL): void {

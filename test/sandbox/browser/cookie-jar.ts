@@ -1,8 +1,8 @@
-/** A cookie as a browser keeps it (RFC 6265bis §5.6, where not said otherwise). */
+/** A stored cookie (RFC 6265bis §5.6, if not stated otherwise). */
 export interface Cookie {
   name: string
   value: string
-  /** The host that set it, without a port: cookies do not tell ports apart. */
+  /** The host that set it, without a port: cookies ignore ports. */
   host: string
   /** Whether hosts below `host` get it too. */
   includesSubdomains: boolean
@@ -10,24 +10,24 @@ export interface Cookie {
   secure: boolean
   httpOnly: boolean
   sameSite: 'Strict' | 'Lax' | 'None'
-  /** ms since the epoch; undefined lasts as long as the browser. */
+  /** In ms since the epoch; undefined for a session cookie. */
   expiresAt: number | undefined
 }
 
-/** What decides which cookies a request carries. */
+/** The properties of a request that decide which cookies it has. */
 export interface CookieRequest {
   url: URL
   method: string
-  /** Whether somebody else's page began it or passed it on. */
+  /** Whether another site began or redirected it. */
   isCrossSite: boolean
 }
 
 export interface CookieJar {
-  /** Takes the `Set-Cookie` headers of an answer; what a browser would refuse is dropped. */
+  /** Stores the `Set-Cookie` headers of a response, without those that a browser refuses. */
   store(url: URL, headers: readonly string[]): void
   /** The `Cookie` header of a top-level navigation, or undefined when there is none to send. */
   write(request: CookieRequest): string | undefined
-  /** Every cookie that is kept. */
+  /** Every stored cookie. */
   list(): Cookie[]
 }
 
@@ -56,7 +56,7 @@ export function createCookieJar(): CookieJar {
   }
 }
 
-/** Undefined for what a browser refuses. */
+/** Undefined for a cookie that a browser refuses. */
 function parseCookie(url: URL, header: string): Cookie | undefined {
   const [pair = '', ...attributes] = header.split(';').map((part) => part.trim())
   const equals = pair.indexOf('=')
@@ -87,8 +87,7 @@ function parseCookie(url: URL, header: string): Cookie | undefined {
 function isAcceptable(cookie: Cookie, url: URL, domain: string | undefined): boolean {
   const isSecureOrigin = url.protocol === 'https:'
   if (domain !== undefined && !isWithin(url.hostname, domain)) return false
-  // Chromium lets http://localhost set Secure cookies, Safari does not. What has to work everywhere must not rely
-  // on it.
+  // Chromium lets http://localhost set Secure cookies, Safari does not; the service must work in both.
   if (cookie.secure && !isSecureOrigin) return false
   if (cookie.sameSite === 'None' && !cookie.secure) return false
   if (/^__secure-/i.test(cookie.name)) return cookie.secure

@@ -1,4 +1,4 @@
-/** A form of a page, as far as a sign-in needs one. */
+/** A form of a page, as much of it as a sign-in needs. */
 export interface HtmlForm {
   action: URL
   method: 'GET' | 'POST'
@@ -17,7 +17,7 @@ export interface Field {
 export interface Button {
   name: string | undefined
   value: string
-  /** What a person reads on it. */
+  /** Its text. */
   label: string
 }
 

@@ -1,4 +1,4 @@
-/** How the parties of a navigation relate, as `Sec-Fetch-Site` says it; `none` is an address that was typed. */
+/** The value of `Sec-Fetch-Site`; `none` is for a typed address. */
 export type SiteRelation = 'none' | 'same-origin' | 'same-site' | 'cross-site'
 
 const ORDER: SiteRelation[] = ['none', 'same-origin', 'same-site', 'cross-site']
@@ -55,8 +55,8 @@ export function chooseOrigin(policy: string | undefined, from: URL, to: URL): st
 }
 
 /**
- * Whether a page's policy lets one of its forms lead there. Chromium asks again for every redirect that follows,
- * which is what makes `form-action 'self'` end a sign-in. `default-src` says nothing about forms.
+ * Whether a page's policy allows a form to lead to a target. Chromium checks every redirect that follows as well, so
+ * that `form-action 'self'` breaks a sign-in. `default-src` does not apply to forms.
  */
 export function allowsFormTarget(policy: string, page: URL, target: URL): boolean {
   const directives = policy.split(';').map((directive) => directive.trim().split(/\s+/))

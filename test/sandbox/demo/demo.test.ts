@@ -6,7 +6,7 @@ import { test } from 'tap'
 const run = promisify(execFile)
 const DEMO = join(import.meta.dirname, 'demo.ts')
 
-test('npm run demo walks the whole way, whatever the settings of the shell are', async (t) => {
+test('npm run demo passes every step, with any settings in the shell', async (t) => {
   const env = {
     ...process.env,
     READ_ONLY: 'true',
@@ -37,7 +37,7 @@ test('npm run demo walks the whole way, whatever the settings of the shell are',
   ])
 })
 
-test('an option it does not know is named, and nothing is started', async (t) => {
+test('an unknown option is named, and nothing is started', async (t) => {
   await t.rejects(run(process.execPath, [DEMO, '--twice']), {
     code: 1,
     stdout: /--twice.*--once and --verbose/,

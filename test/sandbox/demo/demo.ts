@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: a Sentry of our own and the service beside it, both on this machine, and one walk through
- * everything a client does. Stays up afterwards; `--once` ends instead, `--verbose` shows the service's log.
+ * `npm run demo`: starts a stand-in for Sentry and the service on this machine, and goes through everything that an
+ * MCP client does. Stays up afterwards; `--once` ends instead, `--verbose` shows the service's log.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -20,18 +20,18 @@ const interruption = new AbortController()
 const interrupted = once(interruption.signal, 'abort')
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    // Whoever asks twice does not want to wait.
+    // A second signal ends it without waiting.
     if (interruption.signal.aborted) process.exit(1)
     interruption.abort()
   })
 }
-// Nobody reads on, as behind `| head`.
+// The reader may close the pipe, as `| head` does.
 process.stdout.on('error', () => process.exit(1))
 
 try {
   await runDemo()
 } catch (error) {
-  // An interruption is no failure, wherever it came.
+  // An interruption is not a failure, at any step.
   if (!interruption.signal.aborted) {
     const { step, log } = error instanceof DemoError ? error : { step: 'demo', log: [] }
     writeFailure(step, error instanceof Error ? error.message : String(error), log)
@@ -52,9 +52,7 @@ async function runDemo(): Promise<void> {
 
   const service = await startDemoService({
     port,
-    sentryHost: sentry.host,
-    clientId: sentry.clientId,
-    clientSecret: sentry.clientSecret,
+    sentry,
     docsUrl: docs.url,
     logLevel: options.verbose ? 'info' : 'warn',
     onLog: options.verbose ? writeLog : () => undefined,
@@ -63,7 +61,7 @@ async function runDemo(): Promise<void> {
   closing.defer(() => service.stop())
 
   const mcpUrl = `${service.url}/mcp`
-  writeHeading(`A Sentry of our own at ${sentry.url}, the service at ${service.url}`)
+  writeHeading(`A stand-in for Sentry at ${sentry.url}, the service at ${service.url}`)
   const walking = walk(mcpUrl, { onStep: writeStep, clientName: 'Demo client' })
   try {
     await Promise.race([walking, interrupted])
@@ -73,11 +71,11 @@ async function runDemo(): Promise<void> {
   }
   if (options.once || interruption.signal.aborted) return
 
-  // A person who signs in next should see Sentry's page too, instead of being let through as known.
+  // The next sign-in, by a person, shows Sentry's page as well instead of being approved from memory.
   sentry.forgetApprovals()
   writeConnectHelp(mcpUrl)
   const ended = await Promise.race([interrupted.then(() => false), service.ended.then(() => true)])
-  if (ended) throw new DemoError('service', 'ended by itself', service.log)
+  if (ended) throw new DemoError('service', 'ended unexpectedly', service.log)
 }
 
 function readOptions(): { once: boolean; verbose: boolean } {
@@ -85,7 +83,7 @@ function readOptions(): { once: boolean; verbose: boolean } {
     const { values } = parseArgs({ options: { once: { type: 'boolean' }, verbose: { type: 'boolean' } } })
     return { once: values.once ?? false, verbose: values.verbose ?? false }
   } catch (error) {
-    writeLine(`${(error as Error).message}. Known are --once and --verbose.`)
+    writeLine(`${(error as Error).message}. The options are --once and --verbose.`)
     process.exit(1)
   }
 }
@@ -99,7 +97,7 @@ async function isFree(port: number): Promise<boolean> {
 function canListen(host: string, port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
   const server = createServer()
-  // A machine without IPv6 has nobody listening there either.
+  // On a machine without IPv6 nothing listens there either.
   server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE'))
   server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)))
   return promise

@@ -1,36 +1,40 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  ProcessStartError,
+  ROOT,
+  type RunningProcess,
+  startProcess,
+  waitForResponse,
+} from '../../support/running-process.ts'
+import { createSettings, type SentryAddress } from '../../support/settings.ts'
 
 export interface DemoServiceOptions {
   port: number
-  sentryHost: string
-  clientId: string
-  clientSecret: string
+  sentry: SentryAddress
   docsUrl: string
   logLevel: 'info' | 'warn'
-  /** Given each line of the service's log. */
+  /** Receives each line of the service's log. */
   onLog: (line: string) => void
-  /** Gives up waiting for the start. */
+  /** Aborts the wait for the start. */
   signal: AbortSignal
 }
 
 /** The service as a process of its own, with settings that depend on nothing outside the demo. */
 export interface DemoService {
-  /** The public URL, which is also its issuer. */
+  /** The public URL, which is also the issuer. */
   url: string
   /** The last lines of its log, oldest first. */
-  log: readonly string[]
-  /** Resolves to its exit code once it has ended, by itself or by `stop`. */
-  ended: Promise<number | null>
+  readonly log: readonly string[]
+  /** Resolves when the process has ended. */
+  ended: Promise<unknown>
   /** Ends it and removes what it stored. */
   stop(): Promise<void>
 }
 
-/** A step of the demo did not go well; `log` is the last that the service said. */
+/** A step of the demo failed; `log` has the last lines of the service. */
 export class DemoError extends Error {
   override readonly name = 'DemoError'
   readonly step: string
@@ -43,113 +47,71 @@ export class DemoError extends Error {
   }
 }
 
-const ROOT = join(import.meta.dirname, '../../..')
-const START = 'start of the service'
-const KEPT_LINES = 12
-/** ms */
-const START_LIMIT = 20_000
-const STOP_LIMIT = 8_000
+const LOG_LINES = 12
+const STOP_TIMEOUT_MS = 8_000
 
-/** Starts server.ts and waits until it answers. Throws `DemoError`, having stopped it, when it does not. */
+/** Starts server.ts and waits until it responds. Throws `DemoError`, having stopped it, when it does not. */
 export async function startDemoService(options: DemoServiceOptions): Promise<DemoService> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sentry-mcp-demo-'))
+  const removeData = () => rmSync(dataDir, { recursive: true, force: true })
+  process.once('exit', removeData)
   const url = `http://localhost:${options.port}`
-  const child = spawn(process.execPath, [join(ROOT, 'server.ts')], {
-    // Away from the checkout, so that an .env there is not found.
+  const running = startProcess([process.execPath, join(ROOT, 'server.ts')], {
+    // Not in the checkout, so that an .env there is not read.
     cwd: dataDir,
     env: createEnvironment(options, url, dataDir),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    onLine: options.onLog,
   })
-  const endNow = () => {
-    child.kill('SIGKILL')
-    rmSync(dataDir, { recursive: true, force: true })
-  }
-  // Whatever ends the demo ends the service; an exit leaves no time for more than a signal.
-  process.once('exit', endNow)
-
-  const log = collectLog(child, options.onLog)
-  const ended = new Promise<number | null>((resolve) => {
-    child.once('exit', resolve)
-    child.once('error', () => resolve(null))
-  })
+  const readLog = () => running.lines.slice(-LOG_LINES)
 
   async function stop(): Promise<void> {
-    child.kill('SIGTERM')
-    await Promise.race([ended, delay(STOP_LIMIT, undefined, { ref: false })])
-    endNow()
-    process.off('exit', endNow)
+    await endProcess(running)
+    removeData()
+    process.off('exit', removeData)
   }
 
-  const service: DemoService = { url, log, ended, stop }
   try {
-    await waitUntilHealthy(service, options.signal)
-    return service
+    await waitForResponse(`${url}/health`, running, { signal: options.signal })
   } catch (error) {
     await stop()
-    throw error
+    if (!(error instanceof ProcessStartError)) throw error
+    throw new DemoError('start of the service', error.problem, readLog(), { cause: error })
+  }
+  return {
+    url,
+    get log() {
+      return readLog()
+    },
+    ended: running.ended,
+    stop,
   }
 }
 
-/** Nothing of the user's shell but what a process needs to run at all. */
+async function endProcess(running: RunningProcess): Promise<void> {
+  const ended = running.end('SIGTERM')
+  const isOver = await Promise.race([ended, sleep(STOP_TIMEOUT_MS, undefined, { ref: false })])
+  if (isOver === undefined) running.child.kill('SIGKILL')
+}
+
+/** The settings, and of the user's shell only what a process needs to run at all. */
 function createEnvironment(
-  options: DemoServiceOptions,
+  { port, sentry, docsUrl, logLevel }: DemoServiceOptions,
   url: string,
   dataDir: string,
 ): Record<string, string> {
-  const { PATH = '', HOME = dataDir, TMPDIR = tmpdir() } = process.env
+  const { HOME = dataDir, TMPDIR = tmpdir() } = process.env
   return {
-    PATH,
     HOME,
     TMPDIR,
     NODE_ENV: 'production',
-    BASE_URL: url,
+    ...createSettings(url, sentry),
     HOST: '127.0.0.1',
+    PORT: String(port),
     SHUTDOWN_GRACE: '1',
-    PORT: String(options.port),
     STORE: 'embedded',
     DATA_DIR: dataDir,
-    ENCRYPTION_KEY: randomBytes(32).toString('base64'),
-    JWT_SIGNING_KEY: randomBytes(32).toString('base64'),
-    SENTRY_HOST: options.sentryHost,
-    SENTRY_PROTOCOL: 'http',
-    SENTRY_CLIENT_ID: options.clientId,
-    SENTRY_CLIENT_SECRET: options.clientSecret,
     DIRECT_SEARCH: 'true',
-    MCP_URL: options.docsUrl,
-    LOG_LEVEL: options.logLevel,
-    CLIENT_ID_METADATA_DOCUMENTS: 'false',
+    MCP_URL: docsUrl,
+    LOG_LEVEL: logLevel,
   }
-}
-
-function collectLog(child: ChildProcess, onLog: (line: string) => void): string[] {
-  const lines: string[] = []
-  for (const stream of [child.stdout, child.stderr]) {
-    let rest = ''
-    stream?.setEncoding('utf8').on('data', (text: string) => {
-      const parts = (rest + text).split('\n')
-      rest = parts.pop() ?? ''
-      for (const line of parts.filter((part) => part !== '')) {
-        lines.push(line)
-        if (lines.length > KEPT_LINES) lines.shift()
-        onLog(line)
-      }
-    })
-  }
-  return lines
-}
-
-async function waitUntilHealthy({ url, ended, log }: DemoService, signal: AbortSignal): Promise<void> {
-  const address = `${url}/health`
-  const ending = ended.then((code) => {
-    throw new DemoError(START, `it ended with exit code ${code}`, log)
-  })
-  // Once the service is up, its end is no longer a failed start.
-  ending.catch(() => undefined)
-  const deadline = Date.now() + START_LIMIT
-  while (Date.now() < deadline) {
-    const response = await fetch(address, { signal: AbortSignal.timeout(1000) }).catch(() => undefined)
-    if (response?.ok === true) return
-    await Promise.race([ending, delay(100, undefined, { signal })])
-  }
-  throw new DemoError(START, `it did not answer at ${address} within ${START_LIMIT / 1000} s`, log)
 }

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 
-/** What the demo prints. Colours only where somebody sees them. */
+/** What the demo prints; in colour on a terminal only. */
 
 const LABEL_WIDTH = 32
 
@@ -24,11 +24,11 @@ export function writeFailure(step: string, problem: string, log: readonly string
   writeLine(`  ${paint('red', 'no')}  ${step.padEnd(LABEL_WIDTH)}${problem}`)
   if (log.length === 0) return
   writeLine()
-  writeLine('The last that the service logged:')
+  writeLine('The last lines of the log:')
   for (const line of log) writeLog(line)
 }
 
-/** A line of the service's log, JSON as pino writes it, for a person: no stack traces, no process numbers. */
+/** Prints a line of the service's log, JSON as pino writes it, without stack traces, pid and hostname. */
 export function writeLog(line: string): void {
   if (!/^\s+at /.test(line)) writeLine(paint('dim', `      ${describeLogLine(line)}`))
 }
@@ -48,7 +48,7 @@ function describeLogLine(line: string): string {
   return [...texts, rest].filter((text) => text !== '' && text !== undefined).join(' ')
 }
 
-/** How to connect a client of one's own. */
+/** Prints how to connect an MCP client. */
 export function writeConnectHelp(mcpUrl: string): void {
   const snippets: [string, string[]][] = [
     ['Claude Code', [`claude mcp add --transport http sentry ${mcpUrl}`, 'then /mcp inside it']],
@@ -58,7 +58,7 @@ export function writeConnectHelp(mcpUrl: string): void {
     ['MCP Inspector', ['npx @modelcontextprotocol/inspector', `transport Streamable HTTP, URL ${mcpUrl}`]],
   ]
   writeLine()
-  writeLine(paint('bold', 'All of it works. Connect a client of your own to'))
+  writeLine(paint('bold', 'All of it works. Connect your own client to'))
   writeLine(`  ${paint('cyan', mcpUrl)}`)
   writeLine()
   for (const [client, lines] of snippets) {
@@ -67,7 +67,7 @@ export function writeConnectHelp(mcpUrl: string): void {
     for (const line of others) writeLine(`  ${' '.repeat(15)}${line}`)
   }
   writeLine()
-  writeLine('The Sentry behind it is made up, and nothing is kept. Ctrl+C ends both.')
+  writeLine('The Sentry behind it has made-up data, and nothing is kept. Ctrl+C ends both.')
 }
 
 function paint(style: 'bold' | 'dim' | 'green' | 'red' | 'cyan', text: string): string {

@@ -11,9 +11,9 @@ export interface Application {
   name: string
   clientId: string
   clientSecret: string
-  /** Compared exactly. Tests may add to it while the sandbox runs. */
+  /** Compared exactly. Tests may add to it while the stand-in runs. */
   redirectUris: string[]
-  /** Set for an application that is limited to one organisation; its tokens reach nothing else. */
+  /** Set for an application that is limited to one organization; its tokens reach nothing else. */
   organizationId: string | undefined
 }
 
@@ -45,10 +45,10 @@ export interface Accounts {
   findUser(id: string): SentryUser
   hasApproved(user: SentryUser, scope: readonly string[]): boolean
   approve(user: SentryUser, scope: readonly string[]): void
-  /** As if every user had removed the application from their account, but without ending its tokens. */
+  /** As if every user had removed the application from their account, though its tokens go on. */
   forgetApprovals(): void
   issueCode(code: Omit<AuthorizationCode, 'expiresAt'>): string
-  /** Takes the code out for good: whatever goes wrong next, nobody can use it a second time. */
+  /** Takes the code out for good, so that it works once, also where the exchange fails afterwards. */
   takeCode(code: string): AuthorizationCode | undefined
   issueTokens(user: SentryUser, scope: readonly string[]): ApiToken
   /** Replaces both tokens of a pair in place. The old ones are dead at once; there is no grace. */
@@ -62,7 +62,7 @@ export interface Accounts {
 
 const CODE_TTL = 10 * 60 * 1000
 
-/** Users, approvals, codes and tokens of the sandbox's Sentry. */
+/** Users, approvals, codes and tokens of the stand-in. */
 export function createAccounts(user: SentryUser, accessTokenTtl: number | null): Accounts {
   const users = new Map<string, SentryUser>([[user.id, user]])
   const approvals = new Map<string, Set<string>>()
@@ -105,7 +105,7 @@ export function createAccounts(user: SentryUser, accessTokenTtl: number | null):
     },
     findUser(id) {
       const found = users.get(id)
-      if (found === undefined) throw new Error(`The sandbox's Sentry knows no user ${id}.`)
+      if (found === undefined) throw new Error(`The stand-in has no user ${id}.`)
       return found
     },
     hasApproved(who, scope) {

@@ -1,5 +1,7 @@
 import type { ApiToken } from './accounts.ts'
 import type { Issue, Organization, Project, SentryData } from './data.ts'
+import type { Place } from './place.ts'
+import type { ReleaseBehaviour } from './releases.ts'
 
 /** A request to the API, past authentication and past the check of its scopes. */
 export interface ApiCall {
@@ -8,9 +10,13 @@ export interface ApiCall {
   body: Record<string, unknown>
   data: SentryData
   caller: ApiToken
-  /** The one organisation that the application is limited to, if it is. */
+  /** The one organization that the application is limited to, if it is. */
   organizationId: string | undefined
-  /** `http://127.0.0.1:port`, for the links in answers. */
+  release: ReleaseBehaviour
+  place: Place
+  /** Host and port that the request names. */
+  host: string
+  /** `http://127.0.0.1:port`, for the links in responses. */
   origin: string
 }
 
@@ -20,13 +26,13 @@ export interface ApiRoute {
   path: string
   /** One of these is enough; an empty list asks for a token and no more. */
   scopes: readonly string[]
-  /** Is reached without a token that lives as well, and then answers 400 without a word, as Sentry's `/auth/` does. */
+  /** Is reached without a valid token as well and then responds 400 with an empty body, as Sentry's `/auth/` does. */
   isOpen?: boolean
-  /** What it returns is the answer's JSON, unless it is a `List` or an `Answer`. */
+  /** The result is the JSON of the response, unless it is a `List` or an `ApiResponse`. */
   handle(call: ApiCall): unknown
 }
 
-/** A list that is handed out page by page. */
+/** A list that is sent page by page. */
 export class List {
   readonly items: readonly unknown[]
 
@@ -35,30 +41,32 @@ export class List {
   }
 }
 
-/** An answer that is not 200 with JSON. */
-export class Answer {
+/** A response that is not 200 with JSON. */
+export class ApiResponse {
   readonly status: number
   readonly body: unknown
-  readonly type: string | undefined
+  readonly headers: Record<string, string | number>
 
-  constructor(status: number, body?: unknown, type?: string) {
+  constructor(status: number, body?: unknown, headers: Record<string, string | number> = {}) {
     this.status = status
     this.body = body
-    this.type = type
+    this.headers = headers
   }
 }
 
-/** A refusal in Sentry's shape, `{"detail": …}`. */
+/** A refusal: with a reason in Sentry's shape, `{"detail": …}`, with errors by field, or with an empty body. */
 export class ApiFailure extends Error {
   readonly status: number
+  readonly body: unknown
 
-  constructor(status: number, detail: string) {
-    super(detail)
+  constructor(status: number, reason?: string | Record<string, string[]>) {
+    super(typeof reason === 'string' ? reason : `Refused with status ${status}`)
     this.status = status
+    this.body = typeof reason === 'string' ? { detail: reason } : reason
   }
 }
 
-/** Who may do what, as Sentry's permission classes have it: each method names the scopes of which one must be there. */
+/** The scopes that Sentry's permission classes name: of each list, a token needs one. */
 export const READ_ORGANIZATION = ['org:read', 'org:write', 'org:admin']
 export const WRITE_TEAM = ['org:write', 'org:admin', 'team:write']
 export const READ_TEAM = ['team:read', 'team:write', 'team:admin']
@@ -72,7 +80,7 @@ export const WRITE_EVENT = ['event:write', 'event:admin']
 export function findOrganization(call: ApiCall): Organization {
   const { organization: slug = '' } = call.params
   const found = call.data.organizations.find((candidate) => candidate.slug === slug || candidate.id === slug)
-  if (found === undefined) throw createNotFound()
+  if (found === undefined || !call.place.holds(found, call.host)) throw createNotFound()
   if (call.organizationId !== undefined && call.organizationId !== found.id) throw createForbidden()
   return found
 }
@@ -94,11 +102,14 @@ export function findIssue(call: ApiCall): Issue {
   return found
 }
 
-/** The projects that `project=` asks for, by number; all of them without it or for `-1`. */
+/** The projects that `project=` or `projectSlug=` asks for; all of them without either or for `-1`. */
 export function selectProjects(call: ApiCall): Project[] {
-  const wanted = call.query.getAll('project').filter((id) => id !== '-1')
+  const wanted = [...call.query.getAll('project'), ...call.query.getAll('projectSlug')].filter(
+    (id) => id !== '-1',
+  )
   const { projects } = findOrganization(call)
-  return wanted.length === 0 ? projects : projects.filter(({ id }) => wanted.includes(id))
+  if (wanted.length === 0) return projects
+  return projects.filter(({ id, slug }) => wanted.includes(id) || wanted.includes(slug))
 }
 
 export function createNotFound(): ApiFailure {

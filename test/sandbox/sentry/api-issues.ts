@@ -1,7 +1,7 @@
 import {
-  Answer,
   type ApiCall,
   ApiFailure,
+  ApiResponse,
   type ApiRoute,
   createNotFound,
   findIssue,
@@ -18,7 +18,16 @@ import type { Activity, Assignee, Issue, Organization } from './data.ts'
 import type { Attachment, SentryEvent } from './data-events.ts'
 import { listErrorRows } from './rows.ts'
 import { compileQuery, parsePeriod, type Row } from './search.ts'
-import { showAttachment, showEvent, showIssue, summarizeEvent } from './views.ts'
+import {
+  countUsers,
+  showActivity,
+  showAttachment,
+  showEvent,
+  showIssue,
+  showListedIssue,
+  showUserReport,
+  summarizeEvent,
+} from './views-issue.ts'
 
 const ISSUE = '/organizations/:organization/issues/:issue/'
 const EVENT = '/projects/:organization/:project/events/:event/'
@@ -35,20 +44,25 @@ export const issueRoutes: ApiRoute[] = [
     method: 'GET',
     path: `${ISSUE}activities/`,
     scopes: READ_EVENT,
-    handle: (call) => ({ activity: findIssue(call).activity }),
+    handle: (call) => ({ activity: findIssue(call).activity.map(showActivity) }),
   },
   {
     method: 'GET',
     path: `${ISSUE}notes/`,
     scopes: READ_EVENT,
-    handle: (call) => new List(findIssue(call).activity.filter(({ type }) => type === 'note')),
+    handle: (call) =>
+      new List(
+        findIssue(call)
+          .activity.filter(({ type }) => type === 'note')
+          .map(showActivity),
+      ),
   },
   { method: 'POST', path: `${ISSUE}notes/`, scopes: WRITE_EVENT, handle: addNote },
   {
     method: 'GET',
     path: `${ISSUE}user-reports/`,
     scopes: READ_EVENT,
-    handle: (call) => new List(findIssue(call) && []),
+    handle: (call) => new List(findIssue(call).reports.map(showUserReport)),
   },
   {
     method: 'GET',
@@ -87,16 +101,18 @@ function listIssues(call: ApiCall): List {
   const period = parsePeriod(query.get('statsPeriod') ?? '')
   const since = period === undefined ? 0 : Date.now() - period
   const matches = compileQuery(query.get('query') ?? '')
-  const sort = SORTS[query.get('sort') ?? 'date']
-  if (sort === undefined) throw new ApiFailure(400, 'Invalid sort parameter.')
+  const order = query.get('sort') ?? 'date'
+  const sort = SORTS[order]
+  const isKnown = order !== 'recommended' || call.release.has('recommended sort')
+  if (sort === undefined || !isKnown) throw new ApiFailure(400, 'Invalid sort parameter.')
   const found = organization.issues.filter((issue) => {
     const isInScope = projects.includes(issue.project) && lastSeen(issue) >= since
     return isInScope && matches(describeIssue(issue, organization, call))
   })
-  return new List(found.toSorted(sort).map((issue) => showIssue(issue, organization, call.origin)))
+  return new List(found.toSorted(sort).map((issue) => showListedIssue(issue, organization, call)))
 }
 
-/** What an issue can be searched by: its own fields, and any tag that one of its events has. */
+/** The fields that an issue is searched by: its own and the tags of its events. */
 function describeIssue(issue: Issue, organization: Organization, { caller }: ApiCall): Row {
   const { assignedTo, events } = issue
   const tags = Map.groupBy(
@@ -111,7 +127,7 @@ function describeIssue(issue: Issue, organization: Organization, { caller }: Api
     title: issue.title,
     culprit: issue.culprit,
     message: `${issue.shortId} ${issue.title}`,
-    // A search for an event's id finds the issue that it belongs to.
+    // A search for an event's id finds its issue.
     text: events.map(({ id }) => id).join(' '),
     is: [
       issue.status,
@@ -205,13 +221,13 @@ function readAssignee(call: ApiCall): Assignee | null {
   throw new ApiFailure(400, 'assignedTo: Unknown actor input')
 }
 
-function addNote(call: ApiCall): Answer {
+function addNote(call: ApiCall): ApiResponse {
   const issue = findIssue(call)
   const text = readText(call.body, 'text')
   if (text === undefined) throw new ApiFailure(400, 'text: This field may not be blank.')
   const note = createActivity(issue, 'note', call.caller.user, { text })
   issue.activity.unshift(note)
-  return new Answer(201, note)
+  return new ApiResponse(201, showActivity(note))
 }
 
 function createActivity(
@@ -245,7 +261,7 @@ function showIssueEvent(call: ApiCall): unknown {
       ? issue.events.at(-1)
       : issue.events.find((candidate) => candidate.id === id.toLowerCase())
   if (event === undefined) throw createNotFound()
-  return showEvent(event, issue)
+  return showEvent(event, issue, findOrganization(call))
 }
 
 function showTagValues(call: ApiCall): unknown {
@@ -281,7 +297,11 @@ function showOrDownloadAttachment(call: ApiCall): unknown {
   const attachment: Attachment | undefined = event.attachments.find(({ id }) => id === call.params.attachment)
   if (attachment === undefined) throw createNotFound()
   if (!call.query.has('download')) return showAttachment(attachment, event)
-  return new Answer(200, attachment.content, attachment.mimetype)
+  return new ApiResponse(200, attachment.open(), {
+    'content-type': attachment.mimetype,
+    'content-length': attachment.size,
+    'content-disposition': `attachment; filename="${attachment.name}"`,
+  })
 }
 
 function findProjectEvent(call: ApiCall): SentryEvent {
@@ -295,7 +315,7 @@ function findProjectEvent(call: ApiCall): SentryEvent {
 }
 
 function show(issue: Issue, call: ApiCall): unknown {
-  return showIssue(issue, findOrganization(call), call.origin)
+  return showIssue(issue, findOrganization(call), call)
 }
 
 function lastSeen(issue: Issue): number {
@@ -304,10 +324,6 @@ function lastSeen(issue: Issue): number {
 
 function firstSeen(issue: Issue): number {
   return issue.events.at(-1)?.dateCreated.getTime() ?? 0
-}
-
-function countUsers(issue: Issue): number {
-  return new Set(issue.events.map(({ user }) => user?.id)).size
 }
 
 function rank(issue: Issue): number {

@@ -1,10 +1,17 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Accounts, ApiToken } from './accounts.ts'
-import { Answer, type ApiCall, ApiFailure, type ApiRoute, createForbidden, List } from './api-call.ts'
-import { createSeerRoutes, exploreRoutes } from './api-explore.ts'
+import { type ApiCall, ApiFailure, ApiResponse, type ApiRoute, createForbidden, List } from './api-call.ts'
+import { exploreRoutes } from './api-explore.ts'
 import { issueRoutes } from './api-issues.ts'
+import { monitoringRoutes } from './api-monitoring.ts'
 import { organizationRoutes } from './api-organization.ts'
+import { projectRoutes } from './api-projects.ts'
+import { recordingRoutes } from './api-recordings.ts'
+import { createSeerRoutes } from './api-seer.ts'
+import { traceRoutes } from './api-traces.ts'
 import type { SentryData } from './data.ts'
+import type { Place } from './place.ts'
+import type { ReleaseBehaviour } from './releases.ts'
 import { readBearerToken } from './request-log.ts'
 import { SearchError } from './search.ts'
 
@@ -12,7 +19,9 @@ export interface ApiOptions {
   accounts: Accounts
   data: SentryData
   organizationId: string | undefined
-  /** How often Seer answers `processing` before it is done. */
+  release: ReleaseBehaviour
+  place: Place
+  /** How often Seer responds `processing` before it is done. */
   seerPolls: number
 }
 
@@ -22,14 +31,18 @@ const DEFAULT_PAGE = 100
 export function registerApi(app: FastifyInstance, options: ApiOptions): void {
   app.register(
     async (api) => {
-      api.setErrorHandler(answerError)
-      api.setNotFoundHandler((_request, reply) =>
-        reply.code(404).send({ detail: 'The requested resource does not exist' }),
-      )
+      const challenge = `Bearer realm="api"${options.release.has('bearer errors') ? ', error="invalid_token"' : ''}`
+      api.setErrorHandler((error: FastifyError, _request, reply) => sendError(error, reply, challenge))
+      // Where a thing is missing there is a reason in JSON; where the route is missing there is nothing.
+      api.setNotFoundHandler((_request, reply) => reply.code(404).send())
       const routes = [
         ...organizationRoutes,
+        ...projectRoutes,
         ...issueRoutes,
         ...exploreRoutes,
+        ...traceRoutes,
+        ...monitoringRoutes,
+        ...recordingRoutes,
         ...createSeerRoutes(options.seerPolls),
       ]
       for (const route of routes) registerRoute(api, route, options)
@@ -41,12 +54,14 @@ export function registerApi(app: FastifyInstance, options: ApiOptions): void {
 function registerRoute(
   app: FastifyInstance,
   route: ApiRoute,
-  { accounts, data, organizationId }: ApiOptions,
+  { accounts, data, organizationId, release, place }: ApiOptions,
 ): void {
+  const obstacle = release.findObstacle(route.method, route.path)
   app.route({
     method: route.method,
     url: route.path,
     handler: (request, reply) => {
+      if (obstacle === 'empty 404') return reply.code(404).send()
       const caller = authenticate(request, accounts)
       if (caller instanceof ApiFailure) {
         if (route.isOpen) return reply.code(400).send()
@@ -55,21 +70,27 @@ function registerRoute(
       const isAllowed =
         route.scopes.length === 0 || route.scopes.some((scope) => caller.scope.includes(scope))
       if (!isAllowed) throw createForbidden()
+      if (obstacle === 'empty 400') return reply.code(400).send()
+      if (obstacle === 'refused 403') throw new ApiFailure(403, 'Feature not enabled')
+      if (obstacle === 'error 500') return reply.code(500).send({ detail: 'Internal Error', errorId: null })
       const call: ApiCall = {
         params: request.params as Record<string, string>,
-        query: new URL(request.url, 'http://sandbox').searchParams,
+        query: new URL(request.url, 'http://sentry').searchParams,
         body: (request.body ?? {}) as Record<string, unknown>,
         data,
         caller,
         organizationId,
-        origin: `http://${request.host}`,
+        release,
+        place,
+        host: request.host,
+        origin: place.isCloud ? 'https://sentry.io' : `http://${request.host}`,
       }
-      return answer(reply, route.handle(call), call)
+      return respond(reply, obstacle === 'no data' ? [] : route.handle(call), call)
     },
   })
 }
 
-/** A token that was revoked, replaced or never issued is unknown; one that has ended is said to have ended. */
+/** A token that was revoked, replaced or never issued is invalid; one whose time is over has expired. */
 function authenticate(request: FastifyRequest, accounts: Accounts): ApiToken | ApiFailure {
   const token = readBearerToken(request.headers.authorization)
   if (token === undefined) return new ApiFailure(401, 'Authentication credentials were not provided.')
@@ -80,11 +101,9 @@ function authenticate(request: FastifyRequest, accounts: Accounts): ApiToken | A
   return found
 }
 
-function answer(reply: FastifyReply, result: unknown, call: ApiCall): FastifyReply {
-  if (result instanceof Answer) {
-    if (result.type !== undefined) reply.type(result.type)
-    return reply.code(result.status).send(result.body)
-  }
+function respond(reply: FastifyReply, result: unknown, call: ApiCall): FastifyReply {
+  if (result instanceof ApiResponse)
+    return reply.code(result.status).headers(result.headers).send(result.body)
   return reply.send(result instanceof List ? takePage(reply, result, call) : result)
 }
 
@@ -105,10 +124,10 @@ function takePage(reply: FastifyReply, { items }: List, { query, origin }: ApiCa
   return items.slice(offset, offset + size)
 }
 
-function answerError(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function sendError(error: FastifyError, reply: FastifyReply, challenge: string): FastifyReply {
   if (error instanceof ApiFailure) {
-    if (error.status === 401) reply.header('www-authenticate', 'Bearer realm="api"')
-    return reply.code(error.status).send({ detail: error.message })
+    if (error.status === 401) reply.header('www-authenticate', challenge)
+    return reply.code(error.status).send(error.body)
   }
   if (error instanceof SearchError) return reply.code(400).send({ detail: error.message })
   return reply.code(error.statusCode ?? 500).send({ detail: error.message })

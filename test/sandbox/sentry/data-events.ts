@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
 import { makePng } from './png.ts'
 import { makeHex } from './sample-id.ts'
 
@@ -18,6 +20,9 @@ export interface SentryEvent {
   trace: { traceId: string; spanId: string } | undefined
   occurrence: Record<string, unknown> | undefined
   sdk: { name: string; version: string }
+  /** Names and versions of what the process has loaded. */
+  packages?: Record<string, string>
+  extra?: Record<string, unknown>
   attachments: Attachment[]
 }
 
@@ -60,13 +65,27 @@ export interface Breadcrumb {
 export interface Attachment {
   id: string
   name: string
+  type: 'event.attachment' | 'event.minidump'
   mimetype: string
-  content: Buffer
+  /** bytes */
+  size: number
+  sha1: string | null
+  /** Its content, as a stream of its own each time. */
+  open(): Readable
 }
 
 export type EventTemplate = Pick<
   SentryEvent,
-  'title' | 'message' | 'platform' | 'culprit' | 'exception' | 'breadcrumbs' | 'request' | 'sdk'
+  | 'title'
+  | 'message'
+  | 'platform'
+  | 'culprit'
+  | 'exception'
+  | 'breadcrumbs'
+  | 'request'
+  | 'sdk'
+  | 'packages'
+  | 'extra'
 > & {
   tags: Record<string, string>
   contexts?: Record<string, Record<string, unknown>>
@@ -124,7 +143,19 @@ export function createAttachments(): Attachment[] {
     '',
   ].join('\n')
   return [
-    { id: '88001', name: 'screenshot.png', mimetype: 'image/png', content: makePng(64, 40) },
-    { id: '88002', name: 'console.log', mimetype: 'text/plain', content: Buffer.from(log) },
+    createAttachment('88001', 'screenshot.png', 'image/png', makePng(64, 40)),
+    createAttachment('88002', 'console.log', 'text/plain', Buffer.from(log)),
   ]
+}
+
+function createAttachment(id: string, name: string, mimetype: string, content: Buffer): Attachment {
+  return {
+    id,
+    name,
+    type: 'event.attachment',
+    mimetype,
+    size: content.length,
+    sha1: createHash('sha1').update(content).digest('hex'),
+    open: () => Readable.from([content]),
+  }
 }

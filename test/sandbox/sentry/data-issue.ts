@@ -44,6 +44,7 @@ export function createIssue(
         dateCreated: events.at(-1)?.dateCreated ?? newest.dateCreated,
       },
     ],
+    reports: [],
     diagnosis: undefined,
     seerRun: undefined,
     ...differences,

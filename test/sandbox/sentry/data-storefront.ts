@@ -101,11 +101,22 @@ export function createStorefrontIssues(project: Project, now: number): Issue[] {
     [9, 52, 2 * HOUR, 5 * HOUR, 9 * HOUR, 20 * HOUR, DAY],
     now,
   )
-  events[0]?.attachments.push(...createAttachments())
+  const [newest] = events
+  if (newest?.user == null) throw new Error('The newest event has a user.')
+  newest.attachments.push(...createAttachments())
   return [
     createIssue(project, '71001', 'STOREFRONT-1', events, {
       priority: 'high',
       substatus: 'escalating',
+      reports: [
+        {
+          id: '87001',
+          eventId: newest.id,
+          user: newest.user,
+          comments: 'I pressed checkout and the page went white.',
+          dateCreated: new Date(newest.dateCreated.getTime() + 90_000),
+        },
+      ],
       diagnosis: {
         cause: 'An offer that has ended has no price, and CartSummary adds it up all the same.',
         whys: [

@@ -33,16 +33,16 @@ export function runEventsQuery(rows: readonly Row[], { query, fields, sort }: Ev
   const found = rows.filter(compileQuery(query))
   const aggregates = fields.filter(isAggregate)
   const columns = fields.filter((field) => !isAggregate(field))
-  const answer = aggregates.length === 0 ? found.map((row) => project(row, fields)) : []
+  const result = aggregates.length === 0 ? found.map((row) => project(row, fields)) : []
   if (aggregates.length > 0) {
     const groups = Map.groupBy(found, (row) => JSON.stringify(columns.map((column) => row[column] ?? null)))
     if (columns.length === 0 && groups.size === 0) groups.set('[]', [])
     for (const members of groups.values()) {
       const values = aggregates.map((field) => [field, computeAggregate(field, members)])
-      answer.push({ ...project(members[0] ?? {}, columns), ...Object.fromEntries(values) })
+      result.push({ ...project(members[0] ?? {}, columns), ...Object.fromEntries(values) })
     }
   }
-  return sort === undefined || sort === '' ? answer : sortRows(answer, fields, sort)
+  return sort === undefined || sort === '' ? result : sortRows(result, fields, sort)
 }
 
 export function isAggregate(field: string): boolean {

@@ -39,7 +39,51 @@ test('faults match by method and path, count, and are lifted', async (t) => {
   t.equal((await ask(sentry)).status, 200)
 })
 
-test('answers that are not what they should be', async (t) => {
+test('a 401 by which Sentry requires something of the user, its 429 and the pages of nginx', async (t) => {
+  const sentry = await start(t)
+  for (const code of ['sso-required', '2fa-required', 'member-disabled-over-limit'] as const) {
+    sentry.fail('/api/0/', { kind: 'required-action', code }, 1)
+    const required = await ask(sentry)
+    t.equal(required.status, 401)
+    t.match(await required.json(), { detail: { code, message: String, extra: Object } })
+  }
+
+  sentry.fail('/api/0/', { kind: 'rate-limited', seconds: 30 }, 1)
+  const limited = await ask(sentry)
+  t.equal(limited.status, 429)
+  t.equal(limited.headers.get('retry-after'), null)
+  t.equal(limited.headers.get('x-sentry-rate-limit-remaining'), '0')
+  const seconds = Number(limited.headers.get('x-sentry-rate-limit-reset')) - Date.now() / 1000
+  t.ok(seconds > 25 && seconds < 32)
+  t.match(await limited.json(), { detail: /too frequently/ })
+
+  sentry.fail('/api/0/', { kind: 'nginx', status: 502 }, 1)
+  const restarting = await ask(sentry)
+  t.equal(restarting.status, 502)
+  t.match(restarting.headers.get('content-type'), 'text/html')
+  t.match(await restarting.text(), '<center>nginx</center>')
+})
+
+test('limits that an operator turned on count by token and are told on every response', async (t) => {
+  const sentry = await startSentry({ rateLimit: { limit: 2, window: 60 } })
+  t.teardown(() => sentry.close())
+  const { accessToken } = sentry.issueTokens()
+  const headers = { authorization: `Bearer ${accessToken}` }
+  const responses = []
+  for (let sent = 0; sent < 3; sent += 1)
+    responses.push(await fetch(`${sentry.url}/api/0/organizations/`, { headers }))
+  t.same(
+    responses.map((response) => [response.status, response.headers.get('x-sentry-rate-limit-remaining')]),
+    [
+      [200, '1'],
+      [200, '0'],
+      [429, '0'],
+    ],
+  )
+  t.equal((await ask(sentry)).status, 200, 'another token')
+})
+
+test("responses of another form than Sentry's", async (t) => {
   const sentry = await start(t)
   sentry.fail('/api/0/', { kind: 'html' }, 1)
   const html = await ask(sentry)
@@ -60,7 +104,7 @@ test('answers that are not what they should be', async (t) => {
   await t.rejects(ask(sentry), { cause: { message: 'redirect count exceeded' } })
 })
 
-test('answers that come late, byte by byte, or not at all', async (t) => {
+test('responses that come late, byte by byte, or not at all', async (t) => {
   const sentry = await start(t)
   sentry.fail('/api/0/', { kind: 'hang', ms: 150 }, 1)
   const begin = performance.now()
@@ -78,7 +122,7 @@ test('answers that come late, byte by byte, or not at all', async (t) => {
   t.equal(sentry.requests.at(-1)?.status, undefined)
 })
 
-test('a lost answer leaves the request done, a hang that was given up on leaves it undone', async (t) => {
+test('a lost response leaves the request carried out, a hang that the client gives up leaves it undone', async (t) => {
   const sentry = await start(t)
   const refresh = (refreshToken: string, signal?: AbortSignal) =>
     fetch(`${sentry.url}/oauth/token/`, {
@@ -103,7 +147,7 @@ test('a lost answer leaves the request done, a hang that was given up on leaves 
   t.equal((await refresh(refreshToken)).status, 400, 'the pair it had is dead')
 })
 
-test('bodies that are far too large', async (t) => {
+test('bodies that are too large to read', async (t) => {
   const sentry = await start(t)
   sentry.fail('/api/0/', { kind: 'huge-body' }, 1)
   t.ok((await (await ask(sentry)).arrayBuffer()).byteLength > 50_000_000)

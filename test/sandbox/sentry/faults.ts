@@ -2,20 +2,27 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { refuseOverLimit } from './rate-limit.ts'
 
 /** What goes wrong at Sentry, or on the way to it. */
 export type Fault =
-  /** An answer of that status; `retryAfter` is the header's value, seconds or a date. */
+  /** A response of that status; `retryAfter` is the header's value, seconds or a date. */
   | { kind: 'status'; status: number; body?: unknown; retryAfter?: number | string }
+  /** A 401 by which Sentry requires something of the user; the token is good. */
+  | { kind: 'required-action'; code: RequiredAction }
+  /** A 429 of Sentry's own limiter, whose window ends after so many seconds. */
+  | { kind: 'rate-limited'; seconds: number }
+  /** The page of the nginx in front of Sentry: 502 while `web` restarts, 504 where it takes too long. */
+  | { kind: 'nginx'; status: 502 | 504 }
   /** A web page where JSON belongs, as maintenance pages and captive proxies send it. */
   | { kind: 'html'; status?: number }
-  /** Nothing for that many ms, then the answer. What the request asked for has not happened until then. */
+  /** The response only after that many ms, and what the request asks for does not happen before. */
   | { kind: 'hang'; ms: number }
-  /** The true answer, one byte a second. */
+  /** The true response, one byte a second. */
   | { kind: 'drip' }
-  /** The first half of the true answer, as if it were all. */
+  /** The first half of the true response, as if it were all. */
   | { kind: 'truncated' }
-  /** The true answer under another media type. */
+  /** The true response under another media type. */
   | { kind: 'content-type'; type: string }
   | { kind: 'redirect-loop' }
   /** 50 MB of valid JSON. */
@@ -24,14 +31,32 @@ export type Fault =
   | { kind: 'gzip-bomb' }
   /** The connection is reset before the request is looked at. */
   | { kind: 'reset' }
-  /** What the request asked for happens, and the connection is reset instead of the answer. */
+  /** What the request asks for happens, and the connection is reset in place of the response. */
   | { kind: 'lost-answer' }
+
+export type RequiredAction = 'sso-required' | '2fa-required' | 'member-disabled-over-limit'
+
+/** What Sentry writes beside each code. */
+const REQUIRED_ACTIONS: Record<RequiredAction, { message: string; extra: Record<string, string> }> = {
+  'sso-required': {
+    message: 'Must login via SSO',
+    extra: { loginUrl: '/auth/login/tidewater-books/' },
+  },
+  '2fa-required': {
+    message: 'Organization requires two-factor authentication to be enabled',
+    extra: {},
+  },
+  'member-disabled-over-limit': {
+    message: 'Organization over member limit',
+    extra: { next: '/organizations/tidewater-books/disabled-member/' },
+  },
+}
 
 export interface Faults {
   /**
-   * Makes requests fail. `match` is the beginning of a path, `/oauth/token/`, with a method before it if only
-   * one is meant: `POST /oauth/token/`. `count` is how many requests fail, by default all of them. What was
-   * added last is looked at first. Returns a function that lifts the fault.
+   * Makes requests fail. `match` is the beginning of a path, `/oauth/token/`, with a method before it where only one is
+   * meant: `POST /oauth/token/`. `count` requests fail, by default all of them. A later fault comes before an earlier
+   * one. Returns a function that lifts the fault.
    */
   fail(match: string, fault: Fault, count?: number): () => void
   /** Lifts every fault. */
@@ -65,7 +90,7 @@ export function registerFaults(app: FastifyInstance): Faults {
 
   app.addHook('onSend', async (request, reply, payload: unknown) => {
     const fault = faults.get(request)
-    return fault === undefined ? payload : breakAnswer(fault, request, reply, payload)
+    return fault === undefined ? payload : breakResponse(fault, request, reply, payload)
   })
 
   app.addHook('preClose', async () => closing.abort())
@@ -75,6 +100,18 @@ export function registerFaults(app: FastifyInstance): Faults {
       case 'status':
         if (fault.retryAfter !== undefined) reply.header('retry-after', String(fault.retryAfter))
         return reply.code(fault.status).send(fault.body ?? { detail: 'Internal Error' })
+      case 'required-action': {
+        const detail = { code: fault.code, ...REQUIRED_ACTIONS[fault.code] }
+        return reply.code(401).header('www-authenticate', 'Bearer realm="api"').send({ detail })
+      }
+      case 'rate-limited':
+        return refuseOverLimit(reply, fault.seconds)
+      case 'nginx':
+        return reply
+          .code(fault.status)
+          .type('text/html')
+          .header('server', 'nginx')
+          .send(renderNginxPage(fault.status))
       case 'html':
         return reply
           .code(fault.status ?? 200)
@@ -82,7 +119,7 @@ export function registerFaults(app: FastifyInstance): Faults {
           .send('<!DOCTYPE html><html><body><h1>We are doing some maintenance</h1></body></html>')
       case 'hang':
         await delay(fault.ms, undefined, { signal: closing.signal }).catch(() => undefined)
-        // Whoever gave up must not find later that it happened all the same.
+        // A client that gave up must not find later that its request was carried out.
         if (request.raw.socket.destroyed || closing.signal.aborted) return reply.hijack()
         return undefined
       case 'redirect-loop':
@@ -102,7 +139,7 @@ export function registerFaults(app: FastifyInstance): Faults {
     }
   }
 
-  function breakAnswer(
+  function breakResponse(
     fault: Fault,
     request: FastifyRequest,
     reply: FastifyReply,
@@ -145,6 +182,12 @@ export function registerFaults(app: FastifyInstance): Faults {
       rules.length = 0
     },
   }
+}
+
+function renderNginxPage(status: 502 | 504): string {
+  const title = status === 502 ? '502 Bad Gateway' : '504 Gateway Time-out'
+  const head = `<html>\r\n<head><title>${title}</title></head>\r\n`
+  return `${head}<body>\r\n<center><h1>${title}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n`
 }
 
 function applies(rule: Rule, request: FastifyRequest): boolean {

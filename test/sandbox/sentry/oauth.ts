@@ -8,12 +8,17 @@ import {
   type SentryUser,
 } from './accounts.ts'
 import { renderAuthorizePage, renderErrorPage } from './pages.ts'
+import type { ReleaseBehaviour } from './releases.ts'
 
-/** How the OAuth server behaves; the defaults are those of a current release. */
+/** How the OAuth server behaves; by default as the release does. */
 export interface OAuthBehaviour {
   supportsPkce: boolean
   acceptsBasicCredentials: boolean
   tokenType: 'Bearer' | 'bearer'
+  /**
+   * Whether there is `/oauth/revoke/`, which no release has. It is there by default where no release is named, since
+   * tests tell by it that the service gives tokens back.
+   */
   revokeEndpoint: boolean
 }
 
@@ -67,16 +72,20 @@ export function registerOAuth(
   application: Application,
   accounts: Accounts,
   behaviour: OAuthBehaviour,
+  release: ReleaseBehaviour,
 ): OAuthCounters {
+  const pageStatus = release.has('error page with status 400') ? 400 : 200
+  const unknownClientStatus = release.has('invalid_client with status 401') ? 401 : 400
   const counters: OAuthCounters = { codes: 0, refreshes: 0, refusedRefreshes: 0 }
   const pending = new Map<string, PendingRequest>()
 
   app.get('/oauth/authorize/', (request, reply) => {
     const query = readQuery(request)
     if (query.client_id !== application.clientId)
-      return refuse(reply, 'Missing or invalid client_id parameter.')
+      return refuse(reply, 'Missing or invalid client_id parameter.', pageStatus)
     const redirectUri = chooseRedirectUri(query.redirect_uri)
-    if (redirectUri === undefined) return refuse(reply, 'Missing or invalid redirect_uri parameter.')
+    if (redirectUri === undefined)
+      return refuse(reply, 'Missing or invalid redirect_uri parameter.', pageStatus)
 
     const back = (params: Form) => sendBack(reply, redirectUri, query.state, params)
     if (query.response_type !== 'code') return back({ error: 'unsupported_response_type' })
@@ -90,8 +99,8 @@ export function registerOAuth(
 
     const user = accounts.signedIn
     const authorization: PendingRequest = { user, scope, redirectUri, state: query.state, codeChallenge }
-    // A returning user of an application that asks for nothing new is not asked again. This is what makes a
-    // consent page of the proxy's own necessary.
+    // Sentry does not ask a returning user again where an application asks for nothing new. Therefore the service
+    // needs a consent page of its own.
     const mayApproveSilently = query.force_prompt === undefined && application.organizationId === undefined
     if (mayApproveSilently && accounts.hasApproved(user, scope)) return approve(reply, authorization)
 
@@ -148,9 +157,27 @@ export function registerOAuth(
     })
   }
 
+  if (release.has('authorization server metadata')) {
+    app.get('/.well-known/oauth-authorization-server', (request) => describeServer(`http://${request.host}`))
+  }
+
+  function describeServer(issuer: string): Record<string, unknown> {
+    return {
+      issuer,
+      authorization_endpoint: `${issuer}/oauth/authorize/`,
+      token_endpoint: `${issuer}/oauth/token/`,
+      scopes_supported: [...SENTRY_SCOPES],
+      response_types_supported: ['code'],
+      grant_types_supported: ['authorization_code', 'refresh_token'],
+      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
+      ...(behaviour.supportsPkce ? { code_challenge_methods_supported: ['S256'] } : {}),
+    }
+  }
+
   function chooseRedirectUri(asked: string | undefined): string | undefined {
     if (asked === undefined) {
-      return application.redirectUris.length === 1 ? application.redirectUris[0] : undefined
+      const isChosen = application.redirectUris.length === 1 || !release.has('redirect_uri required')
+      return isChosen ? application.redirectUris[0] : undefined
     }
     return application.redirectUris.includes(asked) ? asked : undefined
   }
@@ -168,19 +195,21 @@ export function registerOAuth(
     const header = request.headers.authorization
     if (behaviour.acceptsBasicCredentials && header?.toLowerCase().startsWith('basic ')) {
       if (form.client_secret !== undefined) throw new TokenRefusal('invalid_request')
-      // Split at the first colon and taken as it is: Sentry does not undo the percent-encoding of RFC 6749 §2.3.1.
+      // Sentry splits at the first colon and does not undo the percent-encoding of RFC 6749 §2.3.1.
       const text = Buffer.from(header.slice(6), 'base64').toString()
       const colon = text.indexOf(':')
       credentials = { id: text.slice(0, colon), secret: text.slice(colon + 1) }
     }
     if (credentials.id !== application.clientId || credentials.secret !== application.clientSecret)
-      throw new TokenRefusal('invalid_client', 401)
+      throw new TokenRefusal('invalid_client', unknownClientStatus)
   }
 
   function exchangeCode(form: Form): ApiToken {
     const code = accounts.takeCode(form.code ?? '')
     if (code === undefined) throw new TokenRefusal('invalid_grant')
-    if (form.redirect_uri !== code.redirectUri) throw new TokenRefusal('invalid_grant')
+    const isRepeated = form.redirect_uri === code.redirectUri
+    if (!isRepeated && (form.redirect_uri !== undefined || release.has('redirect_uri repeated')))
+      throw new TokenRefusal('invalid_grant')
     if (code.codeChallenge !== undefined) {
       if (form.code_verifier === undefined || computeChallenge(form.code_verifier) !== code.codeChallenge)
         throw new TokenRefusal('invalid_grant')
@@ -190,7 +219,7 @@ export function registerOAuth(
   }
 
   function refresh(form: Form): ApiToken {
-    // Sentry cannot narrow a token, so it refuses to try.
+    // Sentry does not narrow a token, in any release.
     const isWellFormed = form.refresh_token !== undefined && form.scope === undefined
     const token = isWellFormed ? accounts.refreshTokens(form.refresh_token ?? '') : undefined
     if (token === undefined) {

@@ -50,18 +50,23 @@ export function renderAuthorizePage(page: AuthorizePage): string {
   )
 }
 
-/** Sentry shows errors as a page for as long as nothing about the client is proven. */
+/** Sentry shows errors as a page until the client and its redirect URI are known to be right. */
 export function renderErrorPage(problem: string): string {
   return renderPage('This request cannot go on', `<p>${escapeHtml(problem)}</p>`)
 }
 
-/** What the address itself shows: a person who opens it should know where they are. */
+/** The page at `/`, which tells a person what this is. */
 export function renderHomePage(user: SentryUser): string {
   return renderPage(
     'Sentry, for tests and for the demo',
     `<p>An OAuth server and an API with made-up data. Nothing here is real and nothing is kept.</p>
       <p class="who">Signed in as ${escapeHtml(user.email)}</p>`,
   )
+}
+
+/** The page that Sentry serves at every path that no view of its own has: the frame of its web application. */
+export function renderApplicationPage(): string {
+  return renderPage('Sentry', '<div id="blk_router"></div>')
 }
 
 function renderPage(title: string, content: string): string {

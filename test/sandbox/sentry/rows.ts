@@ -55,7 +55,25 @@ export function listRows(organization: Organization, dataset: Dataset): Row[] {
         timestamp: metric.timestamp,
       }))
     case 'profiles':
-      return []
+      return organization.profiles
+        .filter(({ profilerId }) => profilerId === undefined)
+        .map((profile) => ({
+          id: profile.id,
+          'profile.id': profile.id,
+          profile_id: profile.id,
+          'profiler.id': null,
+          'thread.id': null,
+          project: profile.project.slug,
+          'project.name': profile.project.slug,
+          trace: profile.traceId,
+          transaction: profile.transaction,
+          'transaction.duration': 5410,
+          release: 'checkout-api@1.14.2',
+          environment: 'production',
+          timestamp: profile.startedAt,
+          'precise.start_ts': profile.startedAt.getTime() / 1000,
+          'precise.finish_ts': profile.startedAt.getTime() / 1000 + 1,
+        }))
   }
 }
 

@@ -57,13 +57,13 @@ function redeem(
 }
 
 /** The fields that the tests look at. */
-interface Answer {
+interface TokenResponse {
   access_token: string
   refresh_token: string
   organization_id?: string
 }
 
-async function read<Shape = Answer>(response: Response | Promise<Response>): Promise<Shape> {
+async function read<Shape = TokenResponse>(response: Response | Promise<Response>): Promise<Shape> {
   return (await (await response).json()) as Shape
 }
 
@@ -74,9 +74,9 @@ function getUser(sentry: SentrySandbox, token: string): Promise<Response> {
 test('a person is asked once, and silently approved from then on unless force_prompt is set', async (t) => {
   const sentry = await start(t)
   const browser = createBrowser()
-  const answer = await signIn(browser, createAuthorizeUrl(sentry))
-  t.equal(answer.searchParams.get('state'), 'the state')
-  t.equal(answer.searchParams.get('iss'), null, 'Sentry does not send iss')
+  const back = await signIn(browser, createAuthorizeUrl(sentry))
+  t.equal(back.searchParams.get('state'), 'the state')
+  t.equal(back.searchParams.get('iss'), null, 'Sentry does not send iss')
   t.same(
     browser.chain.map(({ method }) => method),
     ['GET', 'POST'],
@@ -113,7 +113,7 @@ test('an unproven client or redirect URI gets a page and never a redirect', asyn
   }
 })
 
-test('what is wrong with a proven request goes back to the client', async (t) => {
+test('errors of a request with a registered redirect URI go back to the client', async (t) => {
   const sentry = await start(t)
   for (const [changes, error] of [
     [{ response_type: 'token' }, 'unsupported_response_type'],
@@ -142,7 +142,7 @@ test('the approval belongs to the browser that saw the page', async (t) => {
   t.equal(stranger.kind === 'page' && stranger.page.status, 403)
 })
 
-test('the token answer names the user; expires_in is 30 days', async (t) => {
+test('the token response names the user; expires_in is 30 days', async (t) => {
   const sentry = await start(t)
   const response = await redeem(sentry, await getCode(sentry, createBrowser()))
   const tokens = await read(response)
@@ -251,17 +251,21 @@ test('the quirks of older and of limited applications', async (t) => {
   })
   const browser = createBrowser()
   const oldCode = await getCode(old, browser, { code_challenge_method: 'plain' })
-  const tokens = await read(redeem(old, oldCode, { code_verifier: 'whatever' }))
+  const tokens = await read(redeem(old, oldCode, { code_verifier: 'any' }))
   t.match(tokens, { token_type: 'bearer', expires_in: null, expires_at: null })
   const basic = { authorization: `Basic ${btoa(`${old.clientId}:${old.clientSecret}`)}` }
   t.equal((await postToken(old, { grant_type: 'refresh_token' }, basic)).status, 401)
-  t.equal((await fetch(`${old.url}/oauth/revoke/`, { method: 'POST' })).status, 404)
+  t.equal(
+    (await fetch(`${old.url}/oauth/revoke/`, { method: 'POST' })).status,
+    403,
+    'the page of a CSRF check',
+  )
 
   const limited = await start(t, { organizationId: '41002' })
   const code = await getCode(limited, createBrowser(), { scope: 'org:read' })
-  const answer = await read(redeem(limited, code))
-  t.equal(answer.organization_id, '41002')
-  const headers = { authorization: `Bearer ${answer.access_token}` }
+  const limitedTokens = await read(redeem(limited, code))
+  t.equal(limitedTokens.organization_id, '41002')
+  const headers = { authorization: `Bearer ${limitedTokens.access_token}` }
   const organizations = await read<{ slug: string }[]>(
     fetch(`${limited.url}/api/0/organizations/`, { headers }),
   )
@@ -272,17 +276,18 @@ test('the quirks of older and of limited applications', async (t) => {
   t.equal((await fetch(`${limited.url}/api/0/organizations/tidewater-books/`, { headers })).status, 403)
 })
 
-test('the API: 401 without a live token, 403 without the scope, 404 for what is not there', async (t) => {
+test('the API: 401 without a valid token, 403 without the scope, 404 for a missing thing', async (t) => {
   const sentry = await start(t)
   const ask = async (path: string, token?: string, method = 'GET') => {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
     const response = await fetch(`${sentry.url}/api/0${path}`, { method, headers })
-    return { status: response.status, body: await response.json() }
+    const text = await response.text()
+    return { status: response.status, body: text === '' ? '' : JSON.parse(text) }
   }
   t.match(await ask('/organizations/'), { status: 401 })
   t.match(await ask('/organizations/', 'sntryu_forged'), { status: 401, body: { detail: 'Invalid token' } })
-  const whoever = await getUser(sentry, 'sntryu_forged')
-  t.same([whoever.status, await whoever.text()], [400, ''], 'but where it says who is signed in')
+  const forged = await getUser(sentry, 'sntryu_forged')
+  t.same([forged.status, await forged.text()], [400, ''], 'but at /auth/')
 
   const forbidden = { status: 403, body: { detail: 'You do not have permission to perform this action.' } }
   const organization = '/organizations/tidewater-books'
@@ -301,7 +306,7 @@ test('the API: 401 without a live token, 403 without the scope, 404 for what is 
   const all = sentry.issueTokens().accessToken
   t.match(await ask('/organizations/nobody/', all), { status: 404 })
   t.match(await ask(`${organization}/issues/STOREFRONT-99/`, all), { status: 404 })
-  t.match(await ask('/nothing/', all), { status: 404 })
+  t.same(await ask('/nothing/', all), { status: 404, body: '' }, 'a route that does not exist')
   t.equal(sentry.requests.at(-1)?.token, all, 'the log tells which token was used')
   t.equal(sentry.requests.at(-1)?.status, 404)
 })
@@ -346,7 +351,7 @@ test('issue search knows is:, free text, tags, ages and sort', async (t) => {
   t.equal(await find('a OR b'), 400, 'what it does not know it refuses')
 })
 
-test('each sandbox has state of its own', async (t) => {
+test('each stand-in has state of its own', async (t) => {
   const one = await start(t)
   const other = await start(t)
   const { accessToken } = one.issueTokens()

@@ -7,28 +7,42 @@ import { registerApi } from './api.ts'
 import { createSampleData, type SentryData } from './data.ts'
 import { type Faults, registerFaults } from './faults.ts'
 import { type OAuthBehaviour, type OAuthCounters, registerOAuth } from './oauth.ts'
-import { renderHomePage } from './pages.ts'
-import { type ReceivedRequest, registerRequestLog } from './request-log.ts'
+import { renderApplicationPage, renderErrorPage, renderHomePage } from './pages.ts'
+import { createPlace, type PlaceOptions } from './place.ts'
+import { type RateLimit, registerRateLimit } from './rate-limit.ts'
+import { createReleaseBehaviour, type Feature, type SentryRelease } from './releases.ts'
+import { type ReceivedRequest, registerRequestLog, type SentResponse } from './request-log.ts'
 
-export interface SandboxOptions extends Partial<OAuthBehaviour> {
+export interface SandboxOptions extends Partial<OAuthBehaviour>, PlaceOptions {
+  /**
+   * The self-hosted release that it is. Without one it is the newest with every feature switched on, and it has
+   * a revocation endpoint.
+   */
+  release?: SentryRelease
+  /** Differs from what the release's example configuration switches on or off. */
+  features?: Partial<Record<Feature, boolean>>
+  /** Limits requests to the API for each token; a stock self-hosted Sentry has no limits. */
+  rateLimit?: RateLimit
   /** A free one by default. */
   port?: number
   clientId?: string
   clientSecret?: string
-  /** Where the application may send people back to; `redirectUris` of the sandbox can be added to later. */
+  /** Where the application sends people back to; `redirectUris` of the stand-in can be added to later. */
   redirectUris?: string[]
-  /** Seconds; null answers `expires_in: null` and tokens that never end. 30 days by default, as at Sentry. */
+  /** Seconds; with null, `expires_in` is null and tokens never end. 30 days by default, as at Sentry. */
   accessTokenTtl?: number | null
-  /** Limits the application to one organisation: `41001` or `41002` in the sample data. */
+  /** Limits the application to one organization: `41001` or `41002` in the sample data. */
   organizationId?: string
   user?: SentryUser
-  /** The release that its pages name; `25.10.0` by default. */
+  /** The version that it names, by default that of its release. */
   version?: string
-  /** How often Seer answers `processing` before its analysis is there. */
+  /** How often Seer responds `processing` before its analysis is complete. */
   seerPolls?: number
+  /** Told of every response of the API. */
+  onResponse?: (response: SentResponse) => void
 }
 
-/** A Sentry of our own on loopback: OAuth server, API and sample data, everything of it in this object. */
+/** A stand-in for Sentry on loopback: OAuth server, API and sample data, all of its state in this object. */
 export interface SentrySandbox extends Faults {
   /** `http://127.0.0.1:port` */
   url: string
@@ -39,7 +53,7 @@ export interface SentrySandbox extends Faults {
   /** The registered redirect URIs; compared exactly. */
   redirectUris: string[]
   data: SentryData
-  /** What it received, oldest first. */
+  /** The requests that it received, oldest first. */
   requests: ReceivedRequest[]
   counters: Readonly<OAuthCounters>
   /** Every code and token that it ever issued. */
@@ -73,7 +87,7 @@ const THIRTY_DAYS = 30 * 86_400
 
 const MARA: SentryUser = { id: '1001', name: 'Mara Lind', email: 'mara@tidewater.example' }
 
-/** Starts a Sentry on 127.0.0.1. Each has users, tokens and data of its own; close it at the end. */
+/** Starts a stand-in on 127.0.0.1. Each has users, tokens and data of its own; close it at the end. */
 export async function startSentry(options: SandboxOptions = {}): Promise<SentrySandbox> {
   const application: Application = {
     name: 'Sentry MCP',
@@ -85,12 +99,15 @@ export async function startSentry(options: SandboxOptions = {}): Promise<SentryS
   const ttl = options.accessTokenTtl === undefined ? THIRTY_DAYS : options.accessTokenTtl
   const accounts = createAccounts(options.user ?? MARA, ttl)
   const data = createSampleData(Date.now())
+  const release = createReleaseBehaviour(options.release, options.features)
+  const place = createPlace(options)
 
   const app = Fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: 500 } })
-  const requests = registerRequestLog(app)
+  const requests = registerRequestLog(app, options.onResponse)
   const faults = registerFaults(app)
+  if (options.rateLimit !== undefined) registerRateLimit(app, options.rateLimit)
   await app.register(formbody)
-  // mcp-core sends this media type with every request, also with those that have no body.
+  // mcp-core sends this media type with every request, with or without a body.
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
     try {
       done(null, body === '' ? {} : JSON.parse(String(body)))
@@ -103,19 +120,28 @@ export async function startSentry(options: SandboxOptions = {}): Promise<SentryS
     reply.type('text/html; charset=utf-8').send(renderHomePage(accounts.signedIn)),
   )
   app.get('/api/client-config/', () => ({
-    version: { current: options.version ?? '25.10.0' },
-    isSelfHosted: true,
+    version: { current: options.version ?? release.release },
+    isSelfHosted: !place.isCloud,
     isAuthenticated: false,
   }))
-  const counters = registerOAuth(app, application, accounts, {
-    supportsPkce: options.supportsPkce ?? true,
-    acceptsBasicCredentials: options.acceptsBasicCredentials ?? true,
-    tokenType: options.tokenType ?? 'Bearer',
-    revokeEndpoint: options.revokeEndpoint ?? true,
+  // Every path outside the API belongs to the web application, and a form is checked for its CSRF token first.
+  app.setNotFoundHandler((request, reply) => {
+    reply.type('text/html; charset=utf-8')
+    if (request.method === 'GET' || request.method === 'HEAD') return reply.send(renderApplicationPage())
+    return reply.code(403).send(renderErrorPage('CSRF verification failed. Request aborted.'))
   })
+  const oauthBehaviour = {
+    supportsPkce: options.supportsPkce ?? release.has('PKCE'),
+    acceptsBasicCredentials: options.acceptsBasicCredentials ?? release.has('basic credentials'),
+    tokenType: options.tokenType ?? (release.has('capital Bearer') ? 'Bearer' : 'bearer'),
+    revokeEndpoint: options.revokeEndpoint ?? options.release === undefined,
+  }
+  const counters = registerOAuth(app, application, accounts, oauthBehaviour, release)
   registerApi(app, {
     accounts,
     data,
+    release,
+    place,
     organizationId: options.organizationId,
     seerPolls: options.seerPolls ?? 2,
   })

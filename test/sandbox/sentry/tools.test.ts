@@ -6,7 +6,7 @@ import { walk } from '../walk/walk.ts'
 
 const ORGANIZATION = { organizationSlug: 'tidewater-books' }
 
-/** Signs in at a service in front of the sandbox, and calls a tool the way a client does. */
+/** Signs in at a service in front of the stand-in, and calls tools as a client does. */
 async function start(t: Test) {
   const docs = await startDocsSite()
   t.teardown(() => docs.close())
@@ -18,26 +18,31 @@ async function start(t: Test) {
   return { docs, sentry, organization, call: (name: string, args = {}) => callTool(session, name, args) }
 }
 
-async function callTool(session: McpSession, name: string, args: object): Promise<ToolAnswer> {
-  const answer = await session.request('tools/call', { name, arguments: args })
-  if (!answer.ok) throw new Error(`${name} is answered ${answer.status}: ${answer.text}`)
-  const content = answer.result.content as { type: string; text?: string; mimeType?: string; data?: string }[]
+async function callTool(session: McpSession, name: string, args: object): Promise<ToolResult> {
+  const response = await session.request('tools/call', { name, arguments: args })
+  if (!response.ok) throw new Error(`The response to ${name} is ${response.status}: ${response.text}`)
+  const content = response.result.content as {
+    type: string
+    text?: string
+    mimeType?: string
+    data?: string
+  }[]
   return {
-    isError: answer.result.isError === true,
+    isError: response.result.isError === true,
     text: content.map(({ text }) => text ?? '').join('\n'),
     content,
-    structured: answer.result.structuredContent as Record<string, unknown> | undefined,
+    structured: response.result.structuredContent as Record<string, unknown> | undefined,
   }
 }
 
-interface ToolAnswer {
+interface ToolResult {
   isError: boolean
   text: string
   content: { type: string; text?: string; mimeType?: string; data?: string }[]
   structured: Record<string, unknown> | undefined
 }
 
-test('the sandbox answers every tool that looks around', async (t) => {
+test('the stand-in responds to every tool that looks around', async (t) => {
   const { call } = await start(t)
   t.match((await call('whoami')).structured, { user: { id: '1001', email: 'mara@tidewater.example' } })
   t.match((await call('find_organizations', { query: 'lantern' })).structured, {
@@ -114,7 +119,7 @@ test('issues, events, traces and attachments agree with each other', async (t) =
   )
 })
 
-test('what a tool writes is found afterwards', async (t) => {
+test('changes that tools make are found afterwards', async (t) => {
   const { call, organization } = await start(t)
   await call('update_issue', {
     ...ORGANIZATION,
@@ -153,7 +158,7 @@ test('Seer finds a root cause, and the documentation is found', async (t) => {
   const found = await call('search_docs', { query: 'sampling rate', guide: 'javascript/node' })
   t.match(found.text, page)
   t.match(docs.searches, [{ query: 'sampling rate', guide: 'javascript/node' }])
-  t.teardown(docs.answerForSentryDocs())
+  t.teardown(docs.redirectSentryDocs())
   t.match((await call('get_doc', { path: page })).text, 'tracesSampler')
   t.match((await call('get_doc', { path: '/nowhere.md' })).text, 'not found')
 })

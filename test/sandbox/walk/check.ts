@@ -1,9 +1,9 @@
 export type Json = Record<string, unknown>
 
-/** Told about each step once it has gone well. */
+/** Called after each step that has succeeded. */
 export type Report = (step: string, detail: string) => void
 
-/** A step did not go as it should. The message names it and says what was answered. */
+/** A step failed. The message names the step and the response. */
 export class WalkError extends Error {
   override readonly name = 'WalkError'
   readonly step: string
@@ -30,7 +30,7 @@ export async function request(step: string, url: string, init: RequestInit = {})
 
 export async function parse(step: string, response: Response, status: number): Promise<Json> {
   const text = await response.text()
-  const problem = `${response.url} answers ${response.status}: ${text.slice(0, 500)}`
+  const problem = `${response.url} responds ${response.status}: ${text.slice(0, 500)}`
   if (response.status !== status) throw new WalkError(step, problem)
   try {
     return JSON.parse(text) as Json
@@ -39,8 +39,9 @@ export async function parse(step: string, response: Response, status: number): P
   }
 }
 
-export function expect(step: string, holds: boolean, answer: unknown, problem: string): asserts holds {
-  if (!holds) throw new WalkError(step, `${problem}: ${JSON.stringify(answer).slice(0, 500)}`)
+/** Throws `WalkError` unless a condition holds. */
+export function expect(step: string, holds: boolean, found: unknown, problem: string): asserts holds {
+  if (!holds) throw new WalkError(step, `${problem}: ${JSON.stringify(found).slice(0, 500)}`)
 }
 
 export function readList(value: unknown): string[] {

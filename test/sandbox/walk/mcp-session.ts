@@ -1,14 +1,17 @@
-/** The result of a JSON-RPC request, or what was answered instead of one. */
-export type McpAnswer =
+// An MCP client of its own, independent of the SDK and of test/support/mcp.ts on purpose: it reads every form of response
+// that a client has to accept.
+
+/** The result of a JSON-RPC request, or the response that has none. */
+export type McpResponse =
   | { ok: true; result: Record<string, unknown>; status: number }
   | { ok: false; status: number; text: string }
 
-/** An MCP client at its plainest: JSON-RPC over POST, answers as JSON or as an event stream. */
+/** A minimal MCP client: JSON-RPC over POST, with responses in JSON or as an event stream. */
 export interface McpSession {
-  request(method: string, params?: Record<string, unknown>): Promise<McpAnswer>
+  request(method: string, params?: Record<string, unknown>): Promise<McpResponse>
   /** Resolves to the status, which should be 202. */
   notify(method: string): Promise<number>
-  /** Sent as `MCP-Protocol-Version` once `initialize` has settled it. */
+  /** Sent as `MCP-Protocol-Version` once `initialize` has negotiated it. */
   protocolVersion: string | undefined
 }
 

@@ -20,7 +20,7 @@ export async function openSession(
   report('initialize', `${name} ${version} speaks ${session.protocolVersion}`)
 
   const status = await session.notify('notifications/initialized')
-  expect('notifications/initialized', status === 202, { status }, 'is not answered 202')
+  expect('notifications/initialized', status === 202, { status }, 'does not get 202')
   report('notifications/initialized', 'accepted')
 
   const { tools } = await call(session, 'tools/list', 'tools/list')
@@ -30,7 +30,7 @@ export async function openSession(
   return names
 }
 
-/** The first calls of somebody who looks around: who am I, where am I, what is broken. */
+/** A user's first calls: who am I, which organizations are there, what is broken. */
 export async function callTools(
   session: McpSession,
   tools: readonly string[],
@@ -41,13 +41,13 @@ export async function callTools(
 
   const { user } = await callTool(session, 'whoami', {})
   const { name, email } = (user ?? {}) as Json
-  expect('whoami', typeof email === 'string', { user }, 'names nobody')
+  expect('whoami', typeof email === 'string', { user }, 'has no user')
   report('whoami', `${name} <${email}>`)
 
   const { organizations } = await callTool(session, 'find_organizations', {})
   const slugs = (Array.isArray(organizations) ? organizations : []).map(({ slug }: Json) => String(slug))
   const [organizationSlug] = slugs
-  expect('find_organizations', organizationSlug !== undefined, { organizations }, 'finds none')
+  expect('find_organizations', organizationSlug !== undefined, { organizations }, 'finds no organization')
   report('find_organizations', slugs.join(', '))
 
   const found = await callTool(session, 'search_issues', { organizationSlug, query: 'is:unresolved' })
@@ -56,7 +56,7 @@ export async function callTools(
   report('search_issues', titles.join(', '))
 }
 
-/** What a tool answered: its structured content, or the text of its content. */
+/** The result of a tool: its structured content, or the text of its content. */
 async function callTool(session: McpSession, name: string, args: Json): Promise<Json> {
   const result = await call(session, name, 'tools/call', { name, arguments: args })
   expect(name, result.isError !== true, result, 'is an error')
@@ -67,9 +67,9 @@ async function callTool(session: McpSession, name: string, args: Json): Promise<
 }
 
 async function call(session: McpSession, step: string, method: string, params?: Json): Promise<Json> {
-  const answer = await session.request(method, params).catch((error: unknown) => {
+  const response = await session.request(method, params).catch((error: unknown) => {
     throw new WalkError(step, readMessage(error))
   })
-  if (!answer.ok) throw new WalkError(step, `is answered ${answer.status}: ${answer.text.slice(0, 500)}`)
-  return answer.result
+  if (!response.ok) throw new WalkError(step, `gets ${response.status}: ${response.text.slice(0, 500)}`)
+  return response.result
 }

@@ -12,15 +12,18 @@ import {
   WalkError,
 } from './check.ts'
 
-/** Who signs in, and how. */
+// An OAuth client of its own, independent of the service's code and of test/support/client.ts on purpose: that one is a
+// tool to send right and wrong requests one by one, this one checks every response as a careful client must.
+
+/** The client that signs in. */
 export interface WalkingClient {
   name: string
-  /** Where it would listen; nobody has to, since the browser stops there. */
+  /** The browser stops there, so that the client does not have to listen. */
   redirectUri: string
   browser: Browser
 }
 
-/** What a client holds once it has signed in. */
+/** What a signed-in client has. */
 export interface ClientTokens {
   clientId: string
   accessToken: string
@@ -30,8 +33,8 @@ export interface ClientTokens {
 
 /**
  * From the bare URL of a protected resource to tokens: challenge, discovery, registration, authorization with a
- * browser, and the exchange of the code. Throws `WalkError` at the first answer that a careful client would not
- * accept.
+ * browser, and the exchange of the code. Throws `WalkError` at the first response that a careful client does
+ * not accept.
  */
 export async function signInClient(
   mcpUrl: string,
@@ -67,14 +70,19 @@ export async function signInClient(
     state,
     ...(scope === '' ? {} : { scope }),
   }).toString()
-  const answer = await walkBrowser(client.browser, authorizeUrl, report)
+  const redirect = await walkBrowser(client.browser, authorizeUrl, report)
 
-  const answered = Object.fromEntries(answer.searchParams)
-  const { code } = answered
-  expect('authorization response', answered.error === undefined, answered, 'is an error')
-  expect('authorization response', answered.state === state, answered, 'has another state')
-  expect('authorization response', answered.iss === issuer, answered, `iss is not ${issuer} (RFC 9207 §2.4)`)
-  expect('authorization response', code !== undefined, answered, 'has no code')
+  const parameters = Object.fromEntries(redirect.searchParams)
+  const { code } = parameters
+  expect('authorization response', parameters.error === undefined, parameters, 'is an error')
+  expect('authorization response', parameters.state === state, parameters, 'has another state')
+  expect(
+    'authorization response',
+    parameters.iss === issuer,
+    parameters,
+    `iss is not ${issuer} (RFC 9207 §2.4)`,
+  )
+  expect('authorization response', code !== undefined, parameters, 'has no code')
   report('authorization response', 'state and iss are right')
 
   const tokenEndpoint = String(server.token_endpoint)
@@ -106,14 +114,14 @@ async function readChallenge(
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' }),
   })
   const header = response.headers.get('www-authenticate') ?? ''
-  const answer = { status: response.status, 'www-authenticate': header, body: await response.text() }
-  expect(step, response.status === 401, answer, 'a request without a token is not answered 401')
-  expect(step, /^bearer /i.test(header), answer, 'is not for the Bearer scheme')
+  const found = { status: response.status, 'www-authenticate': header, body: await response.text() }
+  expect(step, response.status === 401, found, 'a request without a token does not get 401')
+  expect(step, /^bearer /i.test(header), found, 'is not for the Bearer scheme')
   const params = new Map(
     [...header.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value]),
   )
   const resourceMetadata = params.get('resource_metadata')
-  expect(step, resourceMetadata !== undefined, answer, 'has no resource_metadata')
+  expect(step, resourceMetadata !== undefined, found, 'has no resource_metadata')
   return { resourceMetadata, scope: params.get('scope') }
 }
 
@@ -151,20 +159,20 @@ async function register(endpoint: string, { name, redirectUri }: WalkingClient):
   return String(client.client_id)
 }
 
-/** Consent page, Sentry's page and the way back, each request of the browser a step. */
+/** The consent page, Sentry's page and the redirects, each request of the browser a step. */
 async function walkBrowser(browser: Browser, authorizeUrl: URL, report: Report): Promise<URL> {
   const begin = browser.chain.length
   try {
     return await signIn(browser, authorizeUrl.href)
   } catch (error) {
     const last = browser.chain.at(-1)
-    throw new WalkError(last === undefined ? 'authorize' : nameLeg(last), readMessage(error))
+    throw new WalkError(last === undefined ? 'authorize' : nameStep(last), readMessage(error))
   } finally {
-    for (const visit of browser.chain.slice(begin)) report(nameLeg(visit), describeVisit(visit))
+    for (const visit of browser.chain.slice(begin)) report(nameStep(visit), describeVisit(visit))
   }
 }
 
-function nameLeg({ method, url }: Visit): string {
+function nameStep({ method, url }: Visit): string {
   const { pathname } = new URL(url)
   if (pathname.endsWith('/oauth/authorize')) return 'authorize'
   if (pathname.endsWith('/oauth/consent')) return 'consent'
@@ -173,7 +181,7 @@ function nameLeg({ method, url }: Visit): string {
 }
 
 function describeVisit({ status, location }: Visit): string {
-  if (location === undefined) return status === 200 ? 'shows a page' : `answers ${status}`
+  if (location === undefined) return status === 200 ? 'shows a page' : `responds ${status}`
   const target = new URL(location, 'http://relative')
   return `goes on to ${target.origin}${target.pathname}`
 }

@@ -11,16 +11,15 @@ export interface WalkOptions {
   redirectUri?: string
 }
 
-/** A client that has signed in and whose session is open. */
+/** A signed-in client with an open session. */
 export interface WalkResult extends ClientTokens {
   session: McpSession
   tools: string[]
 }
 
 /**
- * Goes the whole way that an MCP client goes, from the bare URL of a protected resource to the first tool calls,
- * and checks at each step what a careful client would check. It shares no code with the service. Throws
- * `WalkError`, which names the step and what was answered.
+ * Does everything that an MCP client does, from the bare URL of a protected resource to the first tool calls, and checks
+ * at each step what a careful client checks. Throws `WalkError`, which names the step and the response.
  */
 export async function walk(mcpUrl: string, options: WalkOptions = {}): Promise<WalkResult> {
   const { onStep = () => undefined, clientName: name = 'Walking client' } = options

@@ -6,7 +6,7 @@ import { callOf, readText, startMcp } from '../../../support/mcp-service.ts'
 
 const PLAIN_LANGUAGE = { organizationSlug: 'tidewater-books', query: 'what broke the checkout yesterday' }
 
-test('with an AI provider the search tools are on, and ask it at OPENAI_BASE_URL with its key', async (t) => {
+test('with an AI provider the search tools are on, and call OPENAI_BASE_URL with its key', async (t) => {
   const provider = await startProvider(t, (response) => response.writeHead(401).end('{"error":{}}'))
   const service = await startMcp(t, { settings: provider.settings })
   const listed = await service.list()
@@ -19,7 +19,7 @@ test('with an AI provider the search tools are on, and ask it at OPENAI_BASE_URL
   t.notMatch(service.log.join(''), /key-of-the-provider/)
 })
 
-test('a client that leaves ends the request to the AI provider as well', async (t) => {
+test('a client that disconnects aborts the request to the AI provider', async (t) => {
   const provider = await startProvider(t, () => undefined)
   const service = await startMcp(t, { settings: provider.settings })
   const controller = new AbortController()
@@ -31,19 +31,19 @@ test('a client that leaves ends the request to the AI provider as well', async (
   t.equal(await Promise.race([closed, sleep(2_000, 'open')]), 'closed')
 })
 
-test('an AI provider that does not answer in time is a tool’s failure like any other', async (t) => {
+test('a timeout of the AI provider is an expected tool error', async (t) => {
   const provider = await startProvider(t, () => undefined)
-  const timeouts = { sentry: 5_000, other: 50 }
+  const timeouts = { sentryMs: 5_000, otherMs: 50 }
   const service = await startMcp(t, { settings: provider.settings, timeouts })
   const text = readText(await service.call('search_issues', PLAIN_LANGUAGE))
   t.notMatch(text, /reference/, text)
 })
 
-async function startProvider(t: Test, answer: (response: ServerResponse) => unknown) {
+async function startProvider(t: Test, respond: (response: ServerResponse) => unknown) {
   const requests: IncomingMessage[] = []
   const server = createServer((request, response) => {
     requests.push(request)
-    answer(response)
+    respond(response)
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   t.teardown(() => {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { test } from 'tap'
 import { configureAgentProvider } from '../../../../lib/mcp/core/agent-provider.ts'
-import { includeAliases, loadMcpCore, McpCoreShapeError, openSource } from '../../../../lib/mcp/core/load.ts'
+import { includeAliases, loadMcpCore, McpCoreShapeError, toLibrary } from '../../../../lib/mcp/core/load.ts'
 import { SKILLS } from '../../../../lib/model/skills.ts'
 import { createSettings } from '../../../support/mcp-service.ts'
 
@@ -10,7 +10,7 @@ const LOADER = new URL('../../../../lib/mcp/core/load.ts', import.meta.url).href
 
 const run = promisify(execFile)
 
-test('loading Sentry’s tools starts no program, says nothing and leaves the process as it was', async (t) => {
+test('loading mcp-core starts no program, prints nothing and adds no listeners', async (t) => {
   const { stdout, stderr } = await runInProcess(`
     const count = () => ['SIGTERM', 'SIGINT', 'uncaughtException', 'unhandledRejection']
       .reduce((sum, name) => sum + process.listenerCount(name), 0)
@@ -26,7 +26,7 @@ test('loading Sentry’s tools starts no program, says nothing and leaves the pr
   t.same(JSON.parse(stdout), { tools: 56, listeners: 0, again: true })
 })
 
-test('nothing reports to Sentry’s own project: the reporting SDK is not loaded and has no client', async (t) => {
+test('mcp-core reports nothing to Sentry’s project: the SDK for that is not loaded', async (t) => {
   const { stdout } = await runInProcess(`
     const loaded = []
     registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) })
@@ -41,9 +41,9 @@ test('nothing reports to Sentry’s own project: the reporting SDK is not loaded
   t.same(JSON.parse(stdout), { reporting: [], clients: 0 })
 })
 
-test('a package of another shape is refused in one sentence', async (t) => {
+test('a package of another shape is refused', async (t) => {
   for (const source of ['', 'export const tools = {}', '//#region src/index.ts\nmain()']) {
-    t.throws(() => openSource(source), new McpCoreShapeError())
+    t.throws(() => toLibrary(source), new McpCoreShapeError())
   }
   t.match(
     new McpCoreShapeError().message,
@@ -51,7 +51,7 @@ test('a package of another shape is refused in one sentence', async (t) => {
   )
 })
 
-test('the skills of the consent page are those that mcp-core has and still uses', async (t) => {
+test('the skills of the consent page are mcp-core’s that are not deprecated', async (t) => {
   const core = await loadMcpCore()
   const active = Object.values(core.SKILLS).filter(({ deprecated }) => !deprecated)
   t.same(
@@ -60,7 +60,7 @@ test('the skills of the consent page are those that mcp-core has and still uses'
   )
 })
 
-test('mcp-core sees the AI provider of the settings, and nothing of the environment', async (t) => {
+test('mcp-core reads the AI provider from the settings, not from the environment', async (t) => {
   const core = await loadMcpCore()
   t.teardown(() => configureAgentProvider(core, createSettings('sentry.example.com')))
   process.env.OPENAI_API_KEY = 'sk-of-the-environment'
@@ -84,7 +84,7 @@ test('mcp-core sees the AI provider of the settings, and nothing of the environm
   t.equal(configureAgentProvider(core, unfit), false, 'a provider without its key is none')
 })
 
-test('a tool and its alias count as one', async (t) => {
+test('including aliases adds the tools that share a handler', async (t) => {
   const { tools } = await loadMcpCore()
   t.same([...includeAliases(tools, ['search_agent_conversations'])].sort(), [
     'search_agent_conversations',

@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { redactSecrets, redactValue } from '../../../../lib/telemetry/redact.ts'
 import { startMcp } from '../../../support/mcp-service.ts'
 
-test('what mcp-core logs goes through the logger of the service, what Sentry said only at debug', async (t) => {
+test('mcp-core logs through the service’s logger, Sentry’s responses at debug only', async (t) => {
   const service = await startMcp(t)
   const { sentry } = service
   const token = 'f0'.repeat(32)
@@ -22,7 +22,7 @@ test('what mcp-core logs goes through the logger of the service, what Sentry sai
   t.notMatch(service.log.join(''), new RegExp(token))
 })
 
-test('credentials are taken out of texts and of everything in a value', async (t) => {
+test('credentials are redacted in texts and at any depth of a value', async (t) => {
   const secrets = [
     'sntryu_0123456789abcdef',
     'sntrys_eyJpYXQiOjE3MDB9_abc/def+ghi=',

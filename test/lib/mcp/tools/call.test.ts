@@ -2,16 +2,17 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import tap, { type Test, test } from 'tap'
 import type { SentryTool } from '../../../../lib/mcp/core/types.ts'
+import { SignInRequiredError } from '../../../../lib/upstream/access.ts'
 import { fetchUpstream, TOKEN_PLACEHOLDER } from '../../../../lib/upstream/tool-fetch.ts'
 import type { Fault } from '../../../sandbox/sentry/faults.ts'
 import { DEFAULT_SCOPES } from '../../../sandbox/sentry/server.ts'
 import { callOf, type McpService, postIn, readText, startMcp } from '../../../support/mcp-service.ts'
 
-const service = await startMcp(tap, { timeouts: { sentry: 400, other: 400 } })
+const service = await startMcp(tap, { timeouts: { sentryMs: 400, otherMs: 400 } })
 const { sentry } = service
 const ORGANIZATION = 'tidewater-books'
 
-test('a call carries the token of its caller and no other, and tells Sentry which client it is', async (t) => {
+test('a call sends only its caller’s token, and names the client to Sentry', async (t) => {
   service.addCaller('mara', { clientName: 'Клиент\r\nX-Other: 1 (beta)' })
   const before = sentry.requests.length
   t.match(await service.call('whoami'), { structuredContent: { user: { email: 'mara@tidewater.example' } } })
@@ -56,7 +57,7 @@ test('the requests of one call share its renewal', async (t) => {
   t.equal(renewals, 1)
 })
 
-test('when the sign-in has ended, the model is told to have the user authorize again', async (t) => {
+test('when the sign-in has ended, the tool error asks the model to have the user authorize again', async (t) => {
   const caller = service.addCaller('ended')
   sentry.revokeToken(caller.accessToken)
   const result = await service.call('whoami', {}, { caller: 'ended' })
@@ -64,7 +65,7 @@ test('when the sign-in has ended, the model is told to have the user authorize a
   t.match(readText(result), /sign-in at Sentry has ended.*authorize this MCP server again/s)
 })
 
-test('a tool that makes do without Sentry’s answer does not hide the end of a sign-in', async (t) => {
+test('a tool that ignores Sentry’s refusal does not hide that the sign-in has ended', async (t) => {
   const headers = { authorization: `Bearer ${TOKEN_PLACEHOLDER}` }
   const forgiving = createTool('forgiving', async (_params, { sentryHost }) => {
     await fetchUpstream(`http://${sentryHost}/api/0/auth/`, { headers })
@@ -91,7 +92,7 @@ test('a renewed token that is refused too is not renewed again', async (t) => {
   t.notMatch(readText(result), /dead/)
 })
 
-test('a renewal that cannot be made just now does not end the sign-in', async (t) => {
+test('a renewal that fails for now does not end the sign-in', async (t) => {
   service.addCaller('waiting', {
     accessToken: 'dead',
     renewAccessToken: () => Promise.reject(new Error('Redis at redis://secret@host is away')),
@@ -101,12 +102,12 @@ test('a renewal that cannot be made just now does not end the sign-in', async (t
   t.notMatch(text, /Redis|authorize/)
 })
 
-test('a 401 by which Sentry wants something of the user renews nothing (sso-required)', async (t) => {
+test('a 401 that requires an action of the user renews nothing (sso-required)', async (t) => {
   let renewals = 0
   service.addCaller('sso', {
     renewAccessToken: async () => {
       renewals += 1
-      return undefined
+      throw new SignInRequiredError('No renewal.')
     },
   })
   const body = { detail: { code: 'sso-required', message: 'Must login via SSO', extra: {} } }
@@ -117,7 +118,7 @@ test('a 401 by which Sentry wants something of the user renews nothing (sso-requ
   t.equal(renewals, 0)
 })
 
-test('whatever Sentry does, a model gets words it can act on, and no credential', async (t) => {
+test('every failure of Sentry becomes a text for the model, without a credential', async (t) => {
   const SECRET = `sntryu_${'a1'.repeat(32)}`
   const cases: [title: string, fault: Fault, words: RegExp][] = [
     ['400', { kind: 'status', status: 400, body: { detail: 'Bad slug' } }, /HTTP 400.*Bad slug.*Change/s],
@@ -149,18 +150,18 @@ test('whatever Sentry does, a model gets words it can act on, and no credential'
     ['a maintenance page', { kind: 'html' }, /cannot read/],
     ['an error page', { kind: 'html', status: 502 }, /HTTP 502.*Try again/s],
     ['a page for 404', { kind: 'html', status: 404 }, /HTTP 404.*web page/s],
-    ['half an answer', { kind: 'truncated' }, /cannot read/],
+    ['half a response', { kind: 'truncated' }, /cannot read/],
     ['another media type', { kind: 'content-type', type: 'text/plain' }, /cannot read/],
     ['silence', { kind: 'hang', ms: 2_000 }, /did not answer within 0\.4 seconds.*Try again/],
-    ['an answer that never ends', { kind: 'drip' }, /did not answer within/],
+    ['a response that never ends', { kind: 'drip' }, /did not answer within/],
     ['a reset', { kind: 'reset' }, /could not be reached.*Try again/],
     ['a circle of redirects', { kind: 'redirect-loop' }, /redirects in a circle/],
     ['50 MB', { kind: 'huge-body' }, /larger than 20 MiB/],
     ['1 MB that unpacks to 1 GB', { kind: 'gzip-bomb' }, /larger than 20 MiB/],
   ]
   for (const [title, fault, words] of cases) {
-    // A big answer takes its time on a busy machine; how much is read is what counts.
-    const who = await startPatient(t, title === '50 MB' || title.startsWith('1 MB'))
+    // A large response takes long on a busy machine; the limit of bytes is what is tested.
+    const who = await startForSize(t, title === '50 MB' || title.startsWith('1 MB'))
     const heal = sentry.fail('/api/0/organizations/', fault)
     const result = await who.call('find_organizations')
     heal()
@@ -171,12 +172,12 @@ test('whatever Sentry does, a model gets words it can act on, and no credential'
   t.notMatch(service.log.join(''), /sntryu_/, 'nor does the log')
 })
 
-test('Sentry that is not there at all', async (t) => {
+test('an unreachable Sentry is a tool error', async (t) => {
   const away = await startMcp(t, { sentry, settings: { SENTRY_HOST: '127.0.0.1:9' } })
   t.match(readText(await away.call('whoami')), /^Sentry could not be reached\. Try again/)
 })
 
-test('a failure that nobody foresaw names a reference and nothing else, and is logged', async (t) => {
+test('an unexpected failure names only a reference, and is logged', async (t) => {
   const broken = await startMcp(t, {
     sentry,
     settings: { TOOL_SURFACE: 'full' },
@@ -195,13 +196,13 @@ test('a failure that nobody foresaw names a reference and nothing else, and is l
   t.notMatch(entry, /0123456789/, 'but no token')
 })
 
-test('arguments that a tool cannot take are its error, not the protocol’s (SEP-1303)', async (t) => {
+test('invalid arguments are a tool error, not a protocol error (SEP-1303)', async (t) => {
   const result = await service.call('find_teams', { organizationSlug: '../../users/1' })
   t.equal(result.isError, true)
   t.match(readText(result), /The input cannot be used: .*organizationSlug/)
 })
 
-test('what the operator takes away can be reached in no way', async (t) => {
+test('a disabled tool cannot be called in any way', async (t) => {
   const settings = {
     DISABLED_TOOLS: 'get_issue_details,find_releases',
     DISABLED_SKILLS: 'project-management',
@@ -232,7 +233,7 @@ test('what the operator takes away can be reached in no way', async (t) => {
   t.equal(sentry.requests.length, before, 'nothing was asked of Sentry')
 })
 
-test('with READ_ONLY nothing can be changed in any way', async (t) => {
+test('with READ_ONLY no tool can change anything', async (t) => {
   const readOnly = await startMcp(t, { sentry, settings: { READ_ONLY: 'true' } })
   const args = { organizationSlug: ORGANIZATION, issueId: 'STOREFRONT-1', status: 'resolved' }
   t.match(await (await readOnly.post(callOf('update_issue', args))).json(), { error: { code: -32602 } })
@@ -241,7 +242,7 @@ test('with READ_ONLY nothing can be changed in any way', async (t) => {
   t.notOk((await readOnly.call('execute_sentry_tool', { name: 'whoami' })).isError)
 })
 
-test('a call that lacks only a scope asks for it: 403 insufficient_scope with the whole set', async (t) => {
+test('a call that lacks only a scope gets 403 insufficient_scope with the whole set', async (t) => {
   service.addCaller('reader', { scope: new Set(['org:read', 'event:read']) })
   const args = { organizationSlug: ORGANIZATION, issueId: 'STOREFRONT-1', status: 'resolved' }
   for (const era of ['legacy', 'modern'] as const) {
@@ -261,7 +262,7 @@ test('a call that lacks only a scope asks for it: 403 insufficient_scope with th
   t.notOk((await service.list({ caller: 'reader' })).includes('update_issue'))
 })
 
-test('a call that lacks a skill says which, since no scope would bring it', async (t) => {
+test('a call that lacks a skill gets a tool error that names it', async (t) => {
   service.addCaller('inspector', { skills: new Set(['inspect']) })
   const args = { organizationSlug: ORGANIZATION, name: 'x' }
   for (const [name, given] of [
@@ -274,7 +275,7 @@ test('a call that lacks a skill says which, since no scope would bring it', asyn
   }
 })
 
-test('a self-hosted Sentry on plain http: traces are read where Sentry is, whatever it says of regions', async (t) => {
+test('tools read a self-hosted Sentry at its own address, even if it reports regions', async (t) => {
   const { host, paths } = await startSentryWithRegions(t)
   const selfHosted = await startMcp(t, { sentry, settings: { SENTRY_HOST: host } })
   const traceId = 'b'.repeat(32)
@@ -298,7 +299,7 @@ test('a self-hosted Sentry on plain http: traces are read where Sentry is, whate
   }
 })
 
-test('within a constraint no tool reaches another organization, whatever its arguments', async (t) => {
+test('within a constraint no tool reaches another organization, with any arguments', async (t) => {
   service.addCaller('constrained', { constraints: { organizationSlug: ORGANIZATION } })
   const options = { caller: 'constrained' }
   t.notOk((await service.list(options)).includes('find_organizations'))
@@ -319,7 +320,7 @@ test('within a constraint no tool reaches another organization, whatever its arg
   t.same(reached, [])
 })
 
-test('tools that write do so once, with the caller’s own permissions', async (t) => {
+test('Sentry’s refusal of a write is reported as missing permissions', async (t) => {
   const reader = sentry.issueTokens(undefined, ['org:read'])
   service.addCaller('without', { accessToken: reader.accessToken, scope: new Set(DEFAULT_SCOPES) })
   const result = await service.call(
@@ -342,16 +343,16 @@ function createTool(name: string, handler: SentryTool['handler']): SentryTool {
   }
 }
 
-const patient = new Map<boolean, McpService>()
+let serviceForLarge: McpService | undefined
 
-async function startPatient(t: Test, isPatient: boolean): Promise<McpService> {
-  if (!isPatient) return service
-  const started = patient.get(true) ?? (await startMcp(t, { sentry }))
-  patient.set(true, started)
-  return started
+/** The shared service, or for a large response one with the usual timeouts. */
+async function startForSize(t: Test, isLarge: boolean): Promise<McpService> {
+  if (!isLarge) return service
+  serviceForLarge ??= await startMcp(t, { sentry })
+  return serviceForLarge
 }
 
-/** A Sentry whose organization says that it lives at an http address. */
+/** A Sentry whose organization reports an http address as its region. */
 async function startSentryWithRegions(t: Test): Promise<{ host: string; paths: string[] }> {
   const paths: string[] = []
   const server = createServer((request, response) => {

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { loadMcpCore } from '../../../../lib/mcp/core/load.ts'
 import { createToolCatalogue } from '../../../../lib/mcp/tools/catalogue.ts'
-import { createToolPolicy, type Entitlement } from '../../../../lib/mcp/tools/policy.ts'
+import { type Authority, createToolPolicy } from '../../../../lib/mcp/tools/policy.ts'
 import { DEFAULT_SCOPES } from '../../../sandbox/sentry/server.ts'
 import { createSettings, EVERY_SKILL } from '../../../support/mcp-service.ts'
 
@@ -23,7 +23,7 @@ test('every listed tool has a description, annotations and a JSON Schema 2020-12
   }
 })
 
-test('no type in a schema is a list, of which strict clients warn; what may be null still may', async (t) => {
+test('no type in a schema is a list, which strict clients warn of; null stays allowed', async (t) => {
   const { list } = createCatalogue({ TOOL_SURFACE: 'full', DIRECT_SEARCH: 'true' }).findVariant(everything())
   t.notMatch(JSON.stringify(list), /"type":\[/)
   const whoami = list.find(({ name }) => name === 'whoami')
@@ -38,23 +38,23 @@ test('no type in a schema is a list, of which strict clients warn; what may be n
   })
 })
 
-test('a result with more than its schema names is still valid', async (t) => {
+test('a result with properties beyond its schema is valid', async (t) => {
   const { list } = createCatalogue().findVariant(everything())
   const whoami = list.find(({ name }) => name === 'whoami')
   t.ok(whoami?.outputSchema)
   t.notMatch(JSON.stringify(whoami?.outputSchema), /"additionalProperties":false/)
 })
 
-test('a self-hosted Sentry has no regions, so that no tool takes the address of one', async (t) => {
+test('with a self-hosted Sentry no tool has a region parameter', async (t) => {
   const selfHosted = createCatalogue({ TOOL_SURFACE: 'full' }).findVariant(everything())
   t.notMatch(JSON.stringify(selfHosted.list.map(({ inputSchema }) => inputSchema)), /regionUrl/)
   const cloud = createCatalogue({ TOOL_SURFACE: 'full' }, { isCloud: true }).findVariant(everything())
   t.match(JSON.stringify(cloud.list.map(({ inputSchema }) => inputSchema)), /regionUrl/)
 })
 
-test('constraints vanish from the schemas, and their values make no variant of their own', async (t) => {
+test('constraints disappear from the schemas, and their values share a variant', async (t) => {
   const catalogue = createCatalogue({}, { isCloud: true })
-  const find = (constraints: Entitlement['constraints']) =>
+  const find = (constraints: Authority['constraints']) =>
     catalogue.findVariant({ ...everything(), constraints })
   const acme = find({ organizationSlug: 'acme', regionUrl: 'https://us.sentry.io' })
   const properties = JSON.stringify(acme.list.map(({ inputSchema }) => inputSchema.properties))
@@ -69,13 +69,13 @@ test('constraints vanish from the schemas, and their values make no variant of t
   )
 })
 
-test('callers that may use the same share a variant, others do not', async (t) => {
+test('callers share a variant only if they may use the same tools', async (t) => {
   const catalogue = createCatalogue()
   const variant = catalogue.findVariant(everything())
   const shuffled = { ...everything(), skills: new Set(EVERY_SKILL.toReversed()) }
   t.equal(catalogue.findVariant(shuffled), variant)
   const constraints = { organizationSlug: 'acme', projectSlug: 'shop' }
-  const others: Entitlement[] = [
+  const others: Authority[] = [
     { ...everything(), skills: new Set(['inspect']) },
     { ...everything(), scope: new Set(['org:read']) },
     { ...everything(), constraints },
@@ -85,7 +85,7 @@ test('callers that may use the same share a variant, others do not', async (t) =
   t.equal(new Set([variant, ...others.map(catalogue.findVariant)]).size, 6)
 })
 
-test('the number of variants is bounded, and the one least used goes first', async (t) => {
+test('the number of variants is bounded; the least recently used is evicted', async (t) => {
   const catalogue = createCatalogue()
   const frequent = catalogue.findVariant(everything())
   const rare = catalogue.findVariant({ ...everything(), scope: new Set(['rare']) })
@@ -102,7 +102,7 @@ test('two catalogues list the same bytes (MCP 2026-07-28: a deterministic order)
   t.same(first.findVariant(everything()).listJson, second.findVariant(everything()).listJson)
 })
 
-test('descriptions do not send a model to a tool that is off', async (t) => {
+test('descriptions do not mention a disabled tool', async (t) => {
   const describe = (settings: Record<string, string>) =>
     createCatalogue(settings)
       .findVariant(everything())
@@ -111,7 +111,7 @@ test('descriptions do not send a model to a tool that is off', async (t) => {
   t.notMatch(describe({ DISABLED_TOOLS: 'get_snapshot_image' }), /get_snapshot_image/)
 })
 
-test('with READ_ONLY, execute_sentry_tool says of itself that it changes nothing', async (t) => {
+test('with READ_ONLY, execute_sentry_tool is annotated as read-only', async (t) => {
   const execute = (settings: Record<string, string>) =>
     createCatalogue(settings)
       .findVariant(everything())
@@ -130,6 +130,6 @@ function createCatalogue(settings: Record<string, string> = {}, { isCloud = fals
   return createToolCatalogue({ core, tools: core.tools, policy, isCloud })
 }
 
-function everything(): Entitlement {
+function everything(): Authority {
   return { scope: new Set(DEFAULT_SCOPES), skills: new Set(EVERY_SKILL), constraints: {} }
 }

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { loadMcpCore } from '../../../../lib/mcp/core/load.ts'
-import { createToolPolicy, type Entitlement, UnknownToolError } from '../../../../lib/mcp/tools/policy.ts'
+import { type Authority, createToolPolicy, UnknownToolError } from '../../../../lib/mcp/tools/policy.ts'
 import { DEFAULT_SCOPES } from '../../../sandbox/sentry/server.ts'
 import { createSettings, EVERY_SKILL } from '../../../support/mcp-service.ts'
 
@@ -23,7 +23,7 @@ test('an AI provider, or DIRECT_SEARCH=true, adds the three search tools', async
   const expected = [...WITHOUT_AI, ...SEARCH].sort()
   t.same(listed({}, { hasAgentProvider: true }).sort(), expected)
   t.same(listed({ DIRECT_SEARCH: 'true' }).sort(), expected)
-  t.same(verdictsOf('search_issues', {}), { verdict: 'withdrawn' })
+  t.same(decisionOn('search_issues', {}), { decision: 'disabled' })
 })
 
 test('the standard surface lists in the order of its documentation', async (t) => {
@@ -35,45 +35,45 @@ test('the standard surface lists in the order of its documentation', async (t) =
   ])
 })
 
-test('TOOL_SURFACE=compact lists what Sentry’s own server lists, full everything', async (t) => {
+test('TOOL_SURFACE=compact lists the tools that Sentry’s own server lists, full lists all', async (t) => {
   const compact = listed({ TOOL_SURFACE: 'compact' }, { hasAgentProvider: true })
   t.same(compact.sort(), [...core.TOP_LEVEL_TOOL_NAMES].sort())
   t.same(listed({ TOOL_SURFACE: 'full' }, { hasAgentProvider: true }), names)
 })
 
-test('what is not listed can be reached all the same', async (t) => {
-  t.same(verdictsOf('get_release_details', {}), { verdict: 'reachable' })
-  t.same(verdictsOf('whoami', { TOOL_SURFACE: 'compact' }), { verdict: 'reachable' })
+test('a tool that is not listed is available', async (t) => {
+  t.same(decisionOn('get_release_details', {}), { decision: 'available' })
+  t.same(decisionOn('whoami', { TOOL_SURFACE: 'compact' }), { decision: 'available' })
 })
 
-test('READ_ONLY leaves only tools that change nothing, and the two that lead to others', async (t) => {
+test('READ_ONLY leaves only tools that change nothing, and the two that call others', async (t) => {
   const policy = createPolicy({ READ_ONLY: 'true', TOOL_SURFACE: 'full' }, { hasAgentProvider: true })
-  const left = names.filter((name) => policy.judge(name, everything()).verdict === 'listed')
+  const left = names.filter((name) => policy.decide(name, everything()).decision === 'listed')
   const changing = left.filter((name) => !core.tools[name]?.annotations.readOnlyHint)
   t.same(changing, ['execute_sentry_tool'])
   t.ok(left.includes('search_sentry_tools'))
-  t.same(policy.judge('update_issue', everything()), { verdict: 'withdrawn' })
-  t.same(policy.judge('analyze_issue_with_seer', everything()), { verdict: 'withdrawn' })
+  t.same(policy.decide('update_issue', everything()), { decision: 'disabled' })
+  t.same(policy.decide('analyze_issue_with_seer', everything()), { decision: 'disabled' })
 })
 
-test('DISABLED_TOOLS takes a tool away together with its alias', async (t) => {
+test('DISABLED_TOOLS disables a tool together with its alias', async (t) => {
   const settings = { DISABLED_TOOLS: 'whoami,get_agent_conversation_details' }
   for (const name of ['whoami', 'get_agent_conversation_details', 'get_ai_conversation_details']) {
-    t.same(verdictsOf(name, settings), { verdict: 'withdrawn' }, name)
+    t.same(decisionOn(name, settings), { decision: 'disabled' }, name)
   }
 })
 
-test('a name in DISABLED_TOOLS that is no tool is refused, since something would stay on', async (t) => {
+test('an unknown name in DISABLED_TOOLS is refused, since a misspelled tool would stay on', async (t) => {
   t.throws(() => createPolicy({ DISABLED_TOOLS: 'whoami,update_isue' }), UnknownToolError)
   t.throws(() => createPolicy({ DISABLED_TOOLS: 'update_isue' }), { message: /there is no update_isue\.$/ })
   t.doesNotThrow(() => createPolicy({ DISABLED_TOOLS: 'use_sentry' }))
 })
 
-test('DISABLED_SKILLS counts for every user, and takes what belongs to no other skill', async (t) => {
-  t.same(verdictsOf('analyze_issue_with_seer', { DISABLED_SKILLS: 'seer' }), { verdict: 'withdrawn' })
-  t.same(verdictsOf('get_issue_details', { DISABLED_SKILLS: 'seer' }), { verdict: 'listed' })
+test('DISABLED_SKILLS disables, for every user, the tools that have no other skill', async (t) => {
+  t.same(decisionOn('analyze_issue_with_seer', { DISABLED_SKILLS: 'seer' }), { decision: 'disabled' })
+  t.same(decisionOn('get_issue_details', { DISABLED_SKILLS: 'seer' }), { decision: 'listed' })
   t.same(
-    [...createPolicy({ DISABLED_SKILLS: 'seer' }).keepSkills([...EVERY_SKILL, 'docs'])],
+    [...createPolicy({ DISABLED_SKILLS: 'seer' }).filterSkills([...EVERY_SKILL, 'docs'])],
     ['inspect', 'triage', 'project-management'],
   )
 })
@@ -81,53 +81,55 @@ test('DISABLED_SKILLS counts for every user, and takes what belongs to no other 
 test('a tool needs one of its skills, which the user could still grant', async (t) => {
   const triage = { ...everything(), skills: new Set(['triage']) }
   const policy = createPolicy({})
-  t.same(policy.judge('update_issue', triage), { verdict: 'listed' })
-  t.same(policy.judge('create_team', triage), {
-    verdict: 'not_granted',
+  t.same(policy.decide('update_issue', triage), { decision: 'listed' })
+  t.same(policy.decide('create_team', triage), {
+    decision: 'not_granted',
     scope: [],
     skills: ['project-management'],
   })
-  t.same(policy.judge('whoami', { ...everything(), skills: new Set() }).verdict, 'not_granted')
+  t.same(policy.decide('whoami', { ...everything(), skills: new Set() }).decision, 'not_granted')
 })
 
 test('a tool needs all its Sentry scopes; a higher level covers a lower one', async (t) => {
   const policy = createPolicy({})
-  const judge = (name: string, ...scope: string[]) =>
-    policy.judge(name, { ...everything(), scope: new Set(scope) })
-  t.same(judge('get_issue_details', 'event:read'), { verdict: 'listed' })
-  t.same(judge('get_issue_details', 'event:write'), { verdict: 'listed' })
-  t.same(judge('get_issue_details', 'event:admin'), { verdict: 'listed' })
-  t.same(judge('update_issue', 'event:read').verdict, 'not_granted')
-  t.same(judge('whoami'), { verdict: 'listed' })
-  t.same(judge('find_organizations', 'org-read', 'organization:read').verdict, 'not_granted')
+  const decide = (name: string, ...scope: string[]) =>
+    policy.decide(name, { ...everything(), scope: new Set(scope) })
+  t.same(decide('get_issue_details', 'event:read'), { decision: 'listed' })
+  t.same(decide('get_issue_details', 'event:write'), { decision: 'listed' })
+  t.same(decide('get_issue_details', 'event:admin'), { decision: 'listed' })
+  t.same(decide('update_issue', 'event:read').decision, 'not_granted')
+  t.same(decide('whoami'), { decision: 'listed' })
+  t.same(decide('find_organizations', 'org-read', 'organization:read').decision, 'not_granted')
 })
 
-test('a scope that is lacking is named as this server may ask for it, or the tool is out of reach', async (t) => {
+test('a missing scope is reported as one of SENTRY_SCOPES, without which the tool is disabled', async (t) => {
   const nothing = { ...everything(), scope: new Set<string>() }
-  t.same(createPolicy({}).judge('get_issue_details', nothing), {
-    verdict: 'not_granted',
+  t.same(createPolicy({}).decide('get_issue_details', nothing), {
+    decision: 'not_granted',
     scope: ['event:write'],
     skills: [],
   })
-  t.same(createPolicy({ SENTRY_SCOPES: 'org:read' }).judge('update_issue', nothing), { verdict: 'withdrawn' })
+  t.same(createPolicy({ SENTRY_SCOPES: 'org:read' }).decide('update_issue', nothing), {
+    decision: 'disabled',
+  })
 })
 
-test('constraints take away what makes no sense within them', async (t) => {
+test('constraints disable the tools that they rule out', async (t) => {
   const organization = { ...everything(), constraints: { organizationSlug: 'acme' } }
   const project = { ...everything(), constraints: { organizationSlug: 'acme', projectSlug: 'shop' } }
   const policy = createPolicy({})
-  t.same(policy.judge('find_organizations', organization), { verdict: 'withdrawn' })
-  t.same(policy.judge('find_projects', organization), { verdict: 'listed' })
-  t.same(policy.judge('find_projects', project), { verdict: 'withdrawn' })
-  t.same(policy.judge('create_project', project), { verdict: 'withdrawn' })
+  t.same(policy.decide('find_organizations', organization), { decision: 'disabled' })
+  t.same(policy.decide('find_projects', organization), { decision: 'listed' })
+  t.same(policy.decide('find_projects', project), { decision: 'disabled' })
+  t.same(policy.decide('create_project', project), { decision: 'disabled' })
   const silent = { ...project.constraints, projectCapabilities: { traces: false, replays: true } }
-  t.same(policy.judge('get_trace_details', { ...project, constraints: silent }), { verdict: 'withdrawn' })
-  t.same(policy.judge('get_replay_details', { ...project, constraints: silent }), { verdict: 'reachable' })
+  t.same(policy.decide('get_trace_details', { ...project, constraints: silent }), { decision: 'disabled' })
+  t.same(policy.decide('get_replay_details', { ...project, constraints: silent }), { decision: 'available' })
 })
 
-test('a name that only objects have is no tool', async (t) => {
+test('prototype keys are not tools', async (t) => {
   for (const name of ['constructor', '__proto__', 'toString', '']) {
-    t.same(verdictsOf(name, {}), { verdict: 'unknown' }, name)
+    t.same(decisionOn(name, {}), { decision: 'unknown' }, name)
   }
 })
 
@@ -140,15 +142,15 @@ function createPolicy(settings: Record<string, string>, { hasAgentProvider = fal
   })
 }
 
-function everything(): Entitlement {
+function everything(): Authority {
   return { scope: new Set(DEFAULT_SCOPES), skills: new Set(EVERY_SKILL), constraints: {} }
 }
 
 function listed(settings: Record<string, string>, options?: { hasAgentProvider: boolean }): string[] {
   const policy = createPolicy(settings, options)
-  return names.filter((name) => policy.judge(name, everything()).verdict === 'listed')
+  return names.filter((name) => policy.decide(name, everything()).decision === 'listed')
 }
 
-function verdictsOf(name: string, settings: Record<string, string>) {
-  return createPolicy(settings).judge(name, everything())
+function decisionOn(name: string, settings: Record<string, string>) {
+  return createPolicy(settings).decide(name, everything())
 }

@@ -5,14 +5,14 @@ import { readText, startMcp } from '../../../support/mcp-service.ts'
 const ANSWER = { says: JSON.stringify({ result: 'You are Mara Lind.' }) }
 const WHOAMI = { calls: [{ name: 'whoami', args: {} }] }
 
-test('use_sentry carries out a request with the tools of the session, and shows its calls with trace', async (t) => {
+test('use_sentry carries out a request with the caller’s tools; with trace it shows its calls', async (t) => {
   const provider = await startAiProvider(t, [WHOAMI, ANSWER])
   const service = await startMcp(t, { settings: provider.settings })
   t.ok((await service.list()).includes('use_sentry'))
 
   const plain = await service.call('use_sentry', { request: 'who am I?' })
   t.equal(readText(plain), 'You are Mara Lind.')
-  t.match(provider.requests[1]?.body, /mara@tidewater\.example/, "Sentry's answer reached the model")
+  t.match(provider.requests[1]?.body, /mara@tidewater\.example/, 'Sentry’s response reached the model')
   t.notMatch(JSON.stringify(provider.requests), /sntry|access-token-of/, 'no token did')
 
   const traced = await startAiProvider(t, [WHOAMI, ANSWER])
@@ -20,7 +20,7 @@ test('use_sentry carries out a request with the tools of the session, and shows 
   t.match(readText(await again.call('use_sentry', { request: 'who am I?', trace: true })), '- `whoami({})`')
 })
 
-test('without an AI provider there is no use_sentry, with DIRECT_SEARCH neither', async (t) => {
+test('without an AI provider there is no use_sentry, even with DIRECT_SEARCH', async (t) => {
   const choices: Record<string, string>[] = [{}, { DIRECT_SEARCH: 'true' }]
   for (const settings of choices) {
     const service = await startMcp(t, { settings })
@@ -30,7 +30,7 @@ test('without an AI provider there is no use_sentry, with DIRECT_SEARCH neither'
   }
 })
 
-test('use_sentry reaches nothing that its caller could not call', async (t) => {
+test('use_sentry can call only what its caller could call', async (t) => {
   const calls = [
     {
       name: 'update_issue',
@@ -65,7 +65,7 @@ test('use_sentry reaches nothing that its caller could not call', async (t) => {
   }
 })
 
-test('in read-only mode use_sentry stays, and says that it changes nothing', async (t) => {
+test('with READ_ONLY use_sentry stays, annotated as read-only', async (t) => {
   const provider = await startAiProvider(t, [ANSWER])
   const service = await startMcp(t, { settings: { ...provider.settings, READ_ONLY: 'true' } })
   const response = await service.post({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
@@ -74,7 +74,7 @@ test('in read-only mode use_sentry stays, and says that it changes nothing', asy
   t.match(tool?.annotations, { readOnlyHint: true, destructiveHint: false })
 })
 
-test('an AI provider that fails is a plain tool error without its details', async (t) => {
+test('an error of the AI provider is a tool error without its details', async (t) => {
   const broken = [
     { fails: 401, body: '{"error":{"message":"Incorrect API key provided: key-of-the-provider"}}' },
     { fails: 400, body: 'not json' },
@@ -91,7 +91,7 @@ test('an AI provider that fails is a plain tool error without its details', asyn
   }
 })
 
-test('what is no request is refused before the provider is asked', async (t) => {
+test('a malformed request is refused before the provider is called', async (t) => {
   const provider = await startAiProvider(t, [ANSWER])
   const service = await startMcp(t, { settings: provider.settings })
   for (const args of [{}, { request: '  ' }, { request: 5 }]) {

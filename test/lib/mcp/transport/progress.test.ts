@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { createProgress } from '../../../../lib/mcp/transport/progress.ts'
 
-test('progress only ever grows (MCP 2025-11-25, progress)', async (t) => {
+test('progress only increases (MCP 2025-11-25, progress)', async (t) => {
   const progress = createProgress()
   const sent: unknown[] = []
   progress.listen((notification) => sent.push(notification.params))
@@ -10,14 +10,14 @@ test('progress only ever grows (MCP 2025-11-25, progress)', async (t) => {
   t.match(sent, [{ progress: 0 }, { progress: 50 }, { progress: 100 }])
 })
 
-test('a sign of life is about a silent tool, and never stands in the way of what a tool reports', async (t) => {
+test('a heartbeat describes silent tools only, and leaves reported progress alone', async (t) => {
   const progress = createProgress()
   progress.follow('silent')
   progress.follow('reporting')(0, 100)
   t.match(progress.describe(), [{ params: { progressToken: 'silent' } }])
 })
 
-test('a client that names no token hears nothing', async (t) => {
+test('a client without a progress token gets no progress', async (t) => {
   const progress = createProgress()
   const sent: unknown[] = []
   progress.listen((notification) => sent.push(notification))

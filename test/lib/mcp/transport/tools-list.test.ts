@@ -7,7 +7,8 @@ import { createToolPolicy } from '../../../../lib/mcp/tools/policy.ts'
 import { createProgress } from '../../../../lib/mcp/transport/progress.ts'
 import type { McpHeaders } from '../../../../lib/mcp/transport/request.ts'
 import { createMcpServer } from '../../../../lib/mcp/transport/server.ts'
-import { encodeListAnswer, findListRequest } from '../../../../lib/mcp/transport/tools-list.ts'
+import { encodeListResponse, findListRequest } from '../../../../lib/mcp/transport/tools-list.ts'
+import { createSentryLocation } from '../../../../lib/upstream/location.ts'
 import { DEFAULT_TIMEOUTS } from '../../../../lib/upstream/tool-call.ts'
 import { DEFAULT_SCOPES } from '../../../sandbox/sentry/server.ts'
 import { createEnvelope, createSettings, EVERY_SKILL, UNWATCHED } from '../../../support/mcp-service.ts'
@@ -23,7 +24,7 @@ const MODERN_HEADERS = { ...HEADERS, protocolVersion: '2026-07-28', method: 'too
 const LIST = { jsonrpc: '2.0', id: 'x', method: 'tools/list' }
 const MODERN_LIST = { ...LIST, params: { _meta: createEnvelope() } }
 
-test('the prepared list is what the SDK answers to 2025-11-25', async (t) => {
+test('the prepared list equals the SDK’s response of 2025-11-25', async (t) => {
   const { variant, createServer, serverInfo } = await assemble()
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
   await createServer().connect(transport)
@@ -31,32 +32,32 @@ test('the prepared list is what the SDK answers to 2025-11-25', async (t) => {
   const found = findListRequest(LIST, HEADERS)
   t.same(found, { id: 'x', isModern: false })
   t.same(
-    JSON.parse(String(Buffer.concat(encodeListAnswer(variant, { id: 'x', isModern: false }, serverInfo)))),
+    JSON.parse(String(Buffer.concat(encodeListResponse(variant, { id: 'x', isModern: false }, serverInfo)))),
     await response.json(),
   )
 })
 
-test('the prepared list is what the SDK answers to 2026-07-28', async (t) => {
+test('the prepared list equals the SDK’s response of 2026-07-28', async (t) => {
   const { variant, createServer, serverInfo } = await assemble()
   const handler = createMcpHandler(createServer, { legacy: 'reject' })
   const response = await handler.fetch(createRequest(MODERN_HEADERS), { parsedBody: MODERN_LIST })
   const found = findListRequest(MODERN_LIST, MODERN_HEADERS)
   t.same(found, { id: 'x', isModern: true })
   t.same(
-    JSON.parse(String(Buffer.concat(encodeListAnswer(variant, { id: 'x', isModern: true }, serverInfo)))),
+    JSON.parse(String(Buffer.concat(encodeListResponse(variant, { id: 'x', isModern: true }, serverInfo)))),
     await response.json(),
   )
 })
 
-test('anything doubtful is left to the SDK', async (t) => {
-  const doubtful: [title: string, body: object, headers: McpHeaders][] = [
+test('any other request is left to the SDK', async (t) => {
+  const others: [title: string, body: object, headers: McpHeaders][] = [
     ['another method', { ...LIST, method: 'ping' }, HEADERS],
     ['a notification', { jsonrpc: '2.0', method: 'tools/list' }, HEADERS],
     ['an id that is null', { ...LIST, id: null }, HEADERS],
     ['a batch', [LIST], HEADERS],
     ['a cursor', { ...LIST, params: { cursor: 'x' } }, HEADERS],
-    ['parameters that are none', { ...LIST, params: [] }, HEADERS],
-    ['metadata of unknown form', { ...LIST, params: { _meta: 'x' } }, HEADERS],
+    ['parameters that are an array', { ...LIST, params: [] }, HEADERS],
+    ['malformed metadata', { ...LIST, params: { _meta: 'x' } }, HEADERS],
     ['no Accept', LIST, { ...HEADERS, accept: undefined }],
     ['another Content-Type', LIST, { ...HEADERS, contentType: 'text/plain' }],
     ['an unknown revision', LIST, { ...HEADERS, protocolVersion: '2024-01-01' }],
@@ -70,7 +71,7 @@ test('anything doubtful is left to the SDK', async (t) => {
       { ...MODERN_HEADERS, protocolVersion: '2027-01-01' },
     ],
   ]
-  for (const [title, body, headers] of doubtful) {
+  for (const [title, body, headers] of others) {
     t.equal(findListRequest(body, headers), undefined, title)
   }
 })
@@ -89,11 +90,11 @@ async function assemble() {
     skills: new Set(EVERY_SKILL),
     constraints: {},
     openAccessToken: async () => 'token',
-    renewAccessToken: async () => undefined,
+    renewAccessToken: async () => 'token',
   }
   const variant = catalogue.findVariant(caller)
   const serverInfo = { name: 'sentry-mcp', title: 'Sentry', version: '1.2.3' }
-  const exchange = {
+  const context = {
     caller,
     accessToken: 'token',
     variant,
@@ -102,16 +103,14 @@ async function assemble() {
     reference: 'reference',
     log: Fastify().log,
   }
-  const environment = {
+  const dependencies = {
     core,
-    sentry: { origin: 'https://sentry.example.com', isCloud: false },
-    sentryHost: 'sentry.example.com',
-    sentryProtocol: 'https' as const,
+    sentry: createSentryLocation(settings),
     mcpUrl: 'https://mcp.sentry.dev',
     timeouts: DEFAULT_TIMEOUTS,
     calls: UNWATCHED,
   }
-  const createServer = () => createMcpServer(exchange, { catalogue, environment, serverInfo })
+  const createServer = () => createMcpServer(context, { dependencies, serverInfo })
   return { variant, serverInfo, createServer }
 }
 

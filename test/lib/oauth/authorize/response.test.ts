@@ -9,7 +9,7 @@ function respond(redirectUri: string, state?: string): URL {
   return new URL(createCodeResponse({ redirectUri, state }, ISSUER, 'the-code'))
 }
 
-test('a code goes back with state and issuer (RFC 6749 §4.1.2, RFC 9207 §2)', async (t) => {
+test('a code response has code, state and iss (RFC 6749 §4.1.2, RFC 9207 §2)', async (t) => {
   const url = respond(URI, 'opaque')
   t.equal(url.origin + url.pathname, URI)
   t.strictSame(
@@ -22,7 +22,7 @@ test('a code goes back with state and issuer (RFC 6749 §4.1.2, RFC 9207 §2)', 
   )
 })
 
-test('an error goes back with its code, a sentence, state and issuer (RFC 6749 §4.1.2.1)', async (t) => {
+test('an error response has error, error_description, state and iss (RFC 6749 §4.1.2.1)', async (t) => {
   const redirect = { redirectUri: URI, state: 'opaque' }
   const url = new URL(createErrorResponse(redirect, ISSUER, new AccessDeniedError('The user said no.')))
   t.strictSame(
@@ -36,7 +36,7 @@ test('an error goes back with its code, a sentence, state and issuer (RFC 6749 �
   )
 })
 
-test('a blank is %20, which is one in a form and in a URL alike (RFC 3986 §2.1, RFC 6749 Appendix B)', async (t) => {
+test('a space is encoded as %20, never as + (RFC 3986 §2.1, RFC 6749 Appendix B)', async (t) => {
   const redirect = { redirectUri: URI, state: 'a b+c%20d' }
   const text = createErrorResponse(redirect, ISSUER, new AccessDeniedError('The user said no.'))
   t.match(text, 'error_description=The%20user%20said%20no.&state=a%20b%2Bc%2520d&')
@@ -45,7 +45,7 @@ test('a blank is %20, which is one in a form and in a URL alike (RFC 3986 §2.1,
   t.equal(new URL(text).searchParams.get('state'), redirect.state)
 })
 
-test('state comes back byte for byte, whatever is in it, and is left out where none was sent', async (t) => {
+test('state is returned byte for byte, and omitted if none was sent', async (t) => {
   const states = [
     'a b+c',
     'ä“🔑”',
@@ -67,7 +67,7 @@ test('state comes back byte for byte, whatever is in it, and is left out where n
   t.equal(respond(URI).searchParams.has('state'), false)
 })
 
-test('the query of the redirect URI is retained as it is spelled (RFC 6749 §3.1.2)', async (t) => {
+test('the query of the redirect URI is kept byte for byte (RFC 6749 §3.1.2)', async (t) => {
   for (const query of [
     'tenant=a',
     'flag',
@@ -85,7 +85,7 @@ test('the query of the redirect URI is retained as it is spelled (RFC 6749 §3.1
   }
 })
 
-test('a redirect URI cannot bring an answer of its own along (RFC 9207 §2: iss exactly once)', async (t) => {
+test('a redirect URI cannot add response parameters of its own (RFC 9207 §2)', async (t) => {
   const url = respond(
     `${URI}?iss=https://evil.example&code=evil&state=evil&error=x&%69ss=evil&error_uri=e&keep=1`,
     's',
@@ -102,8 +102,8 @@ test('a redirect URI cannot bring an answer of its own along (RFC 9207 §2: iss 
   t.strictSame(respond(`${URI}?state=evil`).searchParams.getAll('state'), [], 'where none was sent either')
 })
 
-test('every kind of redirect URI gets its answer where its client looks', async (t) => {
-  const answer = `code=the-code&iss=${encodeURIComponent(ISSUER)}`
+test('every kind of redirect URI receives the response in its query', async (t) => {
+  const query = `code=the-code&iss=${encodeURIComponent(ISSUER)}`
   for (const uri of [
     'cursor://anysphere.cursor-mcp/oauth/callback',
     'com.example.app:/cb',
@@ -112,15 +112,12 @@ test('every kind of redirect URI gets its answer where its client looks', async 
     'http://[::1]:1/cb',
     'http://127.0.0.1:33418/',
   ]) {
-    t.equal(
-      createCodeResponse({ redirectUri: uri, state: undefined }, ISSUER, 'the-code'),
-      `${uri}?${answer}`,
-    )
+    t.equal(createCodeResponse({ redirectUri: uri, state: undefined }, ISSUER, 'the-code'), `${uri}?${query}`)
   }
   const bare = createCodeResponse(
     { redirectUri: 'http://127.0.0.1:33418', state: undefined },
     ISSUER,
     'the-code',
   )
-  t.equal(bare, `http://127.0.0.1:33418/?${answer}`)
+  t.equal(bare, `http://127.0.0.1:33418/?${query}`)
 })

@@ -13,7 +13,7 @@ const DOCUMENT = {
 
 const parse = (changes: object = {}) => parseMetadataDocument({ ...DOCUMENT, ...changes }, URL_)
 
-test('a client id that is the URL of a document (draft-ietf-oauth-client-id-metadata-document §3)', async (t) => {
+test('the URL of a metadata document is a client id (draft-ietf-oauth-client-id-metadata-document §3)', async (t) => {
   for (const id of [
     URL_,
     'https://claude.ai/oauth/claude-code-client-metadata',
@@ -27,7 +27,7 @@ test('a client id that is the URL of a document (draft-ietf-oauth-client-id-meta
   }
 })
 
-test('what is no such URL is told by its text, before any parser has made it good', async (t) => {
+test('a URL that a parser would have to normalize is not a client id', async (t) => {
   for (const id of [
     'http://client.example/client',
     'HTTPS://client.example/client',
@@ -71,7 +71,7 @@ test('what is no such URL is told by its text, before any parser has made it goo
   }
 })
 
-test('a document describes a public client, whose host is known', async (t) => {
+test('a document describes a public client with a verified host', async (t) => {
   t.strictSame(parse({ logo_uri: 'https://client.example/logo.png', 'client_name#de': 'Ein Client' }), {
     id: URL_,
     name: 'A client',
@@ -85,7 +85,7 @@ test('a document describes a public client, whose host is known', async (t) => {
   })
 })
 
-test('the weakest method that a document lists is enough, and its keys are kept (draft §4.1)', async (t) => {
+test('the weakest listed method is required, and the keys are kept (draft §4.1)', async (t) => {
   const both = ['private_key_jwt', 'none']
   const keys = { jwks: { keys: [JWK] } }
   const cases: [object, object][] = [
@@ -115,26 +115,26 @@ test('the weakest method that a document lists is enough, and its keys are kept 
   for (const [changes, expected] of cases) t.match(parse(changes), expected, JSON.stringify(changes))
 })
 
-test('a document that breaks a rule is refused, and says which (draft §4.1)', async (t) => {
+test('a document that breaks a rule is refused with the rule (draft §4.1)', async (t) => {
   const jwt = { token_endpoint_auth_method: 'private_key_jwt' }
   const cases: [unknown, RegExp][] = [
     [null, /client_id or client_name is missing/],
     [[], /client_id or client_name is missing/],
     ['text', /client_id or client_name is missing/],
     [{ ...DOCUMENT, client_id: undefined }, /client_id/],
-    [{ ...DOCUMENT, client_id: `${URL_}/` }, /client_id is not its own URL/],
-    [{ ...DOCUMENT, client_id: URL_.toUpperCase() }, /client_id is not its own URL/],
+    [{ ...DOCUMENT, client_id: `${URL_}/` }, /client_id is not the URL of the document/],
+    [{ ...DOCUMENT, client_id: URL_.toUpperCase() }, /client_id is not the URL of the document/],
     [{ ...DOCUMENT, client_name: undefined }, /client_name/],
-    [{ ...DOCUMENT, client_name: '' }, /client_name is not of its form/],
-    [{ ...DOCUMENT, client_name: 5 }, /client_name is not of its form/],
+    [{ ...DOCUMENT, client_name: '' }, /client_name is malformed/],
+    [{ ...DOCUMENT, client_name: 5 }, /client_name is malformed/],
     [{ ...DOCUMENT, client_secret: 'x' }, /must not have a secret/],
     [{ ...DOCUMENT, client_secret_expires_at: 0 }, /must not have a secret/],
     [{ ...DOCUMENT, redirect_uris: undefined }, /Invalid redirect_uri: at least one/],
     [{ ...DOCUMENT, redirect_uris: [] }, /Invalid redirect_uri: at least one/],
-    [{ ...DOCUMENT, redirect_uris: 'https://client.example' }, /redirect_uris is not of its form/],
+    [{ ...DOCUMENT, redirect_uris: 'https://client.example' }, /redirect_uris is malformed/],
     [{ ...DOCUMENT, redirect_uris: ['https://client.example/cb', 'javascript:x'] }, /redirect_uri: number 2/],
     [{ ...DOCUMENT, redirect_uris: ['http://client.example/cb'] }, /redirect_uri: number 1/],
-    [{ ...DOCUMENT, application_type: 'web' }, /number 1 is not one that a client of application_type web/],
+    [{ ...DOCUMENT, application_type: 'web' }, /number 1 cannot belong to a client of application_type web/],
     [{ ...DOCUMENT, grant_types: ['client_credentials'] }, /grant_types must include/],
     [{ ...DOCUMENT, response_types: ['token'] }, /response_types must include/],
     [{ ...DOCUMENT, token_endpoint_auth_method: 'client_secret_basic' }, /must be none, or private_key_jwt/],
@@ -145,8 +145,8 @@ test('a document that breaks a rule is refused, and says which (draft §4.1)', a
       { ...DOCUMENT, ...jwt, jwks: { keys: [JWK] }, jwks_uri: 'https://x.example/keys' },
       /both jwks and jwks_uri/,
     ],
-    [{ ...DOCUMENT, ...jwt, jwks: { keys: [] } }, /no key set/],
-    [{ ...DOCUMENT, ...jwt, jwks: [JWK] }, /no key set/],
+    [{ ...DOCUMENT, ...jwt, jwks: { keys: [] } }, /not a JWK Set/],
+    [{ ...DOCUMENT, ...jwt, jwks: [JWK] }, /not a JWK Set/],
     [{ ...DOCUMENT, ...jwt, jwks: { keys: [JWK, { ...JWK, d: 'ZA' }] } }, /private parts/],
     [{ ...DOCUMENT, ...jwt, jwks: { keys: [{ kty: 'oct', k: 'aw' }] } }, /private parts/],
     [{ ...DOCUMENT, ...jwt, jwks_uri: 'http://client.example/keys' }, /jwks_uri is not https/],

@@ -16,7 +16,7 @@ function create(registration: Parameters<typeof createClientId>[0] = REGISTRATIO
   return createClientId(registration, signer) ?? ''
 }
 
-test('a client_id holds its registration (RFC 7591 Appendix A.5.2)', async (t) => {
+test('a client_id contains its registration (RFC 7591 Appendix A.5.2)', async (t) => {
   const id = create()
   t.strictSame(readClientId(id, signer), { id, ...REGISTRATION })
   t.match(id, /^c1\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{28}$/, 'unreserved characters only (RFC 6749 Appendix A.1)')
@@ -24,7 +24,7 @@ test('a client_id holds its registration (RFC 7591 Appendix A.5.2)', async (t) =
   t.not(create({ ...REGISTRATION, name: 'Other' }), id)
 })
 
-test('a client_id that this server did not issue is no client (RFC 6749 §2.2)', async (t) => {
+test('a client_id that this server did not issue is not accepted (RFC 6749 §2.2)', async (t) => {
   const [version, body = '', mac] = create().split('.')
   const forged = Buffer.from(JSON.stringify({ n: 'x', r: ['https://evil.example/cb'] })).toString('base64url')
   const wrong = [
@@ -51,7 +51,7 @@ test('a client_id that this server did not issue is no client (RFC 6749 §2.2)',
   t.equal(readClientId(create(), createSigner([NEW])), undefined, 'nor one of another server')
 })
 
-test('every letter of a client_id counts', async (t) => {
+test('changing any character of a client_id invalidates it', async (t) => {
   const id = create()
   for (let place = 0; place < id.length; place += 1) {
     const altered = id.slice(0, place) + (id[place] === 'A' ? 'B' : 'A') + id.slice(place + 1)
@@ -59,14 +59,14 @@ test('every letter of a client_id counts', async (t) => {
   }
 })
 
-test('what another purpose signed is no client_id', async (t) => {
+test('a MAC for another purpose is not a client_id', async (t) => {
   const body = Buffer.from(JSON.stringify({ n: 'x', r: ['https://evil.example/cb'] })).toString('base64url')
   for (const purpose of ['refresh-token', 'csrf'] as const) {
     t.equal(readClientId(`c1.${body}.${signer.createMac(purpose, body)}`, signer), undefined)
   }
 })
 
-test('what was signed but is no registration is no client', async (t) => {
+test('a MAC over something else is not a client id', async (t) => {
   for (const content of [
     {},
     { n: 'x', r: [] },
@@ -81,7 +81,7 @@ test('what was signed but is no registration is no client', async (t) => {
   }
 })
 
-test('keys roll without a client having to register again', async (t) => {
+test('rotating the signing key keeps old client ids valid', async (t) => {
   const rolled = createSigner([NEW, OLD])
   t.match(readClientId(create(), rolled), { name: REGISTRATION.name })
   const id = createClientId(REGISTRATION, rolled) ?? ''
@@ -89,7 +89,7 @@ test('keys roll without a client having to register again', async (t) => {
   t.equal(readClientId(create(), createSigner([NEW])), undefined)
 })
 
-test('a registration that would not fit into a URL has no client_id', async (t) => {
+test('a registration that does not fit into a URL gets no self-contained client_id', async (t) => {
   const uris = (length: number) => ({
     ...REGISTRATION,
     redirectUris: [`https://a.example/${'a'.repeat(length)}`],

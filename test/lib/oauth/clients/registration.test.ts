@@ -3,7 +3,7 @@ import Value from 'typebox/value'
 import type { ClientMetadata } from '../../../../lib/model/client-metadata.ts'
 import { createRedirectUriPolicy } from '../../../../lib/model/redirect-uri-pattern.ts'
 import {
-  describeRegistration,
+  createRegistrationResponse,
   parseClientMetadata,
   RegistrationSchema,
 } from '../../../../lib/oauth/clients/registration.ts'
@@ -15,7 +15,7 @@ const URIS = ['http://localhost:1234/callback']
 const parse = (metadata: ClientMetadata, isAllowed = everything) => parseClientMetadata(metadata, isAllowed)
 const readName = (name: string) => parse({ redirect_uris: URIS, client_name: name }).name
 
-test('a client registers its name and its redirect URIs, and is public unless it asks for more (RFC 7591 §2)', async (t) => {
+test('a client registers name and redirect URIs, and is public by default (RFC 7591 §2)', async (t) => {
   t.strictSame(parse({ redirect_uris: URIS, client_name: 'Cursor' }), {
     name: 'Cursor',
     redirectUris: URIS,
@@ -33,7 +33,7 @@ for (const [client, uris] of Object.entries(CLIENTS)) {
   })
 }
 
-test('one redirect URI that is not good refuses the whole, and is named by its number (RFC 7591 §3.2.2)', async (t) => {
+test('one bad redirect URI refuses the registration and is named by its number (RFC 7591 §3.2.2)', async (t) => {
   for (const uri of Object.values(BYPASSES).flat()) {
     t.throws(
       () => parse({ redirect_uris: [...URIS, uri] }),
@@ -44,13 +44,13 @@ test('one redirect URI that is not good refuses the whole, and is named by its n
   t.throws(() => parse({ redirect_uris: ['javascript:alert(1)'] }), { message: /^(?!.*javascript)/ })
 })
 
-test('without a redirect URI there is no client (RFC 7591 §2)', async (t) => {
+test('a registration requires a redirect URI (RFC 7591 §2)', async (t) => {
   for (const metadata of [{}, { redirect_uris: [] }]) {
     t.throws(() => parse(metadata), { code: 'invalid_redirect_uri', message: /^Invalid redirect_uri: / })
   }
 })
 
-test('the operator’s patterns hold at registration already (PrefectHQ/fastmcp#3066)', async (t) => {
+test('the operator’s patterns apply at registration (PrefectHQ/fastmcp#3066)', async (t) => {
   const isAllowed = createRedirectUriPolicy(['http://localhost:*'])
   t.strictSame(parse({ redirect_uris: URIS }, isAllowed).redirectUris, URIS)
   t.throws(() => parse({ redirect_uris: [...URIS, 'https://claude.ai/cb'] }, isAllowed), {
@@ -62,7 +62,7 @@ test('the operator’s patterns hold at registration already (PrefectHQ/fastmcp#
   }
 })
 
-test('a client that can do more than this server is registered for what both can (RFC 7591 §2)', async (t) => {
+test('a client is registered for what both client and server support (RFC 7591 §2)', async (t) => {
   t.ok(parse({ redirect_uris: URIS, grant_types: ['implicit', 'authorization_code'] }))
   t.ok(parse({ redirect_uris: URIS, grant_types: [], response_types: [] }))
   t.ok(parse({ redirect_uris: URIS, response_types: ['code', 'token'] }))
@@ -80,7 +80,7 @@ test('a client that can do more than this server is registered for what both can
   }
 })
 
-test('a name cannot look like something else on a page (Trojan Source, CVE-2021-42574)', async (t) => {
+test('control, format and bidi characters are removed from a name (CVE-2021-42574)', async (t) => {
   t.equal(readName('Claude\u202e edoC'), 'Claude edoC')
   t.equal(readName('a\u0000b\u001b[31mc\u200bd\u2066e\u2028f\u2029g\ufeffh\u00adi\nj'), 'ab[31mcdefghij')
   t.equal(readName('  Cursor  '), 'Cursor')
@@ -89,15 +89,15 @@ test('a name cannot look like something else on a page (Trojan Source, CVE-2021-
   t.equal(parse({ redirect_uris: URIS }).name, 'Unnamed client')
 })
 
-test('a name has 100 characters at the most, and is not cut within one', async (t) => {
+test('a name is cut to 100 whole characters', async (t) => {
   t.equal(readName('a'.repeat(500)), 'a'.repeat(100))
   t.equal(readName('🤖'.repeat(150)), '🤖'.repeat(100))
   t.equal(readName(`a${'🤖'.repeat(150)}`).isWellFormed(), true)
 })
 
-test('the answer says what was registered, and a public client has no secret (RFC 7591 §3.2.1)', async (t) => {
+test('the response has what was registered, and no secret for a public client (RFC 7591 §3.2.1)', async (t) => {
   const registration = parse({ redirect_uris: URIS, client_name: 'Cursor' })
-  t.strictSame(describeRegistration({ clientId: 'c1.id' }, registration, 1_700_000_000), {
+  t.strictSame(createRegistrationResponse({ clientId: 'c1.id' }, registration, 1_700_000_000), {
     client_id: 'c1.id',
     client_id_issued_at: 1_700_000_000,
     client_name: 'Cursor',
@@ -108,7 +108,7 @@ test('the answer says what was registered, and a public client has no secret (RF
   })
 })
 
-test('metadata that nobody here knows is ignored, what is known has its type (RFC 7591 §2)', async (t) => {
+test('unknown metadata is ignored, known metadata must have its type (RFC 7591 §2)', async (t) => {
   const isValid = (metadata: unknown) => Value.Check(RegistrationSchema, metadata)
   t.ok(
     isValid({

@@ -21,7 +21,7 @@ const issue = (ttl = 60, changes: Partial<typeof SUBJECT> = {}) =>
   issueAccessToken({ ...SUBJECT, ...changes }, { issuer, ttl, signer })
 const verify = (token: string) => verifyAccessToken(token, { issuer, signer })
 
-test('an access token says whom it is from, for, of and until when (RFC 9068 §2.2)', async (t) => {
+test('an access token has issuer, audience, subject, client and expiry (RFC 9068 §2.2)', async (t) => {
   const before = Math.floor(Date.now() / 1000)
   const claims = await verify(await issue(3600))
   t.match(claims, {
@@ -37,22 +37,22 @@ test('an access token says whom it is from, for, of and until when (RFC 9068 §2
   t.not((await verify(await issue())).jti, (await verify(await issue())).jti)
 })
 
-test('its type is at+jwt, so that no other JWT is taken for one (RFC 9068 §2.1)', async (t) => {
+test('its type is at+jwt, which other JWTs do not have (RFC 9068 §2.1)', async (t) => {
   const header = Buffer.from((await issue()).split('.')[0] ?? '', 'base64url')
   t.match(JSON.parse(header.toString()), { typ: 'at+jwt', alg: 'HS256' })
 })
 
-test('it holds nothing of Sentry’s and nothing about the person but an id', async (t) => {
+test('it contains no Sentry token and of the user only an id', async (t) => {
   const claims = JSON.parse(Buffer.from((await issue()).split('.')[1] ?? '', 'base64url').toString())
   t.same(Object.keys(claims).sort(), ['aud', 'client_id', 'exp', 'gid', 'iat', 'iss', 'jti', 'scope', 'sub'])
 })
 
-test('a token that has ended says so in the words of the troubleshooting table', async (t) => {
+test('an expired token is refused with “Token expired”', async (t) => {
   await t.rejects(verify(await issue(-31)), { name: 'InvalidTokenError', message: 'Token expired' })
   await t.resolves(verify(await issue(-20)), 'clocks may differ by 30 s')
 })
 
-test('whatever else is wrong is one and the same sentence', async (t) => {
+test('every other invalid token is refused with “Invalid token”', async (t) => {
   const invalid = { name: 'InvalidTokenError', message: 'Invalid token' }
   await t.rejects(
     verifyAccessToken(await issue(), { issuer: 'https://evil.example', signer }),
@@ -69,11 +69,11 @@ test('whatever else is wrong is one and the same sentence', async (t) => {
   for (const text of ['', 'x', 'a.b.c', 'Bearer', '{}']) await t.rejects(verify(text), invalid, text)
 })
 
-test('a refresh token is no access token (PrefectHQ/fastmcp#3524)', async (t) => {
+test('a refresh token is not accepted as an access token (PrefectHQ/fastmcp#3524)', async (t) => {
   await t.rejects(verify(issueRefreshToken(createToken(), signer)), { message: 'Invalid token' })
 })
 
-test('a JWT of ours that is no access token, or lacks a claim, is refused (RFC 8725 §3.11 and §3.12)', async (t) => {
+test('our own JWT of another type or without a claim is refused (RFC 8725 §3.11 and §3.12)', async (t) => {
   const now = Math.floor(Date.now() / 1000)
   const claims = {
     ...{ iss: issuer, aud: SUBJECT.resource, sub: '1001', client_id: 'c', scope: '', jti: 'j' },
@@ -95,6 +95,6 @@ test('a JWT of ours that is no access token, or lacks a claim, is refused (RFC 8
   }
 })
 
-test('keys roll without a call being refused', async (t) => {
+test('rotating the signing key keeps old access tokens valid', async (t) => {
   await t.resolves(verifyAccessToken(await issue(), { issuer, signer: createSigner([NEW, OLD]) }))
 })

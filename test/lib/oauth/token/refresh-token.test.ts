@@ -12,15 +12,15 @@ const OLD = 'an old secret of thirty-two characters or more'
 const NEW = 'a new secret of thirty-two characters or more'
 const signer = createSigner([OLD])
 
-test('a refresh token names its grant to us and is opaque to its client (RFC 6749 §1.5)', async (t) => {
+test('a refresh token yields its grant id and is opaque to the client (RFC 6749 §1.5)', async (t) => {
   const grantId = createToken()
   const token = issueRefreshToken(grantId, signer)
-  t.strictSame(readRefreshToken(token, signer), { grantId })
+  t.strictSame(readRefreshToken(token, signer), grantId)
   t.match(token, /^rt1\.[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{28}$/)
   t.not(issueRefreshToken(grantId, signer), token)
 })
 
-test('a made-up token with a grant’s id is not ours, so it can end nothing (cloudflare/workers-oauth-provider#225)', async (t) => {
+test('a forged token with a real grant id is not recognized (cloudflare/workers-oauth-provider#225)', async (t) => {
   const grantId = createToken()
   const [version, , random, mac] = issueRefreshToken(grantId, signer).split('.')
   const wrong = [
@@ -47,13 +47,13 @@ test('a made-up token with a grant’s id is not ours, so it can end nothing (cl
     t.equal(readRefreshToken(token, signer), undefined, JSON.stringify(token.slice(-40)))
 })
 
-test('the parts cannot be shifted against each other', async (t) => {
+test('the MAC covers the boundaries between the parts', async (t) => {
   const body = `${createToken()}.${createToken()}`
   const mac = signer.createMac('refresh-token', `x.${body}`)
   t.equal(readRefreshToken(`rt1.x.${body}.${mac}`, signer), undefined)
 })
 
-test('neither another purpose nor an access token makes a refresh token (PrefectHQ/fastmcp#3524)', async (t) => {
+test('a MAC for another purpose and an access token are not refresh tokens (PrefectHQ/fastmcp#3524)', async (t) => {
   const body = `${createToken()}.${createToken()}`
   for (const purpose of ['client-id', 'csrf'] as const) {
     t.equal(readRefreshToken(`rt1.${body}.${signer.createMac(purpose, body)}`, signer), undefined)
@@ -62,33 +62,33 @@ test('neither another purpose nor an access token makes a refresh token (Prefect
   t.equal(readRefreshToken(jwt, signer), undefined)
 })
 
-test('keys roll without a sign-in being lost', async (t) => {
+test('rotating the signing key keeps old refresh tokens valid', async (t) => {
   const grantId = createToken()
   const token = issueRefreshToken(grantId, signer)
-  t.strictSame(readRefreshToken(token, createSigner([NEW, OLD])), { grantId })
+  t.strictSame(readRefreshToken(token, createSigner([NEW, OLD])), grantId)
   t.equal(readRefreshToken(token, createSigner([NEW])), undefined)
 })
 
 test('only a holder of the predecessor can open its successor (RFC 9700 §4.14.2)', async (t) => {
   const grantId = createToken()
   const [old, next] = [issueRefreshToken(grantId, signer), issueRefreshToken(grantId, signer)]
-  const capsule = sealSuccessor(next, old)
-  t.equal(openSuccessor(capsule, old), next)
-  t.throws(() => openSuccessor(capsule, next))
-  t.throws(() => openSuccessor(capsule, issueRefreshToken(grantId, signer)))
-  t.notMatch(Buffer.from(capsule, 'base64url').toString('latin1'), 'rt1.')
-  t.not(sealSuccessor(next, old), capsule)
+  const sealed = sealSuccessor(next, old)
+  t.equal(openSuccessor(sealed, old), next)
+  t.throws(() => openSuccessor(sealed, next))
+  t.throws(() => openSuccessor(sealed, issueRefreshToken(grantId, signer)))
+  t.notMatch(Buffer.from(sealed, 'base64url').toString('latin1'), 'rt1.')
+  t.not(sealSuccessor(next, old), sealed)
 })
 
-test('an altered or broken capsule is refused', async (t) => {
-  const capsule = sealSuccessor('successor', 'predecessor')
-  const bytes = Buffer.from(capsule, 'base64url')
+test('an altered or truncated sealed successor is refused', async (t) => {
+  const sealed = sealSuccessor('successor', 'predecessor')
+  const bytes = Buffer.from(sealed, 'base64url')
   for (let place = 0; place < bytes.length; place += 1) {
     const altered = Buffer.from(bytes)
     altered[place] = (altered[place] ?? 0) ^ 1
     t.throws(() => openSuccessor(altered.toString('base64url'), 'predecessor'))
   }
-  for (const broken of ['', 'AAAA', capsule.slice(0, -4), Buffer.alloc(27).toString('base64url')]) {
+  for (const broken of ['', 'AAAA', sealed.slice(0, -4), Buffer.alloc(27).toString('base64url')]) {
     t.throws(() => openSuccessor(broken, 'predecessor'), JSON.stringify(broken))
   }
 })

@@ -12,14 +12,14 @@ import { makeActiveGrant, makeGrant, makeRotation } from '../store-samples.ts'
 
 const MINUTE = 60_000
 
-test('the Redis store keeps the contract, and every key of it ends by itself', async (t) => {
+test('the Redis store keeps the contract, and each of its keys expires', async (t) => {
   const { redis, store, prefix } = await openStore(t)
   await testStoreContract(t, store)
   const names = await redis.keys(`${prefix}:*`)
-  const ends = await Promise.all(names.map((name) => redis.pttl(name)))
+  const ttls = await Promise.all(names.map((name) => redis.pttl(name)))
   t.ok(names.length > 50)
   t.same(
-    names.filter((_, position) => ends[position] === -1),
+    names.filter((_, position) => ttls[position] === -1),
     [],
   )
 })
@@ -30,7 +30,7 @@ test('the Redis store keeps the contract on a cluster: each script stays in one 
   const { client, close } = await connectRedis(createRedisSettings(url), log)
   t.teardown(close)
   await testStoreContract(t, createRedisStore(client, { prefix: 'test' }))
-  for (const node of primaries) t.ok((await node.client.dbsize()) > 10, 'over all of its primaries')
+  for (const node of primaries) t.ok((await node.client.dbsize()) > 10, 'spread over all primaries')
 })
 
 test('a tool call reads its grant with one command', async (t) => {
@@ -48,14 +48,14 @@ test('a tool call reads its grant with one command', async (t) => {
   )
 })
 
-test('a server that has forgotten its scripts is given them again', async (t) => {
+test('a server that has lost its scripts is sent them again', async (t) => {
   const { redis, store } = await openStore(t)
   const { grant, refresh } = await makeActiveGrant(store)
   await redis.script('FLUSH')
   t.match(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { outcome: 'rotated' })
 })
 
-test('a revoked grant has no secret left in Redis', async (t) => {
+test('a revoked grant leaves no secret in Redis', async (t) => {
   const { redis, store, prefix } = await openStore(t)
   const [revoked, reused] = [await makeActiveGrant(store), await makeActiveGrant(store)]
   const rotation = makeRotation(reused.refresh)
@@ -67,27 +67,27 @@ test('a revoked grant has no secret left in Redis', async (t) => {
   for (const { grant } of [revoked, reused]) {
     const fields = await redis.hkeys(createKeys(prefix).grant(grant.id))
     t.strictSame(
-      fields.filter((field) => /^(upstream|refresh.*|capsule)$/.test(field)),
+      fields.filter((field) => /^(upstream_tokens|.*refresh_hash|sealed_successor)$/.test(field)),
       [],
     )
   }
 })
 
-test('a crash in the middle of an activation leaves nothing wrong', async (t) => {
+test('a crash during an activation leaves the store consistent', async (t) => {
   const { redis, store, prefix } = await openStore(t)
   const grant = makeGrant()
   const index = createKeys(prefix).subject(grant.subject)
   await store.createGrant(grant, 200)
-  // What a process has done when it dies between the two scripts.
+  // The state after a crash between the two scripts.
   await redis.zadd(index, grant.expiresAt, grant.id)
-  t.same(await store.listGrants(grant.subject), [], 'nobody has redeemed it')
+  t.same(await store.listGrants(grant.subject), [], 'it is not redeemed')
   t.equal(await redis.zcard(index), 1)
   await sleep(250)
   t.same(await store.listGrants(grant.subject), [])
-  t.equal(await redis.zcard(index), 0, 'the list forgets a grant that has ended')
+  t.equal(await redis.zcard(index), 0, 'an expired grant is removed from the index')
 })
 
-test('the list of a subject ends with its last grant', async (t) => {
+test('the index of a subject expires with its last grant', async (t) => {
   const { redis, store, prefix } = await openStore(t)
   const subject = createToken()
   const ends = [Date.now() + 3 * MINUTE, Date.now() + 5 * MINUTE, Date.now() + 4 * MINUTE]
@@ -95,7 +95,7 @@ test('the list of a subject ends with its last grant', async (t) => {
   t.equal(await redis.pexpiretime(createKeys(prefix).subject(subject)), Math.max(...ends))
 })
 
-test('deployments under different public URLs do not meet', async (t) => {
+test('deployments under different public URLs are separate', async (t) => {
   t.equal(createKeyPrefix('https://mcp.example.com'), 'sentry-mcp:mcp.example.com')
   t.equal(createKeyPrefix('https://example.com:8443/mcp-server/'), 'sentry-mcp:example.com:8443/mcp-server')
   const redis = new Redis(await findRedis(t))
@@ -108,7 +108,7 @@ test('deployments under different public URLs do not meet', async (t) => {
   t.equal(await other?.readGrant(grant.id), undefined)
 })
 
-test('the grants of a deployment are found by its own address only, brackets and all (IPv6)', async (t) => {
+test('a scan finds the grants of its own deployment only, also at an IPv6 address', async (t) => {
   const redis = new Redis((await startRedis(t)).url)
   t.teardown(() => redis.disconnect())
   const [one, other] = ['http://[::1]:3000', 'http://[::2]:3000'].map((url) =>
@@ -116,7 +116,7 @@ test('the grants of a deployment are found by its own address only, brackets and
   )
   const grant = makeGrant()
   await one?.createGrant(grant, MINUTE)
-  await redis.set('of somebody else', 'x')
+  await redis.set('foreign', 'x')
   t.match(await one?.scanGrants(), { grants: [{ id: grant.id }], next: undefined })
   t.match(await other?.scanGrants(), { grants: [], next: undefined })
 })

@@ -6,10 +6,11 @@ import { createRedisStore } from '../../../../lib/store/redis/store.ts'
 import { type Authority, createAuthority } from '../../../support/certificate.ts'
 import { findFreePort } from '../../../support/free-port.ts'
 import { createRedisSettings, startRedis, startSentinel } from '../../../support/redis.ts'
-import { connectNode, until } from '../../../support/redis-shapes.ts'
+import { connectNode } from '../../../support/redis-shapes.ts'
+import { until } from '../../../support/wait-until.ts'
 import { makeActiveGrant } from '../store-samples.ts'
 
-test('a private authority: with REDIS_CA it is trusted, without it the log says what is missing', async (t) => {
+test('REDIS_CA makes a private authority trusted; without it the log names the setting', async (t) => {
   const authority = await createAuthority(t)
   const { port } = await startTlsRedis(t, authority, '--requirepass', 'hush-word')
   const url = `rediss://:hush-word@localhost:${port}`
@@ -29,12 +30,12 @@ test('a private authority: with REDIS_CA it is trusted, without it the log says 
   t.match(unknown.lines, [
     /^Redis at localhost:\d+ is not available: its certificate comes from an authority/,
   ])
-  t.match(wrong.problem, /not trusted here/, 'REDIS_CA is the only one that is')
-  t.match(byAddress.problem, /does not match certificate's altnames/, 'the name is checked as well')
+  t.match(wrong.problem, /not trusted here/, 'REDIS_CA is the only trusted authority')
+  t.match(byAddress.problem, /does not match certificate's altnames/, 'the name is verified too')
   for (const { lines } of [known, unknown, lax, byAddress]) t.notMatch(lines.join('\n'), 'hush-word')
 })
 
-test('a server that wants a certificate of the service gets REDIS_CLIENT_CERT', async (t) => {
+test('a server that requires a client certificate gets REDIS_CLIENT_CERT', async (t) => {
   const authority = await createAuthority(t)
   const { port } = await startTlsRedis(t, authority, '--tls-auth-clients', 'yes')
   const url = `rediss://localhost:${port}`
@@ -48,7 +49,7 @@ test('a server that wants a certificate of the service gets REDIS_CLIENT_CERT', 
   t.match((await connect(t, url, { REDIS_CA: authority.cert })).problem, /is not available: /)
 })
 
-test('a user, a database, and what Redis says of wrong ones', async (t) => {
+test('user, password and database of the URL are used, and wrong ones are reported', async (t) => {
   const node = connectNode(t, await startRedis(t))
   await node.client.call('ACL', 'SETUSER', 'mara', 'on', '>p@ss:w/rd', '~*', '+@all')
   const withUser = (password: string) =>
@@ -62,7 +63,7 @@ test('a user, a database, and what Redis says of wrong ones', async (t) => {
   t.notMatch(wrong.lines.join('\n'), 'hush-word')
 })
 
-test('a cluster with TLS: the configuration endpoint stays a name, which its certificate is for', async (t) => {
+test('with TLS, the configuration endpoint of a cluster stays a name, as in its certificate', async (t) => {
   const authority = await createAuthority(t)
   const node = await startTlsRedis(
     t,
@@ -85,7 +86,7 @@ test('a cluster with TLS: the configuration endpoint stays a name, which its cer
   t.match(unknown.problem, /not trusted here/)
 })
 
-test('sentinels with TLS, and what is said of those without', async (t) => {
+test('TLS is used with sentinels too, and sentinels without it are reported', async (t) => {
   const authority = await createAuthority(t)
   const redis = await startTlsRedis(t, authority)
   const { file, keyFile } = await authority.issue('localhost')
@@ -116,19 +117,19 @@ test('sentinels with TLS, and what is said of those without', async (t) => {
     connect(t, `${plain.url.replace('redis:', 'rediss+sentinel:')}/sign-ins`, settings),
   ])
   t.match(unnamed.problem, 'the sentinels know no primary with the name other')
-  t.match(unknown.problem, 'no sentinel answers')
+  t.match(unknown.problem, 'no sentinel responds')
   t.match(unknown.lines.join('\n'), /Sentinel at localhost:\d+ is not available: its certificate comes from/)
-  t.match(noTls.problem, 'no sentinel answers')
+  t.match(noTls.problem, 'no sentinel responds')
 })
 
-test('REDIS_URL in another shape than the server has is said', async (t) => {
+test('a REDIS_URL of another shape than the server is reported', async (t) => {
   const plain = connectNode(t, await startRedis(t))
   const asCluster = await connect(t, plain.url.replace('redis:', 'redis+cluster:'))
   t.match(asCluster.problem, /not part of a cluster; REDIS_URL should begin with redis:\/\//)
 
   const node = await startRedis(t, '--cluster-enabled', 'yes', '--cluster-port', String(await findFreePort()))
   const asServer = await connect(t, node.url)
-  await until('it is said', async () => asServer.lines.length > 1)
+  await until('it is reported', async () => asServer.lines.length > 1)
   t.match(asServer.lines[1], /part of a cluster: REDIS_URL should begin with redis\+cluster/)
 })
 

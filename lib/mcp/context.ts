@@ -1,0 +1,30 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Caller } from '../model/caller.ts'
+import type { ToolVariant } from './tools/catalogue.ts'
+import type { Progress } from './transport/progress.ts'
+
+/** What every step of a request may need. Made where the request enters MCP, and passed on from there. */
+export interface RequestContext {
+  caller: Caller
+  /** Aborts when the client disconnects. */
+  signal: AbortSignal
+  /** The id under which the log has the request's entries. */
+  reference: string
+  log: FastifyBaseLogger
+}
+
+/** A POST of an authenticated caller. */
+export interface McpRequest extends RequestContext {
+  headers: IncomingHttpHeaders
+  /** Parsed JSON. */
+  body: unknown
+}
+
+/** The context of the tool calls of a request. */
+export interface CallContext extends RequestContext {
+  variant: ToolVariant
+  /** Of the caller, at Sentry. */
+  accessToken: string
+  progress: Progress
+}

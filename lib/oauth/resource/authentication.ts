@@ -1,0 +1,56 @@
+import type { Caller } from '../../model/caller.ts'
+import { createSentryApi } from '../../upstream/api.ts'
+import type { SentryLocation } from '../../upstream/location.ts'
+import { authenticateBearer, type BearerOptions, readBearerToken } from './bearer.ts'
+import { createConstraintResolver } from './constraints.ts'
+import {
+  createSentryBearerAuthentication,
+  readSentryToken,
+  type SentryBearerOptions,
+  type SentryBearerRequest,
+} from './sentry-bearer.ts'
+
+export interface ResourceRequest extends SentryBearerRequest {
+  /** The value of the Authorization header. */
+  authorization: string | undefined
+}
+
+export interface AuthenticationOptions extends Omit<BearerOptions, 'settings'> {
+  settings: BearerOptions['settings'] &
+    SentryBearerOptions['settings'] & {
+      /** Accept tokens of Sentry (`Sentry-Bearer`). */
+      SENTRY_TOKEN_PASSTHROUGH: boolean
+    }
+  sentry: SentryLocation
+  audit: SentryBearerOptions['audit']
+}
+
+/**
+ * Authenticates the requests to protected resources: by an access token of ours or, if the operator allows it, by a token
+ * of Sentry. The caller has the constraints of the resource. The result throws what `authenticateBearer`,
+ * `SentryBearerAuthentication` and `ConstraintResolver` throw.
+ */
+export function createAuthentication(
+  options: AuthenticationOptions,
+): (request: ResourceRequest) => Promise<Caller> {
+  const { settings, sentry, audit } = options
+  const sentryApi = createSentryApi(sentry)
+  const constraints = createConstraintResolver(sentryApi, sentry.isCloud)
+  const sentryBearer = settings.SENTRY_TOKEN_PASSTHROUGH
+    ? createSentryBearerAuthentication({ settings, sentryApi, audit })
+    : undefined
+
+  function identify(request: ResourceRequest): Promise<Caller> {
+    const { authorization, resource } = request
+    const sentryToken = sentryBearer && readSentryToken(authorization)
+    if (sentryBearer === undefined || sentryToken === undefined) {
+      return authenticateBearer(readBearerToken(authorization), resource, options)
+    }
+    return sentryBearer.authenticate(sentryToken, request)
+  }
+
+  return async (request) => {
+    const caller = await identify(request)
+    return { ...caller, constraints: await constraints.resolve(request.resource, caller) }
+  }
+}

@@ -1,0 +1,89 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import type { Static } from 'typebox'
+import { createToken } from '../lib/crypto/hash.ts'
+import { parseResource } from '../lib/model/resource.ts'
+import {
+  AccountFormSchema,
+  createAccountCsrfToken,
+  RevocationFormSchema,
+  readSession,
+  requireAccountBrowser,
+} from '../lib/oauth/account.ts'
+import type { AuthorizationServer } from '../lib/oauth/authorization-server.ts'
+import { readBrowserSecret } from '../lib/oauth/authorize/browser.ts'
+import { startTransaction, type Transaction } from '../lib/oauth/authorize/transaction.ts'
+import { endGrant } from '../lib/oauth/token/grant.ts'
+import { renderAccountPage, renderAccountSignInPage } from '../lib/pages/account-page.ts'
+import type { GrantRecord } from '../lib/store/store.ts'
+
+/**
+ * The account page: a user's connected clients. Without a session it shows only a sign-in button. Sentry lets a
+ * returning user through without a question, so without that button any link could put a user's clients on the screen.
+ */
+const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = async (
+  fastify,
+  { server },
+) => {
+  const { settings, endpoints, browserCookie, accountCookie, store, sealer, signer, sentryOAuth } = server
+  const page = { action: endpoints.account, home: endpoints.home, sentryHost: settings.SENTRY_HOST }
+
+  fastify.get('/account', { exposeHeadRoute: false }, async (request, reply) => {
+    const browserSecret = readBrowserSecret(request.cookies[browserCookie.name])
+    const session = readSession(request.cookies[accountCookie.name], browserSecret, sealer)
+    const csrfToken = createAccountCsrfToken(browserSecret, signer)
+    reply.setCookie(browserCookie.name, browserSecret, browserCookie.options)
+    reply.type('text/html; charset=utf-8')
+    if (session === undefined) return reply.send(renderAccountSignInPage({ ...page, csrfToken }))
+    const grants = await store.listGrants(session.userId)
+    const user = session.userName ?? `user ${session.userId}`
+    return reply.send(renderAccountPage({ ...page, csrfToken, user, clients: grants.map(describeClient) }))
+  })
+
+  /**
+   * Sends a user to Sentry to identify them. No scope is requested, so Sentry's tokens give access to nothing, and
+   * Sentry is not made to ask (`force_prompt`): it would show an empty list of permissions.
+   */
+  fastify.post('/account/sign-in', { schema: { body: AccountFormSchema } }, async (request, reply) => {
+    const browserSecret = requireBrowser(request)
+    const transaction: Transaction = { kind: 'account', upstreamVerifier: createToken() }
+    const { id, idHash, browserHash, sealed } = await startTransaction(transaction, browserSecret, server)
+    // Pressing the button was the consent that a client's transaction waits for.
+    await store.approveTransaction(idHash, browserHash, sealed)
+    const { upstreamVerifier: verifier } = transaction
+    return reply.redirect(sentryOAuth.createAuthorizationUrl({ state: id, verifier, scope: [] }), 303)
+  })
+
+  /** Revokes one grant of the signed-in user, or all of them. */
+  fastify.post('/account/revoke', { schema: { body: RevocationFormSchema } }, async (request, reply) => {
+    const { body: form, cookies } = request
+    const session = readSession(cookies[accountCookie.name], requireBrowser(request), sealer)
+    // A user whose session has expired gets the sign-in button, and nothing is revoked.
+    const grants = session === undefined ? [] : await store.listGrants(session.userId)
+    const chosen = grants.filter(({ id }) => form.grant === 'all' || form.grant === id)
+    for (const { id } of chosen) await endGrant(id, 'user_request', server, request)
+    return reply.redirect(endpoints.account, 303)
+  })
+
+  /** Signs a user out of this page. Their clients stay connected, and Sentry keeps its own session. */
+  fastify.post('/account/sign-out', { schema: { body: AccountFormSchema } }, async (request, reply) => {
+    requireBrowser(request)
+    reply.clearCookie(accountCookie.name, accountCookie.options)
+    return reply.redirect(endpoints.account, 303)
+  })
+
+  function requireBrowser(request: {
+    body: Static<typeof AccountFormSchema>
+    headers: FastifyRequest['headers']
+    cookies: FastifyRequest['cookies']
+  }): string {
+    return requireAccountBrowser(request.body, request.headers, request.cookies[browserCookie.name], server)
+  }
+
+  function describeClient(grant: GrantRecord) {
+    const { organization, project } = parseResource(settings.BASE_URL, grant.resource) ?? {}
+    return { ...grant, organization, project }
+  }
+}
+
+export default accountRoutes

@@ -1,0 +1,72 @@
+import { test } from 'tap'
+import { loadMcpCore } from '../../../lib/mcp/core/load.ts'
+import { createSentryLocation } from '../../../lib/upstream/location.ts'
+import { startMcp } from '../../support/mcp-service.ts'
+
+const HOSTS: [host: string, isCloud: boolean][] = [
+  ['sentry.io', true],
+  ['acme.sentry.io', true],
+  ['us.sentry.io', true],
+  ['a.b.sentry.io', true],
+  ['sentry.example.com', false],
+  ['localhost:9000', false],
+  ['127.0.0.1:9000', false],
+  ['sentry.io:8443', false],
+  ['evilsentry.io', false],
+  ['sentry.io.evil.example', false],
+]
+
+test('a host of sentry.io is cloud for this server and for mcp-core alike', async (t) => {
+  const { isSentryHost } = await loadMcpCore()
+  for (const [host, isCloud] of HOSTS) {
+    t.equal(createSentryLocation({ SENTRY_HOST: host, SENTRY_PROTOCOL: 'https' }).isCloud, isCloud, host)
+    t.equal(isSentryHost(host), isCloud, `${host}, by mcp-core`)
+  }
+})
+
+test('sentry.io owns its regions, by https and below sentry.io only', async (t) => {
+  for (const host of ['sentry.io', 'acme.sentry.io']) {
+    const { owns } = createSentryLocation({ SENTRY_HOST: host, SENTRY_PROTOCOL: 'https' })
+    for (const url of [`https://${host}/x`, 'https://sentry.io/', 'https://us.sentry.io/api/0/'])
+      t.ok(owns(new URL(url)), `${host} owns ${url}`)
+    for (const url of [
+      'http://us.sentry.io/',
+      'https://us.sentry.io:8443/',
+      'https://sentry.io.evil.example/',
+      'https://evilsentry.io/',
+    ])
+      t.notOk(owns(new URL(url)), `${host} does not own ${url}`)
+  }
+})
+
+test('a self-hosted Sentry owns its origin only', async (t) => {
+  const { owns, origin, host } = createSentryLocation({
+    SENTRY_HOST: 'sentry.example.com:9000',
+    SENTRY_PROTOCOL: 'http',
+  })
+  t.equal(origin, 'http://sentry.example.com:9000')
+  t.equal(host, 'sentry.example.com:9000')
+  t.ok(owns(new URL('http://sentry.example.com:9000/api/0/')))
+  for (const url of [
+    'https://sentry.example.com:9000/',
+    'http://sentry.example.com/',
+    'http://a.sentry.example.com:9000/',
+    'https://us.sentry.io/',
+  ])
+    t.notOk(owns(new URL(url)), url)
+})
+
+test('with SENTRY_HOST=acme.sentry.io tools have regions, as with sentry.io', async (t) => {
+  for (const [SENTRY_HOST, isCloud] of [
+    ['acme.sentry.io', true],
+    ['sentry.io', true],
+    ['sentry.example.com', false],
+  ] as const) {
+    const settings = { SENTRY_HOST, SENTRY_PROTOCOL: 'https', TOOL_SURFACE: 'full' }
+    const { post } = await startMcp(t, { settings })
+    const response = await post({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
+    const { result } = (await response.json()) as { result: { tools: { inputSchema: object }[] } }
+    const schemas = JSON.stringify(result.tools.map(({ inputSchema }) => inputSchema))
+    t.equal(schemas.includes('"regionUrl"'), isCloud, SENTRY_HOST)
+  }
+})
