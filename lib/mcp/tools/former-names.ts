@@ -22,7 +22,8 @@ export function selectFormerNames(entries: readonly FormerName[], version: strin
   return new Map(current.map(({ former, successor }) => [former, successor]))
 }
 
-const FORMER_NAMES = selectFormerNames(table, VERSION)
+/** Those of this version. */
+export const FORMER_NAMES: FormerNames = selectFormerNames(table, VERSION)
 
 /**
  * The name of today of a tool that a setting or a call names. A name that a tool has is returned as it is, even if it
@@ -30,17 +31,17 @@ const FORMER_NAMES = selectFormerNames(table, VERSION)
  */
 export function findCurrentName(
   name: string,
-  tools: Readonly<Record<string, unknown>>,
-  formerNames: FormerNames = FORMER_NAMES,
+  tools: { has(name: string): boolean },
+  formerNames: FormerNames,
 ): string {
   const seen = new Set<string>()
   let current = name
   // A tool may have been renamed twice within one release.
-  while (!Object.hasOwn(tools, current) && !seen.has(current)) {
+  while (!tools.has(current) && !seen.has(current)) {
     seen.add(current)
     current = formerNames.get(current) ?? current
   }
-  return Object.hasOwn(tools, current) ? current : name
+  return tools.has(current) ? current : name
 }
 
 /** The line of releases that a version belongs to: `0.2` for 0.2.3. */
