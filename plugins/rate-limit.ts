@@ -13,7 +13,7 @@ const WINDOW_MS = 60_000
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * A hook that refuses requests beyond `max` a minute with `TooManyRequestsError`; 0 is no limit. Requests are
+     * A hook that refuses requests beyond `max` a minute with `TooManyRequestsError`; 0 turns the limit off. Requests are
      * counted by `name` and the result of `identify`, over all instances. A request that cannot be counted is let
      * through: a limit must not take the service down.
      */

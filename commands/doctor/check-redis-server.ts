@@ -10,7 +10,7 @@ const MIN_MAJOR_VERSION = 7
 const MAX_KEYS = 10_000
 
 /**
- * Every command of the store and the rate limiter, in scripts or by itself; a test compares it with both. KEY is a
+ * Every command of the store and the rate limiter, in scripts or directly; a test compares it with both. KEY is a
  * string that expires, so the commands for other types change nothing. The first one creates it, the last removes it.
  */
 const COMMANDS: readonly string[] = [

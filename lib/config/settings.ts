@@ -141,11 +141,11 @@ const SIGN_IN = {
     120,
     'The time a rotated refresh token still works, in seconds.',
   ),
-  RATE_LIMIT_MCP: withDefault(kind.count, 600, 'MCP requests per minute and user; 0 is no limit.'),
+  RATE_LIMIT_MCP: withDefault(kind.count, 600, 'MCP requests per minute and user; 0 turns the limit off.'),
   RATE_LIMIT_OAUTH: withDefault(
     kind.count,
     120,
-    'Requests per minute, address and OAuth endpoint; 0 is no limit.',
+    'Requests per minute, address and OAuth endpoint; 0 turns the limit off.',
   ),
 }
 

@@ -62,7 +62,7 @@ export interface AuditSettings {
 }
 
 /** AUDIT_FILE cannot be written. */
-export class AuditFileError extends StartUpError {}
+class AuditFileError extends StartUpError {}
 
 /**
  * The audit log. Identifiers are written as MACs: entries of one user, client, grant or address can be correlated, but

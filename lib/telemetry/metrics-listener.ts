@@ -13,7 +13,7 @@ export interface MetricsListener {
 }
 
 /** METRICS_PORT cannot be listened on. */
-export class MetricsPortError extends StartUpError {}
+class MetricsPortError extends StartUpError {}
 
 /**
  * Serves `GET /metrics`, and nothing else, on its own port, which must not be public. Throws `MetricsPortError`.

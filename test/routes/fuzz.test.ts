@@ -37,7 +37,7 @@ test('every refusal at /mcp carries nosniff, as every answer does', async (t) =>
   const { access_token: token } = await (await registerClient(url)).signIn()
   const send = (body: string, headers: Record<string, string> = {}) =>
     fetch(`${url}/mcp`, { method: 'POST', body, headers: { authorization: `Bearer ${token}`, ...headers } })
-  const answers = [
+  const responses = [
     await fetch(`${url}/mcp`, { method: 'POST' }),
     await fetch(`${url}/mcp/a%20b`, { method: 'POST' }),
     await send('{', { 'content-type': 'application/json' }),
@@ -45,13 +45,13 @@ test('every refusal at /mcp carries nosniff, as every answer does', async (t) =>
     await send('{}', { 'content-type': 'application/json', origin: 'https://elsewhere.example' }),
   ]
   t.same(
-    answers.map(({ status }) => status),
+    responses.map(({ status }) => status),
     [401, 404, 400, 415, 403],
   )
-  for (const { headers } of answers) t.equal(headers.get('x-content-type-options'), 'nosniff')
+  for (const { headers } of responses) t.equal(headers.get('x-content-type-options'), 'nosniff')
 })
 
-test('parameters that are not of their form are no internal error (JSON-RPC 2.0 §5.1)', async (t) => {
+test('malformed parameters are invalid params, not an internal error (JSON-RPC 2.0 §5.1)', async (t) => {
   const { url } = await startService(t)
   const { access_token: token } = await (await registerClient(url)).signIn()
   const response = await postMcp(`${url}/mcp`, token, 'initialize', { protocolVersion: ['2025-06-18'] })
@@ -61,7 +61,7 @@ test('parameters that are not of their form are no internal error (JSON-RPC 2.0 
   })
 })
 
-test('what is no HTTP gets an answer of ours, and the connection ends', async (t) => {
+test('bytes that are not HTTP get a JSON error, and the connection is closed', async (t) => {
   const { url } = await startService(t)
   const longest = `GET / HTTP/1.1\r\nhost: localhost\r\nx: ${'a'.repeat(20 * 1024)}\r\n\r\n`
   for (const [request, status] of [

@@ -96,7 +96,7 @@ test('malformed requests of every revision get their error (MCP, Streamable HTTP
     ['an unknown revision', list, withHeader('2024-10-08'), 400, -32000],
     ['an unknown method', { ...list, method: 'nope' }, {}, 200, -32601],
     ['JSON-RPC without a method', { jsonrpc: '2.0', id: 1 }, {}, 400, -32600],
-    ['JSON that is no JSON-RPC', { hello: 'world' }, {}, 400, -32600],
+    ['JSON that is not JSON-RPC', { hello: 'world' }, {}, 400, -32600],
     ['null', 'null', {}, 400, -32600],
     ['a number', '12', {}, 400, -32600],
     ['broken JSON', '{"jsonrpc":', {}, 400, -32700],
@@ -113,7 +113,7 @@ test('malformed requests of every revision get their error (MCP, Streamable HTTP
     ['2026-07-28 without its envelope', list, withHeader(MODERN), 400, -32602],
     ['initialize in 2026-07-28', { ...list, method: 'initialize' }, withHeader(MODERN), 400, -32020],
     ['a call without a name', { ...list, method: 'tools/call', params: {} }, {}, 200, -32602],
-    ['arguments that are none', callOf('whoami', 'text'), {}, 200, -32602],
+    ['arguments that are text', callOf('whoami', 'text'), {}, 200, -32602],
     ['an unknown tool', callOf('no_such_tool', {}), {}, 200, -32602],
     ['a body of more than 1 MiB', callOf('whoami', { text: 'x'.repeat(1024 * 1024) }), {}, 413, -32000],
   ]
@@ -140,7 +140,7 @@ test('malformed requests of 2026-07-28 get their error (SEP-2243, SEP-2575)', as
     ['no Mcp-Method', 'tools/list', {}, { 'mcp-method': '' }, 400, -32020],
     ['another Mcp-Method', 'tools/list', {}, { 'mcp-method': 'tools/call' }, 400, -32020],
     ['another Mcp-Name', 'tools/call', call, { 'mcp-name': 'find_teams' }, 400, -32020],
-    ['a name that is no Base64', 'tools/call', call, { 'mcp-name': '=?base64?%%%?=' }, 400, -32020],
+    ['a name that is not Base64', 'tools/call', call, { 'mcp-name': '=?base64?%%%?=' }, 400, -32020],
     [
       'another revision in the header',
       'tools/list',
@@ -307,7 +307,7 @@ test('a plain HTTP client gets whole responses over one connection', async (t) =
   t.equal(length, 0, 'Content-Length is right')
 })
 
-interface Answer {
+interface ReadResponse {
   status: number
   type: string | null
   text: string
@@ -322,7 +322,7 @@ async function sendModern(method: string, params: object = {}, headers: Record<s
   return read(await postIn('modern', service, { jsonrpc: '2.0', id: 1, method, params }, { headers }))
 }
 
-async function read(response: Response): Promise<Answer> {
+async function read(response: Response): Promise<ReadResponse> {
   const { status, headers } = response
   const text = await response.text()
   const type = headers.get('content-type')

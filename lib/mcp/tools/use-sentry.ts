@@ -25,7 +25,7 @@ const SYSTEM = `You carry out a request about Sentry, an error and performance m
 - If a tool fails, correct the call once or say what is missing.
 - You have five steps. Call tools in parallel where they do not depend on each other.
 
-When you are done, answer with JSON of the form {"result": "…"}: the answer in Markdown, complete for somebody who sees none of the tool calls, with links where tools gave them.`
+When you are done, answer with JSON of the form {"result": "…"}: the answer in Markdown, complete for a reader who sees none of the tool calls, with links where tools gave them.`
 
 /** A call by the model. */
 interface AgentCall {

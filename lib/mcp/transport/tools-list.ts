@@ -8,7 +8,7 @@ import { isRecord, type JsonRpcId } from './json-rpc.ts'
 import { classifyRequest, type McpHeaders, type Route } from './request.ts'
 
 /** The revision whose requests each carry an envelope. */
-export const MODERN_REVISION = '2026-07-28'
+const MODERN_REVISION = '2026-07-28'
 
 const LEGACY_REVISIONS = new Set(
   SUPPORTED_PROTOCOL_VERSIONS.filter((revision) => revision !== MODERN_REVISION),

@@ -44,7 +44,7 @@ export async function issueAuthorizationCode(
 }
 
 /**
- * The authorization code grant (RFC 6749 §4.1.3). Whatever does not depend on the code is verified before the code is
+ * The authorization code grant (RFC 6749 §4.1.3). Checks that do not need the code run before the code is
  * spent. Throws an `OAuthError` or `StoreUnavailableError`.
  */
 export async function redeemAuthorizationCode(

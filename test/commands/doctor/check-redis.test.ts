@@ -73,9 +73,9 @@ test('a Redis that requires TLS, or has an unknown certificate, is reported', as
   t.match(unknown, [
     /authority that is not trusted here \(self-signed certificate\).* → Set REDIS_CA to the file/,
   ])
-  const anybody = await check(`rediss://localhost:${port}`, { REDIS_TLS_REJECT_UNAUTHORIZED: 'false' })
-  t.same(list(anybody, 'error'), [])
-  t.match(list(anybody, 'warning'), [/REDIS_TLS_REJECT_UNAUTHORIZED is false/])
+  const unverified = await check(`rediss://localhost:${port}`, { REDIS_TLS_REJECT_UNAUTHORIZED: 'false' })
+  t.same(list(unverified, 'error'), [])
+  t.match(list(unverified, 'warning'), [/REDIS_TLS_REJECT_UNAUTHORIZED is false/])
 })
 
 test('the refusals of a replica and of a full server are explained', async (t) => {

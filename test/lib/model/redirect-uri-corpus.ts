@@ -117,7 +117,7 @@ export const BYPASSES: Record<string, readonly string[]> = {
     'cursor://anysphere.cursor-mcp%20/oauth/callback',
     'com.example.app:/cb/..%2fevil',
   ],
-  'bytes that are no UTF-8, which some decoders take for dots and slashes (RFC 3629 §10)': [
+  'bytes that are not UTF-8, which some decoders take for dots and slashes (RFC 3629 §10)': [
     'https://good.example.com/cb/%c0%ae%c0%ae/evil',
     'https://good.example.com/cb/..%c0%afevil',
     'https://good.example.com/cb/..%c1%9cevil',
@@ -265,7 +265,7 @@ export const BYPASSES: Record<string, readonly string[]> = {
     'http://127.0.0.1.:1234/',
     'https://claude.ai../',
   ],
-  'schemes that are no way back to a client (RFC 8252 §7.1, getsentry/sentry-mcp#842)': UNSAFE_SCHEME_URIS,
+  'schemes that do not lead back to a client (RFC 8252 §7.1, getsentry/sentry-mcp#842)': UNSAFE_SCHEME_URIS,
   'no absolute URI at all (RFC 6749 §3.1.2)': [
     '',
     '/',

@@ -14,7 +14,7 @@ const OPEN = { dcr: true, cimd: false, iss: true }
 
 function makeResource(base: string, ...slugs: string[]): Resource {
   const resource = createResource(base, ...slugs)
-  if (resource === undefined) throw new TypeError('These are no slugs.')
+  if (resource === undefined) throw new TypeError('These are not slugs.')
   return resource
 }
 

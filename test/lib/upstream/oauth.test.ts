@@ -165,7 +165,7 @@ test('a rejected application is recognized by the error code (RFC 6749 §5.2)', 
   })
 })
 
-const NO_ANSWER: Record<string, Fault> = {
+const NO_RESPONSE: Record<string, Fault> = {
   'a page with 200, as very old releases and maintenance have it': { kind: 'html' },
   'a page with 400': { kind: 'html', status: 400 },
   'a page with 503': { kind: 'html', status: 503 },
@@ -178,9 +178,9 @@ const NO_ANSWER: Record<string, Fault> = {
   'an error with 500': { kind: 'status', status: 500, body: { error: 'invalid_grant' } },
   'a 400 that is not OAuth': { kind: 'status', status: 400, body: { detail: 'no' } },
   'a 401 that is not OAuth': { kind: 'status', status: 401, body: { detail: 'no' } },
-  'a code that is no word': { kind: 'status', status: 400, body: { error: '<b>sntryr_secret</b>' } },
-  'a code that is no text': { kind: 'status', status: 400, body: { error: { code: 1 } } },
-  'tokens that are none': { kind: 'status', status: 200, body: { access_token: '', refresh_token: 'r' } },
+  'a code that is not a word': { kind: 'status', status: 400, body: { error: '<b>sntryr_secret</b>' } },
+  'a code that is not text': { kind: 'status', status: 400, body: { error: { code: 1 } } },
+  'empty tokens': { kind: 'status', status: 200, body: { access_token: '', refresh_token: 'r' } },
   'tokens of the wrong type': { kind: 'status', status: 200, body: { access_token: 5, refresh_token: 'r' } },
   'a list': { kind: 'status', status: 200, body: [] },
   null: { kind: 'status', status: 200, body: 'null' },
@@ -196,7 +196,7 @@ const NO_ANSWER: Record<string, Fault> = {
 
 test('a response that is neither success nor refusal is unavailable, without a secret in the error', async (t) => {
   const { sentry, oauth } = await start(t, { timeoutMs: 500 })
-  for (const [name, fault] of Object.entries(NO_ANSWER)) {
+  for (const [name, fault] of Object.entries(NO_RESPONSE)) {
     const { refreshToken } = sentry.issueTokens()
     sentry.fail('/oauth/token/', fault, 1)
     const error = await oauth.refresh(refreshToken).then(

@@ -103,11 +103,11 @@ test('refused parallel requests of a call share one renewal', async (t) => {
       return 'the next'
     },
   })
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     [1, 2, 3].map((id) => fetchIn(call, `${sentry.origin}/${id}`, AUTHORIZED)),
   )
   t.same(
-    answers.map(({ status }) => status),
+    responses.map(({ status }) => status),
     [200, 200, 200],
   )
   t.equal(renewals, 1)

@@ -5,7 +5,7 @@ import { ORDER_TRACE } from './data-trace.ts'
 
 const SDK = { name: 'sentry.python.fastapi', version: '2.31.0' }
 
-/** A payment provider that answers too late, a query that is repeated, and a currency nobody knows. */
+/** A payment provider that responds too late, a repeated query, and an unknown currency. */
 export function createCheckoutIssues(project: Project, team: Team, now: number): Issue[] {
   const python = { environment: 'production', release: 'checkout-api@1.14.2', runtime: 'CPython 3.14' }
   const timeout: EventTemplate = {

@@ -2,11 +2,11 @@ import { test } from 'tap'
 import { startAiProvider } from '../../../support/ai-provider.ts'
 import { readText, startMcp } from '../../../support/mcp-service.ts'
 
-const ANSWER = { says: JSON.stringify({ result: 'You are Mara Lind.' }) }
+const RESULT = { says: JSON.stringify({ result: 'You are Mara Lind.' }) }
 const WHOAMI = { calls: [{ name: 'whoami', args: {} }] }
 
 test('use_sentry carries out a request with the caller’s tools; with trace it shows its calls', async (t) => {
-  const provider = await startAiProvider(t, [WHOAMI, ANSWER])
+  const provider = await startAiProvider(t, [WHOAMI, RESULT])
   const service = await startMcp(t, { settings: provider.settings })
   t.ok((await service.list()).includes('use_sentry'))
 
@@ -15,7 +15,7 @@ test('use_sentry carries out a request with the caller’s tools; with trace it 
   t.match(provider.requests[1]?.body, /mara@tidewater\.example/, 'Sentry’s response reached the model')
   t.notMatch(JSON.stringify(provider.requests), /sntry|access-token-of/, 'no token did')
 
-  const traced = await startAiProvider(t, [WHOAMI, ANSWER])
+  const traced = await startAiProvider(t, [WHOAMI, RESULT])
   const again = await startMcp(t, { settings: traced.settings })
   t.match(readText(await again.call('use_sentry', { request: 'who am I?', trace: true })), '- `whoami({})`')
 })
@@ -51,7 +51,7 @@ test('use_sentry can call only what its caller could call', async (t) => {
     { DISABLED_SKILLS: 'triage' },
   ]
   for (const settings of choices) {
-    const provider = await startAiProvider(t, [{ calls }, ANSWER])
+    const provider = await startAiProvider(t, [{ calls }, RESULT])
     const service = await startMcp(t, { settings: { ...provider.settings, ...settings } })
     await service.call('use_sentry', { request: 'resolve it' })
     const { tools } = JSON.parse(provider.requests[0]?.body ?? '{}') as { tools: { name: string }[] }
@@ -66,7 +66,7 @@ test('use_sentry can call only what its caller could call', async (t) => {
 })
 
 test('with READ_ONLY use_sentry stays, annotated as read-only', async (t) => {
-  const provider = await startAiProvider(t, [ANSWER])
+  const provider = await startAiProvider(t, [RESULT])
   const service = await startMcp(t, { settings: { ...provider.settings, READ_ONLY: 'true' } })
   const response = await service.post({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
   const { result } = (await response.json()) as { result: { tools: { name: string; annotations: object }[] } }
@@ -92,7 +92,7 @@ test('an error of the AI provider is a tool error without its details', async (t
 })
 
 test('a malformed request is refused before the provider is called', async (t) => {
-  const provider = await startAiProvider(t, [ANSWER])
+  const provider = await startAiProvider(t, [RESULT])
   const service = await startMcp(t, { settings: provider.settings })
   for (const args of [{}, { request: '  ' }, { request: 5 }]) {
     t.equal((await service.call('use_sentry', args)).isError, true)
