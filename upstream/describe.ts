@@ -86,7 +86,7 @@ async function importRewritten(
   }
 }
 
-/** The bundle as a module that exports those of PARTS that it has, whatever else its shape is. */
+/** The bundle as a module that exports those of PARTS that it has; nothing else of its shape matters. */
 function exposeParts(source: string): string {
   const end = source.indexOf(PROGRAM)
   if (end === -1) throw new Error(`The bundle has no "${PROGRAM}", so its program cannot be cut off.`)

@@ -48,7 +48,7 @@ function compareField(name: string, before: ObjectSchema, after: ObjectSchema, w
   return changes
 }
 
-/** A field with a default may be left out, whatever the side of the schema says. */
+/** A field with a default may be left out, even if the output side of the schema requires it. */
 function isRequired(name: string, { required = [], properties }: ObjectSchema): boolean {
   return required.includes(name) && !('default' in (properties?.[name] ?? {}))
 }

@@ -93,7 +93,7 @@ test('server.json asks for every setting that is required, and hides the secret 
   t.end()
 })
 
-// A placeholder that somebody can register would have users run that account's image.
+// If a placeholder is an account that exists, users run the image of that account.
 test('no file of a checkout names an image that others could publish', (t) => {
   t.match(server.packages[0].identifier, /^ghcr\.io\/OWNER\//, 'upper case is in no image name')
   for (const file of ['deploy/helm/sentry-mcp/values.yaml', 'deploy/kubernetes/kustomization.yaml'])

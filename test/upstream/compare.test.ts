@@ -108,7 +108,7 @@ test('a tool that writes where it read, a parameter that is required, gone, or o
   t.end()
 })
 
-test('the makers of JSON Schema write the same schema in different ways, which is no difference', (t) => {
+test('two ways to write one JSON Schema do not count as a difference', (t) => {
   const describe = (field: object) =>
     describeCore({
       tool: describeTool({ input: { type: 'object', properties: { field }, required: ['field'] } }),

@@ -44,7 +44,7 @@ test('the method is that of the options, written there or in a variable', (t) =>
   t.end()
 })
 
-test('a path in a comment, a path of another host and a variable without a value are no requests', (t) => {
+test('a path in a comment or of another host, and an unknown variable, do not count as requests', (t) => {
   const source = `
     // this.requestJSON("/comment/")
     api.request("https://example.com/x/"); api.request(unknown); other("/organizations/")`

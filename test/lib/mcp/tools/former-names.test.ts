@@ -21,7 +21,7 @@ test('a former name leads to its successor, over two renamings if need be', (t) 
   t.end()
 })
 
-test('a name that a tool has is that tool, whatever had the name before', (t) => {
+test('a name that a tool has is that tool, even if another tool had the name before', (t) => {
   t.equal(findCurrentName('whoami', TOOLS, names), 'whoami')
   t.end()
 })
