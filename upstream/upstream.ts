@@ -22,7 +22,7 @@ const USAGE = `Usage:
   upstream <version> [--write] [--since <version of this server>]
 
 <version> is a version of @sentry/mcp-server, or a whole specification for npm, such as another package's
-<name>@<version> or a folder that \`pnpm pack\` filled. --since is the version that will have the new names; the next
+<name>@<version> or file:<archive of \`pnpm pack\`>. --since is the version that will have the new names; the next
 minor version by default.`
 const PACKAGE = '@sentry/mcp-server'
 const PINNED = '@sentry/mcp-core'
@@ -43,6 +43,9 @@ try {
     process.stdout.write(`\n${fileURLToPath(TABLE)} has ${updated.length} former names; check them.\n`)
   }
   if (after.shapeError !== undefined) process.exitCode = 1
+} catch (error) {
+  process.stderr.write(`${describeError(error)}\n`)
+  process.exitCode = 1
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
@@ -56,15 +59,9 @@ async function describe(file: string): Promise<CoreDescription> {
 
 /** Installs a package without running its scripts, and returns the path of its module. */
 async function install(specification: string): Promise<string> {
-  const args = [
-    'install',
-    '--prefix',
-    folder,
-    '--ignore-scripts',
-    '--no-audit',
-    '--no-fund',
-    '--no-package-lock',
-  ]
+  const silence = ['--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error']
+  // A folder is copied and gets its dependencies, as a package from the registry does.
+  const args = ['install', '--prefix', folder, '--ignore-scripts', '--install-links', ...silence]
   writeFileSync(join(folder, 'package.json'), '{"private":true}')
   await run('npm', [...args, `compared@${specification}`])
   const manifest = join(folder, 'node_modules/compared/package.json')
@@ -72,6 +69,12 @@ async function install(specification: string): Promise<string> {
   const entry = exports?.['.']?.default ?? exports?.['.']?.import?.default ?? exports?.['.'] ?? main
   if (typeof entry !== 'string') throw new Error(`${specification} has no module that its manifest names.`)
   return join(dirname(manifest), entry)
+}
+
+/** What a program said before it failed, or the message of the error. */
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return 'stderr' in error && error.stderr !== '' ? String(error.stderr).trim() : error.message
 }
 
 function readArguments(): { wanted: string; isWriting: boolean; since: string } {
