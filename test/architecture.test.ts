@@ -159,6 +159,14 @@ test('files and folders of code are named in kebab-case', async (t) => {
   t.same(odd, [])
 })
 
+test('no file holds the markers of a merge', async (t) => {
+  const marker = /^(?:<{7}|>{7}) /m
+  t.same(
+    files.filter((file) => /\.(?:[cm]?[jt]s|md|ya?ml|json|sh)$/.test(file) && marker.test(read(file))),
+    [],
+  )
+})
+
 test('no file names a package registry: where packages come from is the machine’s own choice', async (t) => {
   const registry = /\b(registry\.(npmjs|yarnpkg|npmmirror)\.|npm\.pkg\.github|registry\.npm\.)/
   t.same(

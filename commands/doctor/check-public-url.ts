@@ -77,10 +77,9 @@ async function reportDocuments(baseUrl: string, resource: Resource, report: Repo
   const { origin, pathname } = new URL(baseUrl)
   const { issuer } = createEndpoints(baseUrl)
   const path = pathname.replace(/\/$/, '')
-  const [server] = await Promise.all([
-    reportDocument(`${origin}/.well-known/oauth-authorization-server${path}`, 'issuer', issuer, report),
-    reportDocument(getProtectedResourceMetadataUrl(resource), 'resource', resource.url, report),
-  ])
+  const serverUrl = `${origin}/.well-known/oauth-authorization-server${path}`
+  const server = await reportDocument(serverUrl, 'issuer', issuer, report)
+  await reportDocument(getProtectedResourceMetadataUrl(resource), 'resource', resource.url, report)
   if (server === undefined) return
   const [dcr, cimd] = [server.registration_endpoint, server.client_id_metadata_document_supported].map(
     (value) => (value ? 'yes' : 'no'),

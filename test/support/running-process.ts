@@ -50,17 +50,17 @@ export function startProcess(
     stdio: ['ignore', 'pipe', 'pipe', ...(hasChannel ? (['ipc'] as const) : [])],
   })
   const lines: string[] = []
-  const output = { stdout: '', stderr: '' }
+  // The last element is a line that is not complete yet.
+  const output = { stdout: [''], stderr: [''] }
   for (const name of ['stdout', 'stderr'] as const) {
     child[name]?.setEncoding('utf8').on('data', (chunk: string) => {
-      // The last line may go on in the next chunk.
-      const begun = output[name].lastIndexOf('\n') + 1
-      output[name] += chunk
-      const complete = output[name].slice(begun, output[name].lastIndexOf('\n') + 1)
-      for (const line of complete.split('\n').filter((text) => text !== '')) {
+      const parts = `${output[name].pop()}${chunk}`.split('\n')
+      for (const line of parts.slice(0, -1)) {
+        if (line === '') continue
         lines.push(line)
         onLine?.(line)
       }
+      output[name].push(...parts)
     })
   }
 
@@ -86,10 +86,10 @@ export function startProcess(
     lines,
     ended,
     get stdout() {
-      return output.stdout
+      return output.stdout.join('\n')
     },
     get stderr() {
-      return output.stderr
+      return output.stderr.join('\n')
     },
     get ending() {
       return ending
