@@ -10,12 +10,17 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 FROM base
 ARG VERSION=unknown
 ARG REVISION=unknown
+# Where the source is, and the name in the MCP registry, which compares it with that of server.json.
+ARG SOURCE=unknown
+ARG SERVER_NAME=unknown
 LABEL org.opencontainers.image.title="sentry-mcp-self-hosted" \
       org.opencontainers.image.description="A self-hosted MCP server for Sentry" \
       org.opencontainers.image.licenses="Apache-2.0 AND FSL-1.1-ALv2" \
       org.opencontainers.image.base.name="docker.io/library/node:24.21.0-slim" \
       org.opencontainers.image.version="$VERSION" \
-      org.opencontainers.image.revision="$REVISION"
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.source="$SOURCE" \
+      io.modelcontextprotocol.server.name="$SERVER_NAME"
 
 # The one folder the service may write to, and only with STORE=embedded; the code stays root's.
 RUN install --directory --owner=10001 --group=10001 --mode=700 /data
@@ -28,6 +33,10 @@ COPY commands commands
 COPY lib lib
 COPY plugins plugins
 COPY routes routes
+# `docker run … demo` and `… doctor`: the commands by their names. The demo is the service beside a stand-in for Sentry.
+COPY deploy/bin /usr/local/bin
+COPY test/sandbox test/sandbox
+COPY test/support/free-port.ts test/support/running-process.ts test/support/settings.ts test/support/
 
 # By number, so that Kubernetes can tell it is not root. No account of the host is likely to have it.
 USER 10001:10001

@@ -84,19 +84,35 @@ expect 'NODE_ENV' "$(run_in_image printenv NODE_ENV)" production
 expect 'the version label' "$(inspect '{{index .Config.Labels "org.opencontainers.image.version"}}')" "$VERSION"
 expect 'Node.js' "$(run_in_image node --version)" "v$NODE_VERSION"
 expect '/app' "$(run_in_image ls -A /app | xargs)" \
-  'LICENSE app.ts lib node_modules package.json plugins routes server.ts'
+  'LICENSE app.ts commands lib node_modules package.json plugins routes server.ts test'
 expect 'files of /app that the user can write' "$(run_in_image find /app -writable -not -type l)" ''
 
 node -p 'Object.entries(require("./package-lock.json").packages).filter(([, { dev }]) => dev).map(([path]) => path).join("\n")' |
   sort >"$work/dev"
 run_in_image find node_modules -name package.json -not -path '*/test/*' -printf '%h\n' | sort >"$work/installed"
 expect 'development dependencies in the image' "$(comm -12 "$work/dev" "$work/installed")" ''
+expect 'tests in the image' "$(run_in_image find /app -name '*.test.ts' -not -path '*/node_modules/*')" ''
+# Without any, what is right on amd64 is right on arm64: only Node.js differs, which the base image brings.
+expect 'native add-ons in the image' "$(run_in_image find /app -name '*.node')" ''
 
 if "${engine[@]}" run --rm --network none --no-healthcheck "$IMAGE" >"$work/out" 2>&1; then fail 'it starts without settings'; fi
 for name in BASE_URL SENTRY_HOST SENTRY_CLIENT_ID SENTRY_CLIENT_SECRET ENCRYPTION_KEY JWT_SIGNING_KEY; do
   grep -q "$name" "$work/out" || fail "$name is missing and not named"
 done
 ok 'it names the settings that are missing'
+
+# The demo is the service, a stand-in for Sentry and a client's whole way, in one container without a network.
+demo=$("${engine[@]}" run --rm --network none --no-healthcheck --cap-drop ALL --security-opt no-new-privileges "$IMAGE" demo --once) ||
+  { echo "$demo" >&2; fail 'the demo does not run'; }
+ok "the demo takes $(grep -c '^  ok ' <<<"$demo") steps"
+[[ $(tail -n 1 <<<"$demo") == *search_issues* ]] || fail 'the demo ends before its last step'
+
+# Without settings the doctor names those that are missing, and says so by its exit code.
+if "${engine[@]}" run --rm --network none --no-healthcheck "$IMAGE" doctor --json >"$work/doctor" 2>&1; then
+  fail 'the doctor finds nothing wrong where there are no settings'
+fi
+expect 'what the doctor says without settings' "$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).status' "$work/doctor")" error
+grep -q SENTRY_CLIENT_SECRET "$work/doctor" || fail 'the doctor does not name SENTRY_CLIENT_SECRET'
 
 port=$(find_port)
 sentry_port=$(find_port)
@@ -128,6 +144,12 @@ expect 'process 1' "$("${engine[@]}" exec "$NAME" cat /proc/1/cmdline | tr '\0' 
 expect 'its user' "$("${engine[@]}" exec "$NAME" id -u)" 10001
 walked=$(node test/deploy/walk-image.ts "$url" "$sentry_port" image-test image-test-secret)
 ok "$walked"
+"${engine[@]}" exec "$NAME" doctor --json >"$work/doctor" || true
+node -e '
+  const { findings, version } = JSON.parse(require("fs").readFileSync(process.argv[1]))
+  if (version !== process.argv[2] || findings.length === 0) process.exit(1)
+' "$work/doctor" "$VERSION" || { cat "$work/doctor" >&2; fail 'the doctor does not run beside the service'; }
+ok 'the doctor runs beside the service'
 memory=$("${engine[@]}" exec "$NAME" sed -n 's/^VmRSS:[^0-9]*//p' /proc/1/status)
 ok "it takes $memory of memory then"
 

@@ -7,6 +7,7 @@ import { loadMcpCore } from './core/load.ts'
 import { routeMcpCoreLogs } from './core/log.ts'
 import type { McpCore, ToolRegistry } from './core/types.ts'
 import { createToolCatalogue } from './tools/catalogue.ts'
+import type { FormerNames } from './tools/former-names.ts'
 import { createToolPolicy, type ToolSettings } from './tools/policy.ts'
 import { createUseSentryTool, USE_SENTRY } from './tools/use-sentry.ts'
 import { createMcpEndpoint, type McpEndpoint, type McpEndpointOptions } from './transport/endpoint.ts'
@@ -25,6 +26,8 @@ export interface McpOptions extends Pick<McpEndpointOptions, 'challengeScope' | 
   calls: ToolCallRecorder
   /** Replaces Sentry's tools. */
   tools?: ToolRegistry
+  /** Replaces the former names of tools. */
+  formerNames?: FormerNames
   timeouts?: UpstreamTimeouts
 }
 
@@ -44,7 +47,13 @@ export async function openMcp({
   routeMcpCoreLogs(core, log)
   const { tools = listOwnTools(core), timeouts = DEFAULT_TIMEOUTS } = options
   const hasAgentProvider = configureAgentProvider(core, settings)
-  const policy = createToolPolicy({ core, tools, settings, hasAgentProvider })
+  const policy = createToolPolicy({
+    core,
+    tools,
+    settings,
+    hasAgentProvider,
+    formerNames: options.formerNames,
+  })
   return createMcpEndpoint({
     catalogue: createToolCatalogue({ core, tools, policy, isCloud: sentry.isCloud }),
     dependencies: { core, sentry, mcpUrl: settings.MCP_URL, timeouts, calls },

@@ -57,7 +57,8 @@ export interface ToolResult {
   structuredContent?: Record<string, unknown>
 }
 
-export interface McpServiceOptions extends Partial<Pick<McpOptions, 'timing' | 'timeouts' | 'tools'>> {
+export interface McpServiceOptions
+  extends Partial<Pick<McpOptions, 'formerNames' | 'timing' | 'timeouts' | 'tools'>> {
   settings?: Record<string, string>
   /** A sandbox that the test started itself. */
   sentry?: SentrySandbox

@@ -28,6 +28,9 @@ export interface Nginx {
 
 const run = promisify(execFile)
 const TEMPLATE = new URL('../../deploy/nginx.conf', import.meta.url)
+const SSO_TEMPLATE = new URL('../../deploy/nginx-sso.conf', import.meta.url)
+/** The first location of the server with TLS. */
+const FIRST_LOCATION = '  location = /mcp {\n'
 const START_TIMEOUT_MS = 10_000
 const TEMP_PATHS = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
 
@@ -36,10 +39,15 @@ export interface NginxOptions {
   instances: number[]
   /** Where it listens itself; a free port by default. */
   port?: number
+  /** The address of a single sign-on in front of the pages, by deploy/nginx-sso.conf. */
+  sso?: string
 }
 
 /** Starts nginx on free loopback ports; it ends with the test. */
-export async function startNginx(t: Lifetime, { instances, port: wanted }: NginxOptions): Promise<Nginx> {
+export async function startNginx(
+  t: Lifetime,
+  { instances, port: wanted, sso }: NginxOptions,
+): Promise<Nginx> {
   const nginx = await findNginx()
   const port = wanted ?? (await findFreePort())
   const plainPort = await findFreePort()
@@ -52,16 +60,20 @@ export async function startNginx(t: Lifetime, { instances, port: wanted }: Nginx
   const upstream = instances
     .map((instance) => `server 127.0.0.1:${instance} max_fails=3 fail_timeout=1s;`)
     .join(' ')
+  const configuration = renderTemplate(TEMPLATE, {
+    NGINX_UPSTREAM: upstream,
+    NGINX_HTTPS_PORT: `127.0.0.1:${port}`,
+    NGINX_HTTP_PORT: `127.0.0.1:${plainPort}`,
+    NGINX_TLS: directory,
+    NGINX_LOGS: directory,
+  })
+  const include = `  include ${join(directory, 'sentry-mcp-sso.conf')};\n`
   await writeFile(
     join(directory, 'sentry-mcp.conf'),
-    renderTemplate({
-      NGINX_UPSTREAM: upstream,
-      NGINX_HTTPS_PORT: `127.0.0.1:${port}`,
-      NGINX_HTTP_PORT: `127.0.0.1:${plainPort}`,
-      NGINX_TLS: directory,
-      NGINX_LOGS: directory,
-    }),
+    sso === undefined ? configuration : configuration.replace(FIRST_LOCATION, include + FIRST_LOCATION),
   )
+  if (sso !== undefined)
+    await writeFile(join(directory, 'sentry-mcp-sso.conf'), renderTemplate(SSO_TEMPLATE, { NGINX_SSO: sso }))
   await writeFile(join(directory, 'nginx.conf'), createMainConfiguration(directory))
 
   const args = ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', join(directory, 'error.log')]
@@ -92,10 +104,10 @@ export async function startNginx(t: Lifetime, { instances, port: wanted }: Nginx
 }
 
 /** What envsubst makes of the template in the official images. */
-function renderTemplate(values: Record<string, string>): string {
-  return readFileSync(TEMPLATE, 'utf8').replaceAll(/\$\{(NGINX_\w+)\}/g, (_match, name: string) => {
+function renderTemplate(template: URL, values: Record<string, string>): string {
+  return readFileSync(template, 'utf8').replaceAll(/\$\{(NGINX_\w+)\}/g, (_match, name: string) => {
     const value = values[name]
-    if (value === undefined) throw new Error(`deploy/nginx.conf uses ${name}, which the tests do not set.`)
+    if (value === undefined) throw new Error(`${template.pathname} uses ${name}, which the tests do not set.`)
     return value
   })
 }

@@ -16,6 +16,8 @@ export interface ToolVariant extends ToolNames {
   /** The tools that their users could still allow, by name. */
   notGranted: ReadonlyMap<string, MissingGrant>
   grantedSkills: ReadonlySet<string>
+  /** The name of today of a tool that a call names, which may be a former one. */
+  findCurrentName(name: string): string
   /** The tools in the response to `tools/list`. */
   list: readonly ListedTool[]
   /** The same as JSON, open at the end so that more can follow: `{"tools":[…]`. */
@@ -89,6 +91,7 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
       tools: allowed,
       notGranted: new Map(notGranted),
       grantedSkills: policy.filterSkills(caller.skills),
+      findCurrentName: policy.findCurrentName,
       list,
       listJson: Buffer.from(JSON.stringify({ tools: list }).slice(0, -1)),
     }
@@ -133,9 +136,20 @@ export function findTarget(params: unknown): string | undefined {
   return typeof name === 'string' ? name : undefined
 }
 
+/** The parameters of a `tools/call` with the names of today, of the tool and of the one that it executes. */
+export function renameCall<Params extends { name: string; arguments?: Record<string, unknown> }>(
+  params: Params,
+  { findCurrentName }: Pick<ToolVariant, 'findCurrentName'>,
+): Params {
+  const target = findTarget(params)
+  if (params.name !== EXECUTE_TOOL || target === undefined)
+    return { ...params, name: findCurrentName(params.name) }
+  return { ...params, arguments: { ...params.arguments, name: findCurrentName(target) } }
+}
+
 /** What the user would have to allow for the call of a `tools/call`; undefined if that is not what it lacks. */
 export function findMissingGrant(params: unknown, variant: ToolVariant): MissingGrant | undefined {
-  return variant.notGranted.get(findTarget(params) ?? '')
+  return variant.notGranted.get(variant.findCurrentName(findTarget(params) ?? ''))
 }
 
 /** A tool that only calls other tools changes nothing if they change nothing. */

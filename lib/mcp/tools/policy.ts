@@ -4,6 +4,7 @@ import { coversSentryScope } from '../../model/scope.ts'
 import { SKILLS } from '../../model/skills.ts'
 import { includeAliases } from '../core/load.ts'
 import type { McpCore, SentryTool, ToolRegistry } from '../core/types.ts'
+import { FORMER_NAMES, type FormerNames, findCurrentName } from './former-names.ts'
 import { USE_SENTRY } from './use-sentry.ts'
 
 /** The tools that the standard surface lists, in this order. */
@@ -72,6 +73,8 @@ export interface ToolPolicy {
   decide(name: string, authority: Authority): Decision
   /** The granted skills that the operator has not disabled. */
   filterSkills(granted: Iterable<string>): Set<string>
+  /** The name of today of a tool that a call names, which may be a former one. */
+  findCurrentName(name: string): string
   /** The listed ones of these names, in the order of the list. */
   sortNames(names: Iterable<string>): string[]
 }
@@ -82,6 +85,8 @@ export interface ToolPolicyOptions {
   settings: ToolSettings
   /** Whether an AI provider is configured. */
   hasAgentProvider: boolean
+  /** Names that settings and calls may have in place of those of today. */
+  formerNames?: FormerNames
 }
 
 /** DISABLED_TOOLS names tools that do not exist, so a tool that should be off may be on. */
@@ -95,12 +100,20 @@ export class UnknownToolError extends StartUpError {
  * Decides which tools a caller may use and which are listed. A tool that the operator has not disabled needs one of its
  * skills and all of its Sentry scopes. Throws `UnknownToolError`.
  */
-export function createToolPolicy({ core, tools, settings, hasAgentProvider }: ToolPolicyOptions): ToolPolicy {
+export function createToolPolicy({
+  core,
+  tools,
+  settings,
+  hasAgentProvider,
+  formerNames = FORMER_NAMES,
+}: ToolPolicyOptions): ToolPolicy {
   const known = new Set([...Object.keys(tools), ...STANDARD_TOOLS])
-  const unknown = settings.DISABLED_TOOLS.filter((name) => !known.has(name))
+  const findCurrent = (name: string) => findCurrentName(name, known, formerNames)
+  const named = settings.DISABLED_TOOLS.map(findCurrent)
+  const unknown = named.filter((name) => !known.has(name))
   if (unknown.length > 0) throw new UnknownToolError(unknown)
 
-  const disabled = includeAliases(tools, settings.DISABLED_TOOLS)
+  const disabled = includeAliases(tools, named)
   const order = listNames(settings.TOOL_SURFACE, core, tools)
   const listed = new Set(order)
 
@@ -160,7 +173,7 @@ export function createToolPolicy({ core, tools, settings, hasAgentProvider }: To
     return order.filter((name) => wanted.has(name))
   }
 
-  return { decide, filterSkills, sortNames }
+  return { decide, filterSkills, findCurrentName: findCurrent, sortNames }
 }
 
 function listNames(surface: ToolSettings['TOOL_SURFACE'], core: McpCore, tools: ToolRegistry): string[] {

@@ -2,7 +2,7 @@ import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@
 import { redactInput } from '../../telemetry/redact.ts'
 import type { CallContext } from '../context.ts'
 import { callTool, type ToolDependencies } from '../tools/call.ts'
-import { findMissingGrant, type MissingGrant } from '../tools/catalogue.ts'
+import { findMissingGrant, type MissingGrant, renameCall } from '../tools/catalogue.ts'
 import { LIST_CACHE, type ServerInfo } from './tools-list.ts'
 
 export interface McpServerOptions {
@@ -57,11 +57,12 @@ interface CallParams {
 }
 
 async function serveCall(
-  params: CallParams,
+  sent: CallParams,
   context: CallContext,
   dependencies: ToolDependencies,
 ): Promise<CallToolResult> {
   const { variant, progress } = context
+  const params = renameCall(sent, variant)
   const missing = findMissingGrant(params, variant)
   if (missing !== undefined) {
     dependencies.calls.recordRefusal({ ...context, tool: missing.tool }, 'not_granted')
