@@ -2,12 +2,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { VERSION } from '../lib/config/version.ts'
 import { readAddressRange } from '../lib/http/address-range.ts'
-import { isAllowedOrigin } from '../lib/http/origin.ts'
+import { createOriginPolicy } from '../lib/http/origin.ts'
 import type { ToolRegistry } from '../lib/mcp/core/types.ts'
 import { openMcp } from '../lib/mcp/open.ts'
 import { RefusedRequestError, sendErrorResponse } from '../lib/mcp/transport/error-response.ts'
 import type { Caller } from '../lib/model/caller.ts'
-import { createResource, type Resource } from '../lib/model/resource.ts'
+import { createResource, type Resource, spellResource } from '../lib/model/resource.ts'
 import { createAuthentication } from '../lib/oauth/resource/authentication.ts'
 import { createChallenge } from '../lib/oauth/resource/challenge.ts'
 import { createToolCallRecorder } from '../lib/telemetry/tool-calls.ts'
@@ -54,7 +54,7 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
     max: config.RATE_LIMIT_OAUTH,
     identify: ({ ip }) => readAddressRange(ip),
   })
-  const baseUrl = new URL(config.BASE_URL)
+  const isAllowedOrigin = createOriginPolicy(config)
 
   fastify.decorateRequest('caller')
   fastify.addHook<ResourceRoute>('onRequest', async (request, reply) => {
@@ -70,7 +70,7 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
       source: request,
       limitLookUps: () => limitLookUps(request),
     })
-    if (origin !== undefined && !isAllowedOrigin(origin, baseUrl)) {
+    if (origin !== undefined && !isAllowedOrigin(origin)) {
       throw new RefusedRequestError(403, 'Requests from this origin are not allowed.')
     }
   })
@@ -84,7 +84,7 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
   )
   fastify.setErrorHandler<Error>((error, request, reply) =>
     sendErrorResponse(error, reply, {
-      resource: findResource(request),
+      resource: spellResource(findResource(request), request.url),
       scope: config.SENTRY_SCOPES,
       log: request.log,
     }),

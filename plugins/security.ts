@@ -2,7 +2,7 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { isAllowedHost, isAllowedOrigin } from '../lib/http/origin.ts'
+import { createOriginPolicy, isAllowedHost } from '../lib/http/origin.ts'
 import { STYLE_SOURCE } from '../lib/pages/layout.ts'
 
 /**
@@ -12,6 +12,7 @@ import { STYLE_SOURCE } from '../lib/pages/layout.ts'
 async function securityPlugin(fastify: FastifyInstance) {
   const { BASE_URL } = fastify.config
   const base = new URL(BASE_URL)
+  const isAllowedOrigin = createOriginPolicy(fastify.config)
 
   await fastify.register(helmet, {
     contentSecurityPolicy: {
@@ -34,7 +35,7 @@ async function securityPlugin(fastify: FastifyInstance) {
   })
 
   await fastify.register(cors, () => (request: FastifyRequest, done: CorsCallback) => {
-    done(null, createCorsOptions(request, base))
+    done(null, createCorsOptions(request, isAllowedOrigin))
   })
 
   fastify.addHook('onRequest', async (request, reply) => {
@@ -53,11 +54,14 @@ async function securityPlugin(fastify: FastifyInstance) {
 type CorsCallback = (error: Error | null, options: ReturnType<typeof createCorsOptions>) => void
 
 /** Discovery is open to all origins, JSON endpoints to allowed origins, pages to none. */
-function createCorsOptions({ url, headers: { origin } }: FastifyRequest, base: URL) {
-  if (/^(\/mcp)?\/\.well-known\//.test(url)) return { origin: '*', methods: ['GET'] }
-  if (!/^\/(mcp|oauth\/(register|token|revoke))\b/.test(url)) return { origin: false }
+function createCorsOptions(
+  { url, headers: { origin } }: FastifyRequest,
+  isAllowedOrigin: (origin: string) => boolean,
+) {
+  if (/^(\/mcp(\/[\w-]+){0,2})?\/\.well-known\//.test(url)) return { origin: '*', methods: ['GET'] }
+  if (!/^\/(mcp(\/|\?|$)|oauth\/(register|token|revoke)\/?(\?|$))/.test(url)) return { origin: false }
   return {
-    origin: origin !== undefined && isAllowedOrigin(origin, base),
+    origin: origin !== undefined && isAllowedOrigin(origin),
     methods: ['POST'],
     exposedHeaders: ['WWW-Authenticate', 'Retry-After'],
     maxAge: 600,

@@ -5,13 +5,16 @@ import { createToken } from '../lib/crypto/hash.ts'
 import { parseResource } from '../lib/model/resource.ts'
 import {
   AccountFormSchema,
+  assertSignInPage,
   createAccountCsrfToken,
   RevocationFormSchema,
+  readBrowserSecret,
   readSession,
   requireAccountBrowser,
+  SignInFormSchema,
 } from '../lib/oauth/account.ts'
 import type { AuthorizationServer } from '../lib/oauth/authorization-server.ts'
-import { readBrowserSecret } from '../lib/oauth/authorize/browser.ts'
+import { createCsrfToken } from '../lib/oauth/authorize/browser.ts'
 import { startTransaction, type Transaction } from '../lib/oauth/authorize/transaction.ts'
 import { endGrant } from '../lib/oauth/token/grant.ts'
 import { renderAccountPage, renderAccountSignInPage } from '../lib/pages/account-page.ts'
@@ -25,16 +28,23 @@ const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
   fastify,
   { server },
 ) => {
-  const { settings, endpoints, browserCookie, accountCookie, store, sealer, signer, sentryOAuth } = server
+  const { settings, endpoints, accountCookies, transactionCookies, store, sealer, signer, sentryOAuth } =
+    server
   const page = { action: endpoints.account, home: endpoints.home, sentryHost: settings.SENTRY_HOST }
 
   fastify.get('/account', { exposeHeadRoute: false }, async (request, reply) => {
-    const browserSecret = readBrowserSecret(request.cookies[browserCookie.name])
-    const session = readSession(request.cookies[accountCookie.name], browserSecret, sealer)
-    const csrfToken = createAccountCsrfToken(browserSecret, signer)
-    reply.setCookie(browserCookie.name, browserSecret, browserCookie.options)
+    const { cookies } = request
+    const { browser } = accountCookies
+    const browserSecret = readBrowserSecret(cookies[browser.name])
+    const session = readSession(cookies[accountCookies.session.name], browserSecret, sealer)
+    reply.setCookie(browser.name, browserSecret, browser.options)
     reply.type('text/html; charset=utf-8')
-    if (session === undefined) return reply.send(renderAccountSignInPage({ ...page, csrfToken }))
+    if (session === undefined) {
+      const pageId = createToken()
+      const csrfToken = createCsrfToken(transactionCookies.bind(pageId, cookies, reply), pageId, signer)
+      return reply.send(renderAccountSignInPage({ ...page, csrfToken, pageId }))
+    }
+    const csrfToken = createAccountCsrfToken(browserSecret, signer)
     const grants = await store.listGrants(session.userId)
     const user = session.userName ?? `user ${session.userId}`
     return reply.send(renderAccountPage({ ...page, csrfToken, user, clients: grants.map(describeClient) }))
@@ -44,10 +54,15 @@ const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
    * Sends a user to Sentry to identify them. No scope is requested, so Sentry's tokens give access to nothing, and
    * Sentry is not made to ask (`force_prompt`): it would show an empty list of permissions.
    */
-  fastify.post('/account/sign-in', { schema: { body: AccountFormSchema } }, async (request, reply) => {
-    const browserSecret = requireBrowser(request)
+  fastify.post('/account/sign-in', { schema: { body: SignInFormSchema } }, async (request, reply) => {
+    assertSignInPage(request.body, request, server)
     const transaction: Transaction = { kind: 'account', upstreamVerifier: createToken() }
-    const { id, idHash, browserHash, sealed } = await startTransaction(transaction, browserSecret, server)
+    const { id, idHash, browserHash, sealed } = await startTransaction(
+      transaction,
+      request.cookies,
+      reply,
+      server,
+    )
     // Pressing the button was the consent that a client's transaction waits for.
     await store.approveTransaction(idHash, browserHash, sealed)
     const { upstreamVerifier: verifier } = transaction
@@ -57,7 +72,7 @@ const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
   /** Revokes one grant of the signed-in user, or all of them. */
   fastify.post('/account/revoke', { schema: { body: RevocationFormSchema } }, async (request, reply) => {
     const { body: form, cookies } = request
-    const session = readSession(cookies[accountCookie.name], requireBrowser(request), sealer)
+    const session = readSession(cookies[accountCookies.session.name], requireBrowser(request), sealer)
     // A user whose session has expired gets the sign-in button, and nothing is revoked.
     const grants = session === undefined ? [] : await store.listGrants(session.userId)
     const chosen = grants.filter(({ id }) => form.grant === 'all' || form.grant === id)
@@ -68,7 +83,7 @@ const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
   /** Signs a user out of this page. Their clients stay connected, and Sentry keeps its own session. */
   fastify.post('/account/sign-out', { schema: { body: AccountFormSchema } }, async (request, reply) => {
     requireBrowser(request)
-    reply.clearCookie(accountCookie.name, accountCookie.options)
+    reply.clearCookie(accountCookies.session.name, accountCookies.session.options)
     return reply.redirect(endpoints.account, 303)
   })
 
@@ -77,7 +92,12 @@ const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
     headers: FastifyRequest['headers']
     cookies: FastifyRequest['cookies']
   }): string {
-    return requireAccountBrowser(request.body, request.headers, request.cookies[browserCookie.name], server)
+    return requireAccountBrowser(
+      request.body,
+      request.headers,
+      request.cookies[accountCookies.browser.name],
+      server,
+    )
   }
 
   function describeClient(grant: GrantRecord) {

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { createResource } from '../lib/model/resource.ts'
+import { createResource, spellResource } from '../lib/model/resource.ts'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
 import {
   type AdvertisedFeatures,
@@ -17,35 +17,34 @@ export interface WellKnownOptions {
   getFeatures(): AdvertisedFeatures
 }
 
-const AuthorizationServerSchema = { response: { 200: AuthorizationServerMetadataSchema } }
 const NotFoundSchema = Type.Object({ error: Type.String() })
+const AuthorizationServerSchema = {
+  response: { 200: AuthorizationServerMetadataSchema, 404: NotFoundSchema },
+}
 const ProtectedResourceSchema = { response: { 200: ProtectedResourceMetadataSchema, 404: NotFoundSchema } }
 
 /**
- * The discovery documents. The authorization server's is served at every URL that clients of any MCP revision try: RFC
- * 8414 §3.1 at the root and with a path inserted, and both forms of OpenID Connect. The protected resource's is served
- * for every path that a resource can have, and names exactly that resource (RFC 9728 §3.3).
+ * The discovery documents. The authorization server's is served under the names of RFC 8414 and of OpenID Connect, for
+ * the path of BASE_URL alone: elsewhere it would name another issuer than its URL (RFC 8414
+ * §3.3), and clients that look there first fall back to the root on 404. The protected resource's is served for every
+ * path that a resource can have, and names exactly that resource (RFC 9728 §3.3).
  */
 const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (
   fastify,
   { baseUrl, scopes, getFeatures },
 ) => {
   const endpoints = createEndpoints(baseUrl)
+  const basePath = new URL(baseUrl).pathname.replace(/\/$/, '')
 
   fastify.addHook('onSend', async (_request, reply) => {
     if (reply.statusCode === 200) reply.header('cache-control', 'public, max-age=300')
   })
 
-  for (const url of [
-    '/.well-known/oauth-authorization-server',
-    '/.well-known/oauth-authorization-server/*',
-    '/.well-known/openid-configuration',
-    '/.well-known/openid-configuration/*',
-    '/mcp/.well-known/openid-configuration',
-  ]) {
-    fastify.get(url, { schema: AuthorizationServerSchema }, async () =>
-      createAuthorizationServerMetadata(endpoints, scopes, getFeatures()),
-    )
+  for (const url of ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']) {
+    fastify.get(url, { schema: AuthorizationServerSchema }, async (request, reply) => {
+      if (!hasPath(request.originalUrl, basePath)) return reply.code(404).send({ error: 'not_found' })
+      return createAuthorizationServerMetadata(endpoints, scopes, getFeatures())
+    })
   }
 
   for (const url of [
@@ -57,13 +56,22 @@ const wellKnownRoutes: FastifyPluginAsyncTypebox<WellKnownOptions> = async (
     fastify.get<{ Params: { organization?: string; project?: string } }>(
       url,
       { schema: ProtectedResourceSchema },
-      async ({ params }, reply) => {
+      async ({ params, url: requested }, reply) => {
         const resource = createResource(baseUrl, params.organization, params.project)
         if (resource === undefined) return reply.code(404).send({ error: 'not_found' })
-        return createProtectedResourceMetadata(resource, endpoints, scopes)
+        const isRoot = url === '/.well-known/oauth-protected-resource'
+        const spelled = isRoot ? resource : spellResource(resource, requested)
+        return createProtectedResourceMetadata(spelled, endpoints, scopes)
       },
     )
   }
+}
+
+/** Whether the path of BASE_URL stands in a well-known URL, behind its name or before it. */
+function hasPath(url: string, basePath: string): boolean {
+  const [path = ''] = url.split('?')
+  const rest = path.replace(/\/\.well-known\/[^/]+/, '').replace(/\/$/, '')
+  return rest === basePath
 }
 
 export default wellKnownRoutes

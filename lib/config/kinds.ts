@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import type { Client } from '../model/client.ts'
+import { isLoopbackHost } from '../model/loopback.ts'
 import { createRedirectUriPolicy } from '../model/redirect-uri-pattern.ts'
 import { parseRedisAddress } from './redis-address.ts'
 import { type Kind, SettingError } from './setting.ts'
@@ -12,6 +13,16 @@ export const text: Kind<string> = { expected: 'text', parse: (value) => value }
 
 /** Any text, which is secret. */
 export const secret: Kind<string> = { ...text, secret: true }
+
+/** Something that Sentry issued, in which a quotation mark can only be left from the file that it was copied from. */
+export const credential: Kind<string> = {
+  ...text,
+  parse(value) {
+    if (/["'`‘’“”„«»]/.test(value))
+      throw new SettingError(['it has a quotation mark, which Sentry does not issue: remove it.'])
+    return value
+  },
+}
 
 export const flag: Kind<boolean> = { expected: 'true or false', parse: parseFlag }
 
@@ -100,6 +111,22 @@ export const scopes: Kind<string[]> = {
     if (found.size === 0) throw new TypeError('no scope')
     return [...found].map((scope) => requireMatch(scope, /^[a-z_-]+(:[a-z_-]+)?$/))
   },
+}
+
+/** Origins as browsers send them (RFC 6454 §6.2): patterns, `*` and `null` name more than one site each. */
+export const origins: Kind<string[]> = {
+  expected:
+    'exact origins separated by commas, such as https://app.example.com (https, or http on loopback; no path, no *)',
+  parse: (text) => parseList(text).map(parseOrigin),
+}
+
+function parseOrigin(text: string): string {
+  const { origin, protocol, hostname } = new URL(requireHttpUrl(text))
+  const port = protocol === 'https:' ? ':443' : ':80'
+  if (![origin, `${origin}${port}`].includes(text.toLowerCase())) throw new TypeError('not an origin')
+  requireMatch(hostname, /^([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])$/)
+  if (protocol === 'http:' && !isLoopbackHost(hostname)) throw new TypeError('not https')
+  return origin
 }
 
 export const redirectUriPatterns: Kind<string[]> = {

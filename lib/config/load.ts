@@ -53,16 +53,26 @@ function readText(
   { alias = name }: Setting<unknown>,
   problems: string[],
 ): string | undefined {
-  const value = env[alias]?.trim() || env[name]?.trim() || undefined
-  const file = env[`${name}_FILE`]?.trim() || undefined
+  const value = readValue(env[alias]) ?? readValue(env[name])
+  const file = readValue(env[`${name}_FILE`])
   if (file === undefined) return value
   if (value !== undefined) problems.push(`${name} and ${name}_FILE are both set; one of them is enough.`)
   try {
-    return readFileSync(file, 'utf8').trim() || undefined
+    return readValue(readFileSync(file, 'utf8'))
   } catch {
     problems.push(`${name}_FILE names ${JSON.stringify(file)}, which cannot be read.`)
     return undefined
   }
+}
+
+/**
+ * A value without a pair of quotes around it, which `docker run --env-file` and secret stores keep, and other readers of
+ * the same file remove. Undefined if nothing is left.
+ */
+function readValue(text: string | undefined): string | undefined {
+  const value = text?.trim() ?? ''
+  const [, , inner = value] = /^(["'])(.*)\1$/s.exec(value) ?? []
+  return inner.trim() || undefined
 }
 
 function describeFailure(

@@ -13,12 +13,12 @@ const REQUIRED = {
   ),
   SENTRY_HOST: required(kind.sentryHost, 'The host of the Sentry at which users sign in.', 'sentry.io'),
   SENTRY_CLIENT_ID: required(
-    { ...kind.text, expected: `the client id ${SENTRY_APPLICATION}` },
+    { ...kind.credential, expected: `the client id ${SENTRY_APPLICATION}` },
     'The OAuth application at Sentry. Its redirect URI is BASE_URL followed by /oauth/callback.',
     '',
   ),
   SENTRY_CLIENT_SECRET: required(
-    { ...kind.secret, expected: `the client secret ${SENTRY_APPLICATION}` },
+    { ...kind.credential, secret: true, expected: `the client secret ${SENTRY_APPLICATION}` },
     'The client secret of the OAuth application at Sentry.',
     '',
   ),
@@ -99,6 +99,11 @@ const SENTRY = {
 }
 
 const SIGN_IN = {
+  ALLOWED_ORIGINS: withDefault(
+    kind.origins,
+    [],
+    'The web sites whose pages may call this server as MCP clients.',
+  ),
   ALLOWED_REDIRECT_URI_PATTERNS: withDefault(
     kind.redirectUriPatterns,
     ['*'],

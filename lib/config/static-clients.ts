@@ -2,7 +2,12 @@ import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
 import { hashToken } from '../crypto/hash.ts'
 import type { Client } from '../model/client.ts'
-import { ClientMetadataSchema, findMetadataProblems, readName } from '../model/client-metadata.ts'
+import {
+  ClientMetadataSchema,
+  findMetadataProblems,
+  omitNullMembers,
+  readName,
+} from '../model/client-metadata.ts'
 import { SettingError } from './setting.ts'
 
 const StaticClientSchema = Type.Object({
@@ -18,8 +23,9 @@ type StaticClient = Static<typeof StaticClientSchema>
  * unless it is public, its `client_secret`. Throws a `SettingError` that names all problems of all clients.
  */
 export function parseStaticClients(text: string): Client[] {
-  const list: unknown = JSON.parse(text)
-  if (!Array.isArray(list)) throw new TypeError('not an array')
+  const parsed: unknown = JSON.parse(text)
+  if (!Array.isArray(parsed)) throw new TypeError('not an array')
+  const list = parsed.map(omitNullMembers)
   const problems = list.flatMap((item, index) =>
     findProblems(item).map((problem) => `client ${index + 1}: ${problem}`),
   )

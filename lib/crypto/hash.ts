@@ -23,6 +23,14 @@ export function createToken(): string {
   return randomBytes(32).toString('base64url')
 }
 
+/** 96 random bits as base64url, 16 characters: an id that is unique but no secret, such as that of a grant. */
+export function createId(): string {
+  return randomBytes(12).toString('base64url')
+}
+
+/** What `createId` returns, as the source of a regular expression. */
+export const ID_PATTERN = '^[A-Za-z0-9_-]{16}$'
+
 /** Compares two texts in constant time. */
 export function isEqual(left: string, right: string): boolean {
   return timingSafeEqual(

@@ -1,11 +1,21 @@
 import { isLoopbackHost } from '../model/loopback.ts'
 
+export interface OriginSettings {
+  BASE_URL: string
+  /** Other origins, as browsers spell them. */
+  ALLOWED_ORIGINS: readonly string[]
+}
+
 /**
- * Whether pages of this origin may call the server: its own origin and, for a server on loopback, every loopback origin,
- * which developers' tools have.
+ * Whether pages of an origin may call the endpoints for clients: the server's own origin, those of ALLOWED_ORIGINS, and
+ * for a server on loopback every loopback origin, which developers' tools have.
  */
-export function isAllowedOrigin(origin: string, base: URL): boolean {
-  return isAllowedUrl(URL.parse(origin), base)
+export function createOriginPolicy({
+  BASE_URL,
+  ALLOWED_ORIGINS,
+}: OriginSettings): (origin: string) => boolean {
+  const base = new URL(BASE_URL)
+  return (origin) => ALLOWED_ORIGINS.includes(origin) || isAllowedUrl(URL.parse(origin), base)
 }
 
 /**

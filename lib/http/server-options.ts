@@ -19,6 +19,8 @@ export function createServerOptions({ BASE_URL, TRUST_PROXY }: ServerSettings) {
   return {
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     bodyLimit: 1024 * 1024,
+    // Clients add a slash to the URL that they were given; a redirect would lose the body or the credentials of some.
+    routerOptions: { ignoreTrailingSlash: true },
     trustProxy: TRUST_PROXY.length > 0 ? [...TRUST_PROXY] : false,
     rewriteUrl: ({ url }: { url?: string }) => removeBasePath(url ?? '/'),
     // Longer than the idle timeout of proxies in front, so that the proxy closes a connection first.

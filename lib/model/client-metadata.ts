@@ -1,7 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { isLoopbackHost } from './loopback.ts'
 import { isSafeRedirectUri } from './redirect-uri.ts'
-import type { RedirectUriPolicy } from './redirect-uri-pattern.ts'
 
 export const SUPPORTED_GRANT_TYPES = ['authorization_code', 'refresh_token']
 export const SUPPORTED_RESPONSE_TYPES = ['code']
@@ -26,17 +25,17 @@ export interface ClientMetadataProblem {
   message: string
 }
 
-/**
- * The problems of client metadata, at most one for each field, in the order in which they are reported. `isAllowed`
- * is the operator's policy (ALLOWED_REDIRECT_URI_PATTERNS); without one every safe redirect URI passes.
- */
-export function findMetadataProblems(
-  metadata: ClientMetadata,
-  isAllowed: RedirectUriPolicy = () => true,
-): ClientMetadataProblem[] {
+/** Metadata without members that are `null`, which are as good as absent (RFC 7592 §2.2). */
+export function omitNullMembers(metadata: unknown): unknown {
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) return metadata
+  return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== null))
+}
+
+/** The problems of client metadata, at most one for each field, in the order in which they are reported. */
+export function findMetadataProblems(metadata: ClientMetadata): ClientMetadataProblem[] {
   const { grant_types, response_types } = metadata
   const problems: [ClientMetadataProblem['field'], string | undefined][] = [
-    ['redirect_uris', findRedirectUriProblem(metadata, isAllowed)],
+    ['redirect_uris', findRedirectUriProblem(metadata)],
     ['grant_types', findSupportProblem('grant_types', grant_types, SUPPORTED_GRANT_TYPES)],
     ['response_types', findSupportProblem('response_types', response_types, SUPPORTED_RESPONSE_TYPES)],
   ]
@@ -51,14 +50,13 @@ export function readName({ client_name }: ClientMetadata): string {
 }
 
 /**
- * Redirect URIs have to be safe (RFC 6749 §3.1.2, RFC 8252 §7), https and not on loopback for a web client (OpenID
- * Connect Registration §2), and allowed by the operator. One bad URI refuses the whole registration: a client that
- * believes it registered three must not find out at sign-in that it has two.
+ * Redirect URIs have to be safe (RFC 6749 §3.1.2, RFC 8252 §7), and https and not on loopback for a web client (OpenID
+ * Connect Registration §2). One bad URI refuses all: it is a fault of the client, or an attempt.
  */
-function findRedirectUriProblem(
-  { redirect_uris: uris = [], application_type: type }: ClientMetadata,
-  isAllowed: RedirectUriPolicy,
-): string | undefined {
+function findRedirectUriProblem({
+  redirect_uris: uris = [],
+  application_type: type,
+}: ClientMetadata): string | undefined {
   if (uris.length === 0) return 'Invalid redirect_uri: at least one is required.'
   const rules: [(uri: string) => boolean, string][] = [
     [
@@ -66,7 +64,6 @@ function findRedirectUriProblem(
       'is not https, http on loopback, or of a private-use scheme, or is not spelled canonically',
     ],
     [(uri) => type !== 'web' || isWebUri(uri), 'cannot belong to a client of application_type web'],
-    [isAllowed, 'is not among those this server allows'],
   ]
   for (const [isGood, problem] of rules) {
     const index = uris.findIndex((uri) => !isGood(uri))

@@ -26,16 +26,49 @@ export function createResource(
 }
 
 /**
- * Parses a resource indicator (RFC 8707 §2). A trailing slash and a query are ignored, since clients add both; the
- * rest must equal the identifier. Undefined if it is not a resource of this server.
+ * Parses a resource indicator (RFC 8707 §2). It may be any spelling of an identifier that RFC 3986 §6.2.2 and §6.2.3
+ * call equivalent: the case of scheme and host, the default port, dot segments, encoded letters. BASE_URL means `/mcp`,
+ * since some clients name the server and not its endpoint. A trailing slash and a query are ignored, since clients add
+ * both. Undefined if it is not a resource of this server.
  */
 export function parseResource(baseUrl: string, indicator: string): Resource | undefined {
-  if (indicator.includes('#')) return undefined
-  const [text = ''] = indicator.split('?')
-  if (!text.startsWith(`${baseUrl}/mcp`)) return undefined
-  const [, organization, project, ...rest] = text.slice(`${baseUrl}/`.length).replace(/\/$/, '').split('/')
-  const resource = rest.length > 0 ? undefined : createResource(baseUrl, organization, project)
-  return resource?.url === text.replace(/\/$/, '') ? resource : undefined
+  const url = parseUri(indicator)
+  const base = new URL(baseUrl)
+  if (url?.origin !== base.origin) return undefined
+  const basePath = base.pathname.replace(/\/$/, '')
+  const path = url.pathname.replace(/\/$/, '')
+  if (path === basePath) return createResource(baseUrl)
+  if (!`${path}/`.startsWith(`${basePath}/mcp/`)) return undefined
+  const [, , organization, project, ...rest] = path.slice(basePath.length).split('/')
+  return rest.length > 0 ? undefined : createResource(baseUrl, organization, project)
+}
+
+/**
+ * An http(s) URI in the normal form of RFC 3986 §6.2.2. Undefined for one with user information or a fragment (RFC 8707
+ * §2), and for what only a lenient parser takes for a URI.
+ */
+function parseUri(text: string): URL | undefined {
+  if (!/^https?:\/\/[a-z0-9.[\]:%_-]+([/?][\x21-\x7e]*)?$/i.test(text) || /[#\\]/.test(text)) return undefined
+  const decoded = text.replace(/%[0-9a-f]{2}/gi, (triplet) => {
+    const character = String.fromCharCode(Number.parseInt(triplet.slice(1), 16))
+    return /[a-z0-9._~-]/i.test(character) ? character : triplet.toUpperCase()
+  })
+  const host = /^https?:\/\/([^/?]*)/i.exec(decoded)?.[1]?.toLowerCase().replace(/:\d*$/, '')
+  const url = URL.parse(decoded) ?? undefined
+  // The parser would also read 127.1 and 0x7f.1 as 127.0.0.1.
+  return url?.hostname === host ? url : undefined
+}
+
+/**
+ * A resource with the slash that a request's URL has at the end of its path: metadata has to name the URL that the
+ * client used, as it used it (RFC 9728 §3.3).
+ */
+export function spellResource<Found extends Resource | undefined>(
+  resource: Found,
+  requestUrl: string,
+): Found {
+  if (resource === undefined || !/^[^?]*\/(\?|$)/.test(requestUrl)) return resource
+  return { ...resource, url: `${resource.url}/` }
 }
 
 /** Whether a text has the form of a slug of an organization or project. */

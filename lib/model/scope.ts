@@ -7,11 +7,6 @@ export function formatScope(scopes: readonly string[]): string {
   return scopes.join(' ')
 }
 
-/** Whether `granted` includes all of `scopes`. */
-export function isScopeWithin(scopes: readonly string[], granted: readonly string[]): boolean {
-  return scopes.every((scope) => granted.includes(scope))
-}
-
 /** Sentry's levels of access to one kind of object; each includes the levels before it. */
 const LEVELS = ['read', 'write', 'admin']
 

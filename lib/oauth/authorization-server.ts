@@ -8,8 +8,8 @@ import type { Audit } from '../telemetry/audit.ts'
 import type { UpstreamAccess } from '../upstream/access.ts'
 import type { SentryOAuth } from '../upstream/oauth.ts'
 import type { UpstreamRevocation } from '../upstream/revocation.ts'
-import { createAccountCookie } from './account.ts'
-import { createBrowserCookie } from './authorize/browser.ts'
+import { createAccountCookies } from './account.ts'
+import { createTransactionCookies, type TransactionCookies } from './authorize/browser.ts'
 import { createChoiceCookie } from './authorize/skill-choice.ts'
 import type { CimdClients } from './clients/cimd.ts'
 import { findClient } from './clients/find.ts'
@@ -48,9 +48,9 @@ export interface AuthorizationServerOptions {
 /** What the endpoints of the authorization server share. A function takes the members that it needs (`Pick`). */
 export interface AuthorizationServer extends AuthorizationServerOptions {
   endpoints: Endpoints
-  browserCookie: ReturnType<typeof createBrowserCookie>
+  transactionCookies: TransactionCookies
   choiceCookie: ReturnType<typeof createChoiceCookie>
-  accountCookie: ReturnType<typeof createAccountCookie>
+  accountCookies: ReturnType<typeof createAccountCookies>
   /** The skills that a user can grant, and whether each is preselected. */
   offeredSkills: ReadonlyMap<Skill, boolean>
   isAllowedRedirectUri: RedirectUriPolicy
@@ -68,9 +68,9 @@ export function createAuthorizationServer(options: AuthorizationServerOptions): 
   return {
     ...options,
     endpoints: createEndpoints(BASE_URL),
-    browserCookie: createBrowserCookie(BASE_URL),
+    transactionCookies: createTransactionCookies(BASE_URL),
     choiceCookie: createChoiceCookie(BASE_URL),
-    accountCookie: createAccountCookie(BASE_URL),
+    accountCookies: createAccountCookies(BASE_URL),
     offeredSkills: new Map(offered.map((skill) => [skill, DEFAULT_SKILLS.includes(skill)])),
     isAllowedRedirectUri: createRedirectUriPolicy(settings.ALLOWED_REDIRECT_URI_PATTERNS),
     findClient: (id) => findClient(id, { staticClients, store, signer, cimd }),

@@ -84,7 +84,7 @@ export function createPageErrorResponse(error: OAuthError | PageError): PageErro
     status: isTemporary || error.status >= 500 ? error.status : 400,
     headers: createRetryAfter(error),
     sentence,
-    advice: isTemporary ? 'Wait a moment and reload this page.' : START_AGAIN,
+    advice: isTemporary ? 'Wait a moment and reload this page.' : (error.advice ?? START_AGAIN),
   }
 }
 

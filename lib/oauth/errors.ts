@@ -8,9 +8,13 @@ export abstract class OAuthError extends Error {
   /** The HTTP status of a direct response. */
   readonly status: number = 400
 
-  constructor(description: string, options?: { cause?: unknown }) {
+  /** What a user can do who sees the error on a page; undefined if starting the sign-in again may help. */
+  readonly advice: string | undefined
+
+  constructor(description: string, { advice, ...options }: { cause?: unknown; advice?: string } = {}) {
     super(description, options)
     this.name = new.target.name
+    this.advice = advice
   }
 }
 
@@ -145,8 +149,19 @@ export class PageError extends Error {
   }
 }
 
+/** Where client and server disagree about the registration, starting again shows the same page. */
+export const ADD_AGAIN =
+  'Remove this server from your MCP client and add it again: the client then registers again, and the sign-in works.'
+
+export const ASK_DEVELOPERS = 'Starting again will not help: report this to the developers of the client.'
+
 export const START_AGAIN =
   'Go back to your MCP client or to the account page of this server, and start the sign-in again.'
+
+/** The client is unknown to this server: its registration has expired, or the key that signed its id is gone. */
+export function createUnknownClientError(): InvalidClientError {
+  return new InvalidClientError('This server does not know the client_id.', { advice: ADD_AGAIN })
+}
 
 /** The transaction has expired, was used, or never existed: a page kept too long, or a link opened twice. */
 export function createExpiredError(): PageError {

@@ -30,12 +30,19 @@ export interface Account extends AccountForms {
 }
 
 /** The page that asks a user to sign in; it shows nothing about them. */
-export function renderAccountSignInPage({ action, csrfToken, sentryHost, home }: AccountForms): string {
+export function renderAccountSignInPage({
+  action,
+  csrfToken,
+  pageId,
+  sentryHost,
+  home,
+}: AccountForms & { pageId: string }): string {
   return renderPage(
     'Your connected clients',
     html`<h1>Your connected clients</h1>
 <p>See which MCP clients can use Sentry as you, and revoke their access.</p>
 <form method="post" action="${action}/sign-in">
+<input type="hidden" name="page" value="${pageId}">
 <input type="hidden" name="csrf" value="${csrfToken}">
 <div class="actions"><button class="primary">Sign in at ${sentryHost}</button></div>
 </form>

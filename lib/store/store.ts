@@ -39,9 +39,10 @@ export interface Store {
   /** Writes an authorization code. */
   saveCode(codeHash: string, code: CodeRecord, ttlMs: number): Promise<void>
   /**
-   * Redeems an authorization code (RFC 6749 §4.1.2, OAuth 2.1 §4.1.3). Another client, or another resource (RFC 8707
-   * §2.2), leaves it as it is; a wrong verifier or redirect URI spends it. A spent code stays known for
-   * `tombstoneTtlMs`, so that a replay can be told from an unknown code.
+   * Redeems an authorization code (RFC 6749 §4.1.3). Client, resource, verifier and redirect URI are compared in this
+   * order, whether or not the code is spent, and a wrong one changes nothing (RFC 7636 §4.6, RFC 8707 §2.2). Of any
+   * number of concurrent callers with the right proof exactly one redeems the code. A spent code stays known for
+   * `tombstoneTtlMs`, so that a repeat can be told from an unknown code.
    */
   redeemCode(codeHash: string, proof: CodeProof, tombstoneTtlMs: number): Promise<CodeOutcome>
 
@@ -65,6 +66,8 @@ export interface Store {
    * the grant.
    */
   rotateRefreshToken(grantId: string, rotation: RefreshRotation): Promise<RotationOutcome>
+  /** Whether the first refresh token of a grant was used. False for a grant that is unknown or revoked. */
+  hasRotated(grantId: string): Promise<boolean>
   /** Records that the grant was used, at most once a minute. No call should fail when this does. */
   touchGrant(grantId: string): Promise<void>
   /** Locks the renewal of the upstream token for `ttlMs`. False when another owner holds the lock. */
@@ -156,8 +159,10 @@ export interface CodeProof {
 }
 
 export type CodeOutcome =
-  | { outcome: 'redeemed' | 'replayed' | 'wrong_verifier' | 'wrong_redirect_uri'; grantId: string }
-  | { outcome: 'missing' | 'other_client' | 'other_resource' }
+  | { outcome: 'redeemed'; grantId: string }
+  /** The same proof again, so long after the code was spent. */
+  | { outcome: 'repeated'; grantId: string; elapsedMs: number }
+  | { outcome: 'missing' | 'other_client' | 'other_resource' | 'wrong_verifier' | 'wrong_redirect_uri' }
 
 export type GrantStatus = 'active' | 'sign_in_required' | 'revoked'
 

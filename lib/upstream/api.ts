@@ -2,6 +2,7 @@ import Type from 'typebox'
 import Value from 'typebox/value'
 import type { SentryLocation } from './location.ts'
 import { requestSentry, type SentryResponse, UpstreamUnavailableError } from './request.ts'
+import { readRequiredAction } from './required-action.ts'
 
 /** The fields that are used here. What else Sentry sends depends on its release and the user's permissions. */
 const OrganizationSchema = Type.Object({
@@ -22,6 +23,18 @@ export class TokenRefusedError extends Error {
   override readonly name = 'TokenRefusedError'
 }
 
+/** Sentry responds once the user has done something there. The message is public and names what. */
+export class ActionRequiredError extends Error {
+  override readonly name = 'ActionRequiredError'
+
+  /** `code` is that of Sentry, such as `sso-required`. */
+  constructor(code: string) {
+    super(
+      `Sentry wants something from the user before it answers (${code}). Open Sentry in a browser, do what it asks, then try again.`,
+    )
+  }
+}
+
 export interface SentryOrganization {
   /** The URL of its region at sentry.io; undefined on a self-hosted Sentry. */
   regionUrl: string | undefined
@@ -34,7 +47,7 @@ export interface SentryProject {
 
 /**
  * The parts of Sentry's API that this server itself calls, with the user's token. Every method throws
- * `TokenRefusedError` or `UpstreamUnavailableError`.
+ * `TokenRefusedError`, `ActionRequiredError` or `UpstreamUnavailableError`.
  */
 export interface SentryApi {
   /** Undefined if the organization does not exist or the user may not see it. `slug` must be a slug. */
@@ -72,13 +85,17 @@ export function createSentryApi({ origin }: Pick<SentryLocation, 'origin'>): Sen
     const { status, body } = await get('/api/0/auth/', accessToken)
     if (status === 200) return String(parse(UserSchema, body).id)
     // This endpoint responds 400 to some tokens to which the others respond 401.
-    if ([400, 401, 403].includes(status)) throw new TokenRefusedError('Sentry refused the token.')
+    if ([400, 401, 403].includes(status)) {
+      assertNoAction(body)
+      throw new TokenRefusedError('Sentry refused the token.')
+    }
     throw createUnavailable(`responded ${status} to /api/0/auth/`)
   }
 
   async function find(path: string, accessToken: string): Promise<unknown> {
     const { status, body } = await get(path, accessToken)
     if (status === 200) return body
+    if (status === 401 || status === 403) assertNoAction(body)
     if (status === 403 || status === 404) return undefined
     if (status === 401) throw new TokenRefusedError('Sentry refused the token.')
     throw createUnavailable(`responded ${status} to ${path}`)
@@ -89,6 +106,12 @@ export function createSentryApi({ origin }: Pick<SentryLocation, 'origin'>): Sen
   }
 
   return { findOrganization, findProject, readUserId }
+}
+
+/** A new token would not change what Sentry requires of the user, so this comes before any renewal. */
+function assertNoAction(body: unknown): void {
+  const action = readRequiredAction(body)
+  if (action !== undefined) throw new ActionRequiredError(action)
 }
 
 function parse<Schema extends Type.TSchema>(schema: Schema, body: unknown): Type.Static<Schema> {

@@ -1,5 +1,6 @@
 import { BodyTooLargeError, readBounded } from '../http/read-bounded.ts'
 import { SignInRequiredError } from './access.ts'
+import { readRequiredAction } from './required-action.ts'
 import { findUpstreamCall, type UpstreamCall } from './tool-call.ts'
 
 /**
@@ -55,7 +56,8 @@ async function sendWithToken(
   init.headers.set('authorization', `Bearer ${presented}`)
   const response = normalizeRefusal(await send(call, url, init), url)
   if (response.status !== 401) return response
-  call.requiredAction = await readRequiredAction(response)
+  // A new token would not change it.
+  call.requiredAction = readRequiredAction(await readJson(response))
   if (call.requiredAction !== undefined) return response
   const successor = call.accessToken === presented ? await renew(call, presented) : call.accessToken
   if (successor === undefined) return response
@@ -165,18 +167,11 @@ async function readWhole(response: Response, who: string): Promise<Response> {
   }
 }
 
-/**
- * Sentry also responds 401 if the user has to do something first, which it names in `detail.code`; a new token would
- * not change that.
- */
-async function readRequiredAction(response: Response): Promise<string | undefined> {
-  try {
-    const body = (await response.clone().json()) as { detail?: { code?: unknown } }
-    const code = body.detail?.code
-    return typeof code === 'string' && /^[a-z0-9-]{1,60}$/.test(code) ? code : undefined
-  } catch {
-    return undefined
-  }
+async function readJson(response: Response): Promise<unknown> {
+  return response
+    .clone()
+    .json()
+    .catch(() => undefined)
 }
 
 /** Seconds until Sentry accepts requests again, from `Retry-After` (RFC 9110 §10.2.3) or Sentry's own header. */

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { createToken } from '../../lib/crypto/hash.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
-import { createCsrfToken, readBrowserSecret } from '../../lib/oauth/authorize/browser.ts'
+import { createCsrfToken } from '../../lib/oauth/authorize/browser.ts'
 import {
   AuthorizationQuerySchema,
   assertResponseType,
@@ -28,7 +28,7 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
   fastify,
   { server },
 ) => {
-  const { settings, endpoints, browserCookie, choiceCookie } = server
+  const { settings, endpoints, choiceCookie } = server
 
   fastify.get('/oauth/authorize', { schema, exposeHeadRoute: false }, async (request, reply) => {
     const { query, cookies } = request
@@ -44,8 +44,7 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
       }
     })
 
-    const browserSecret = readBrowserSecret(cookies[browserCookie.name])
-    const transaction = await startTransaction(
+    const { id, browserSecret } = await startTransaction(
       {
         kind: 'authorization',
         clientId: client.id,
@@ -57,17 +56,17 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
         skills: [],
         upstreamVerifier: createToken(),
       },
-      browserSecret,
+      cookies,
+      reply,
       server,
     )
 
-    reply.setCookie(browserCookie.name, browserSecret, browserCookie.options)
     const lastChoice = readChoice(cookies[choiceCookie.name], client.id)
     return reply.type('text/html; charset=utf-8').send(
       renderConsentPage({
         action: endpoints.consent,
-        transactionId: transaction.id,
-        csrfToken: createCsrfToken(browserSecret, transaction.id, server.signer),
+        transactionId: id,
+        csrfToken: createCsrfToken(browserSecret, id, server.signer),
         clientName: client.name,
         verifiedHost: client.verifiedHost,
         redirectUri: redirect.redirectUri,

@@ -1,8 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { hashToken } from '../../lib/crypto/hash.ts'
-import { sealSession } from '../../lib/oauth/account.ts'
+import { readBrowserSecret, sealSession } from '../../lib/oauth/account.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
-import { requireBrowserSecret } from '../../lib/oauth/authorize/browser.ts'
 import {
   type CallbackQuery,
   CallbackQuerySchema,
@@ -13,6 +12,7 @@ import { redirectErrors } from '../../lib/oauth/authorize/request.ts'
 import { createCodeResponse } from '../../lib/oauth/authorize/response.ts'
 import {
   getVerifiedRedirect,
+  hasEnded,
   openTransaction,
   type PendingAuthorization,
   type Transaction,
@@ -29,18 +29,23 @@ const callbackRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
   fastify,
   { server },
 ) => {
-  const { store, sealer, endpoints, audit, revocation, browserCookie, accountCookie } = server
+  const { store, sealer, endpoints, audit, revocation, transactionCookies, accountCookies } = server
 
   fastify.get('/oauth/callback', { schema, exposeHeadRoute: false }, async (request, reply) => {
     const { query, cookies } = request
-    const idHash = hashToken(requireTransactionId(query))
-    const browserSecret = requireBrowserSecret(cookies[browserCookie.name])
-    const sealed = unwrapTransaction(await store.takeTransaction(idHash, hashToken(browserSecret)))
+    const id = requireTransactionId(query)
+    const idHash = hashToken(id)
+    const outcome = await store.takeTransaction(idHash, hashToken(transactionCookies.read(id, cookies)))
+    if (hasEnded(outcome)) transactionCookies.clear(id, reply)
+    const sealed = unwrapTransaction(outcome)
     const transaction = openTransaction(sealed, idHash, sealer)
 
     if (transaction.kind === 'account') {
-      const session = await startSession(transaction, query, browserSecret, request)
-      reply.setCookie(accountCookie.name, session, accountCookie.options)
+      const { browser, session } = accountCookies
+      const browserSecret = readBrowserSecret(cookies[browser.name])
+      const sealedSession = await startSession(transaction, query, browserSecret, request)
+      reply.setCookie(browser.name, browserSecret, browser.options)
+      reply.setCookie(session.name, sealedSession, session.options)
       return reply.redirect(endpoints.account, 302)
     }
     return reply.redirect(await authorizeClient(transaction, query, request), 302)

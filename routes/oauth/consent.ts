@@ -6,6 +6,7 @@ import { ConsentFormSchema, requireConsentBrowser, requireSkills } from '../../l
 import { addChoice } from '../../lib/oauth/authorize/skill-choice.ts'
 import {
   getVerifiedRedirect,
+  hasEnded,
   openAuthorization,
   sealTransaction,
   unwrapTransaction,
@@ -19,17 +20,19 @@ const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> =
   fastify,
   { server },
 ) => {
-  const { store, sealer, audit, browserCookie, choiceCookie } = server
+  const { store, sealer, audit, transactionCookies, choiceCookie } = server
 
   fastify.post('/oauth/consent', { schema }, async (request, reply) => {
     const { body: form, cookies } = request
     assertSameOrigin(request.headers, server.endpoints)
-    const browserSecret = requireConsentBrowser(form, cookies[browserCookie.name], server)
+    const browserSecret = await requireConsentBrowser(form, cookies, server)
     const idHash = hashToken(form.transaction)
     const browserHash = hashToken(browserSecret)
 
     if (form.decision === 'deny') {
-      const sealed = unwrapTransaction(await store.denyTransaction(idHash, browserHash))
+      const outcome = await store.denyTransaction(idHash, browserHash)
+      if (hasEnded(outcome)) transactionCookies.clear(form.transaction, reply)
+      const sealed = unwrapTransaction(outcome)
       const transaction = openAuthorization(sealed, idHash, sealer)
       audit.write({ event: 'consent_denied', about: transaction, reason: 'user' }, request)
       const denial = new AccessDeniedError('The user did not allow access.')

@@ -1,5 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import type { ClientRegistration } from '../../lib/model/client.ts'
+import { omitNullMembers } from '../../lib/model/client-metadata.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
 import { createClientId } from '../../lib/oauth/clients/client-id.ts'
 import {
@@ -23,7 +25,14 @@ const registerRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
   fastify,
   { server },
 ) => {
-  const options = { schema, bodyLimit: 64 * 1024, attachValidation: true }
+  const options = {
+    schema,
+    bodyLimit: 64 * 1024,
+    attachValidation: true,
+    preValidation: async (request: FastifyRequest) => {
+      request.body = omitNullMembers(request.body)
+    },
+  }
 
   fastify.post('/oauth/register', options, async (request, reply) => {
     assertMayRegister(request.headers.authorization, server.settings)

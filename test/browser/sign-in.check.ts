@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import { type Test, test } from 'tap'
 import { registerClient } from '../support/client.ts'
-import { startService } from '../support/service.ts'
+import { startService, useEmbeddedStore } from '../support/service.ts'
 import { startChromium } from './chromium.ts'
+import { type SlowPath, startSlowPath } from './slow-path.ts'
 
 /** A client's callback on loopback, with the queries of its calls. */
 async function startCallback(t: Test) {
@@ -85,6 +86,63 @@ test('reload, back and a second press of Allow break nothing (PrefectHQ/fastmcp#
   await page.getByRole('button', { name: 'Approve' }).click()
   await page.waitForURL(/\/callback\?/)
   t.ok(callback.called[0]?.get('code'))
+})
+
+/** A service whose public URL is at the end of a slow path. */
+async function startSlowService(t: Test, path: SlowPath): Promise<void> {
+  const settings = { ...useEmbeddedStore(t), BASE_URL: path.url }
+  const { url, sentry } = await startService(t, { settings })
+  sentry.redirectUris.push(`${path.url}/oauth/callback`)
+  path.connect(url)
+}
+
+/** Presses a button once the page that has it is there, and approves at Sentry where it asks. */
+async function press(page: Page, name: RegExp): Promise<void> {
+  await page.getByRole('button', { name }).click()
+}
+
+test('three tabs that a browser opens at once, 300 ms from the server, can all be finished (RFC 9700 §4.7.1, geelen/mcp-remote#68, better-auth/better-auth#11075)', async (t) => {
+  const path = await startSlowPath(t, 300)
+  await startSlowService(t, path)
+  const callback = await startCallback(t)
+  const client = await registerClient(path.url, callback.uri)
+  const context = await (await startChromium(t)).newContext()
+  const tabs = await Promise.all([context.newPage(), context.newPage(), context.newPage()])
+  await Promise.all(tabs.map((tab, index) => tab.goto(client.createAuthorizeUrl({ state: `tab ${index}` }))))
+  t.equal((await context.cookies()).length, 3, 'no request had the cookie of another')
+
+  const [denied, ...others] = tabs
+  if (denied === undefined) return
+  await press(denied, /Deny/)
+  await denied.waitForURL(/error=access_denied/)
+  for (const tab of others) {
+    await press(tab, /Allow/)
+    const approve = tab.getByRole('button', { name: 'Approve' })
+    await Promise.race([approve.waitFor(), tab.waitForURL(/\/callback\?/)])
+    if (await approve.isVisible()) await approve.click()
+    await tab.waitForURL(/\/callback\?.*code=/)
+  }
+  for (const called of callback.called.filter((query) => query.has('code')))
+    t.equal((await client.redeem(called.get('code') ?? '')).status, 200)
+  t.same(callback.called.map((query) => query.get('state')).sort(), ['tab 0', 'tab 1', 'tab 2'])
+  t.same(await context.cookies().then((all) => all.filter(({ name }) => name.includes('-tx-'))), [])
+})
+
+test('two tabs of the account page that a browser opens at once can both sign in', async (t) => {
+  const path = await startSlowPath(t, 300)
+  await startSlowService(t, path)
+  const context = await (await startChromium(t)).newContext()
+  const tabs = await Promise.all([context.newPage(), context.newPage()])
+  await Promise.all(tabs.map((tab) => tab.goto(`${path.url}/account`)))
+  for (const tab of tabs) {
+    await press(tab, /Sign in at/)
+    const approve = tab.getByRole('button', { name: 'Approve' })
+    const signedIn = tab.getByText('Signed in at')
+    await Promise.race([approve.waitFor(), signedIn.waitFor()])
+    if (await approve.isVisible()) await approve.click()
+    await signedIn.waitFor()
+  }
+  t.pass('both are signed in')
 })
 
 test('the consent page cannot be framed (RFC 9700 §4.16)', async (t) => {

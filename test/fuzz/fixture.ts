@@ -6,7 +6,7 @@ import { createToken, hashToken } from '../../lib/crypto/hash.ts'
 import { createCodeChallenge } from '../../lib/crypto/pkce.ts'
 import { createSealer } from '../../lib/crypto/sealer.ts'
 import { createSigner } from '../../lib/crypto/signer.ts'
-import { createCsrfToken } from '../../lib/oauth/authorize/browser.ts'
+import { createCsrfToken, createTransactionCookies } from '../../lib/oauth/authorize/browser.ts'
 import { type PendingAuthorization, sealTransaction } from '../../lib/oauth/authorize/transaction.ts'
 import { issueAccessToken } from '../../lib/oauth/token/access-token.ts'
 import { createGrantRecord } from '../../lib/oauth/token/grant.ts'
@@ -70,7 +70,6 @@ export async function startFixture(t: Test): Promise<Fixture> {
     payload: { client_name: CLIENT_NAME, redirect_uris: [REDIRECT_URI] },
   })
   const clientId = String(registered.json().client_id)
-  const browserSecret = createToken()
 
   const getResource = (path: string) => `${url}${path}`
 
@@ -110,13 +109,21 @@ export async function startFixture(t: Test): Promise<Fixture> {
     getResource,
     async begin(stage) {
       const transaction = createToken()
+      let cookie = ''
+      const response = {
+        setCookie(name: string, value: string) {
+          cookie = `${name}=${value}`
+        },
+        clearCookie: () => undefined,
+      }
+      const browserSecret = createTransactionCookies(url).bind(transaction, {}, response)
       const idHash = hashToken(transaction)
       const sealed = sealTransaction(describeAuthorization('/mcp'), idHash, sealer)
       const browserHash = hashToken(browserSecret)
       await store.saveTransaction(idHash, { browserHash, sealed }, TTL)
       if (stage === 'approved') await store.approveTransaction(idHash, browserHash, sealed)
       const csrf = createCsrfToken(browserSecret, transaction, signer)
-      return { transaction, csrf, cookie: `sentry-mcp=${browserSecret}` }
+      return { transaction, csrf, cookie }
     },
     async createGrant(path = '/mcp') {
       const grant = await saveGrant(path)

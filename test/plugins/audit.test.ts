@@ -44,11 +44,14 @@ test('denials, replays, revocations and required sign-ins are entries too', asyn
   t.same(take(), ['consent_granted', 'consent_denied: user_at_sentry'])
 
   const code = (await client.authorize()).searchParams.get('code') ?? ''
-  await client.redeem(code)
+  const redeemed = (await (await client.redeem(code)).json()) as Tokens
   take()
   await client.redeem(code)
+  await client.redeem(code, { code_verifier: 'w'.repeat(43) })
+  t.same(take(), [], 'neither a retry nor a wrong proof')
+  await client.refresh(redeemed.refresh_token)
   await client.redeem(code)
-  t.same(take(), ['code_replayed', 'grant_revoked: code_replayed', 'code_replayed'])
+  t.same(take(), ['refresh_rotated', 'code_replayed', 'grant_revoked: code_replayed'])
 
   const { refresh_token } = await client.signIn()
   take()

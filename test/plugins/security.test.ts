@@ -2,7 +2,7 @@ import { request } from 'node:http'
 import tap, { test } from 'tap'
 import { registerClient } from '../support/client.ts'
 import { postMcp } from '../support/mcp.ts'
-import { startService } from '../support/service.ts'
+import { startService, useEmbeddedStore } from '../support/service.ts'
 
 const { url } = await startService(tap)
 const OWN = new URL(url)
@@ -18,6 +18,8 @@ const BROWSER_PATHS = [
   '/',
 ]
 const CLIENT_PATHS = ['/oauth/register', '/oauth/token', '/oauth/revoke', '/mcp']
+
+const ACCEPT = { accept: 'application/json, text/event-stream' }
 
 /** `fetch` does not allow setting Host. */
 function sendWithHost(path: string, host: string): Promise<number> {
@@ -89,4 +91,64 @@ test('pages cannot be framed, scripted or sniffed, and forms may redirect to any
     t.equal(headers.get('x-content-type-options'), 'nosniff')
     t.equal(headers.get('referrer-policy'), 'same-origin')
   }
+})
+
+test('ALLOWED_ORIGINS opens the endpoints for clients to those origins, without credentials, and no page', async (t) => {
+  const app = 'https://app.example.com'
+  const settings = { ...useEmbeddedStore(t), ALLOWED_ORIGINS: `${app}, http://localhost:5173` }
+  const service = await startService(t, { settings })
+  const own = await registerClient(service.url)
+  const { access_token } = await own.signIn()
+  const send = (path: string, origin: string, init: RequestInit = {}) =>
+    fetch(`${service.url}${path}`, { redirect: 'manual', ...init, headers: { origin, ...init.headers } })
+  const preflight = { method: 'OPTIONS', headers: { 'access-control-request-method': 'POST' } }
+
+  for (const path of [...CLIENT_PATHS, '/mcp/', '/mcp/acme', '/mcp/acme/web', '/oauth/token/', '/mcp?x=1']) {
+    const allowed = await send(path, app, preflight)
+    t.equal(allowed.headers.get('access-control-allow-origin'), app, path)
+    t.equal(allowed.headers.get('access-control-allow-credentials'), null, path)
+    t.match(allowed.headers.get('vary'), /Origin/i, path)
+    const posted = await send(path, app, { method: 'POST' })
+    t.equal(posted.headers.get('access-control-allow-origin'), app, `${path}: errors are readable too`)
+    for (const other of [
+      'https://evil.example',
+      `${app}.evil.example`,
+      'http://app.example.com',
+      `${app}:8443`,
+    ])
+      t.equal((await send(path, other, preflight)).headers.get('access-control-allow-origin'), null, other)
+  }
+  const pages = [...BROWSER_PATHS, '/account/sign-in', '/health', '/oauth/tokens', '/mcpx', '/oauth/token/x']
+  for (const path of pages) {
+    for (const method of ['GET', 'POST', 'OPTIONS'])
+      t.equal(
+        (await send(path, app, { ...preflight, method })).headers.get('access-control-allow-origin'),
+        null,
+        path,
+      )
+  }
+
+  const headers = { authorization: `Bearer ${access_token}`, 'content-type': 'application/json', ...ACCEPT }
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} })
+  const called = await send('/mcp', app, { method: 'POST', headers, body })
+  t.equal(called.status, 200)
+  t.equal(called.headers.get('access-control-allow-origin'), app)
+  t.match(called.headers.get('access-control-expose-headers'), /WWW-Authenticate/)
+  t.equal((await send('/mcp', 'https://evil.example', { method: 'POST', headers, body })).status, 403)
+  const consent = await send('/oauth/consent', app, {
+    method: 'POST',
+    body: new URLSearchParams({ csrf: 'x' }),
+  })
+  t.equal(consent.status, 400)
+  const arrival = await own.open()
+  if (arrival.kind !== 'page') return t.fail('the consent page is shown')
+  const fields = [...arrival.page.html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)]
+  const form = new URLSearchParams(fields.map(([, name = '', value = '']): [string, string] => [name, value]))
+  form.set('decision', 'allow')
+  form.set('skill', 'inspect')
+  const cookie = arrival.page.headers.get('set-cookie')?.split(';')[0] ?? ''
+  const post = (origin: string) =>
+    send('/oauth/consent', origin, { method: 'POST', body: form, headers: { cookie } })
+  t.equal((await post(app)).status, 403, 'the consent form does not read it')
+  t.equal((await post(new URL(service.url).origin)).status, 303)
 })

@@ -16,6 +16,12 @@ test('the service works below a path of BASE_URL (RFC 8414 §3.1, RFC 9728 §3.1
   t.match(await document.json(), { issuer: url, token_endpoint: `${url}/oauth/token` })
   const appended = await fetch(`${url}/.well-known/openid-configuration`)
   t.match(await appended.json(), { issuer: url })
+  for (const place of ['oauth-authorization-server', 'openid-configuration']) {
+    t.equal((await fetch(`${origin}/.well-known/${place}/tools/sentry/`)).status, 200, place)
+    t.equal((await fetch(`${origin}/.well-known/${place}`)).status, 404, 'another issuer (RFC 8414 §3.3)')
+    t.equal((await fetch(`${origin}/.well-known/${place}/tools/sentry/mcp`)).status, 404)
+    t.equal((await fetch(`${origin}/.well-known/${place}/tools`)).status, 404)
+  }
   const resource = await fetch(`${origin}/.well-known/oauth-protected-resource/tools/sentry/mcp/acme`)
   t.match(await resource.json(), { resource: `${url}/mcp/acme`, authorization_servers: [url] })
   t.equal((await fetch(`${url}/health`)).status, 200)

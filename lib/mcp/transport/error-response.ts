@@ -2,12 +2,13 @@ import type { FastifyBaseLogger, FastifyReply } from 'fastify'
 import { TransientError } from '../../errors.ts'
 import type { Resource } from '../../model/resource.ts'
 import { TooManyRequestsError } from '../../oauth/errors.ts'
-import { InsufficientGrantError, MissingTokenError } from '../../oauth/resource/bearer.ts'
+import { MissingTokenError } from '../../oauth/resource/bearer.ts'
 import { type Challenge, createChallenge } from '../../oauth/resource/challenge.ts'
 import { ConstraintNotFoundError } from '../../oauth/resource/constraints.ts'
 import { UnknownSkillError } from '../../oauth/resource/sentry-bearer.ts'
 import { InvalidTokenError } from '../../oauth/token/access-token.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
+import { ActionRequiredError } from '../../upstream/api.ts'
 import {
   createJsonRpcError,
   INTERNAL_ERROR,
@@ -59,12 +60,10 @@ function toErrorResponse(error: Error, context: ErrorContext): ErrorResponse {
     const description = error instanceof SignInRequiredError ? 'The sign-in has ended' : error.message
     return challenge(401, description, context, 'invalid_token')
   }
-  if (error instanceof InsufficientGrantError) {
-    return challenge(403, error.message, context, 'insufficient_scope')
-  }
   if (error instanceof RefusedRequestError) return refuse(error.statusCode, error.message)
   if (error instanceof UnknownSkillError) return refuse(400, error.message)
-  if (error instanceof ConstraintNotFoundError) return refuse(403, error.message)
+  if (error instanceof ConstraintNotFoundError || error instanceof ActionRequiredError)
+    return refuse(403, error.message)
   if (error instanceof TooManyRequestsError) {
     return refuse(error.status, error.message, { 'retry-after': String(error.retryAfterSeconds) })
   }

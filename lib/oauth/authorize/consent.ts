@@ -1,9 +1,10 @@
 import Type, { type Static } from 'typebox'
-import { TOKEN_PATTERN } from '../../crypto/hash.ts'
+import { hashToken, TOKEN_PATTERN } from '../../crypto/hash.ts'
 import type { Skill } from '../../model/skills.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { createOtherBrowserError, PageError } from '../errors.ts'
-import { isCsrfToken, requireBrowserSecret } from './browser.ts'
+import { type Cookies, isCsrfToken } from './browser.ts'
+import { unwrapTransaction } from './transaction.ts'
 
 export const ConsentFormSchema = Type.Object({
   transaction: Type.String({ pattern: TOKEN_PATTERN }),
@@ -14,13 +15,18 @@ export const ConsentFormSchema = Type.Object({
 
 export type ConsentForm = Static<typeof ConsentFormSchema>
 
-/** The secret of the browser that the form was made for. Throws `PageError` in any other. */
-export function requireConsentBrowser(
+/**
+ * The secret of the browser that the form was made for. Throws `PageError` in any other, or when the transaction has
+ * ended, and `StoreUnavailableError`.
+ */
+export async function requireConsentBrowser(
   form: ConsentForm,
-  cookie: string | undefined,
-  { signer }: Pick<AuthorizationServer, 'signer'>,
-): string {
-  const browserSecret = requireBrowserSecret(cookie)
+  cookies: Cookies,
+  { signer, store, transactionCookies }: Pick<AuthorizationServer, 'signer' | 'store' | 'transactionCookies'>,
+): Promise<string> {
+  const browserSecret = transactionCookies.read(form.transaction, cookies)
+  if (browserSecret === '')
+    unwrapTransaction(await store.readTransaction(hashToken(form.transaction), hashToken(browserSecret)))
   if (!isCsrfToken(form.csrf, browserSecret, form.transaction, signer)) throw createOtherBrowserError()
   return browserSecret
 }

@@ -6,8 +6,10 @@ import { createResource, type Resource } from '../../model/resource.ts'
 import { parseScope } from '../../model/scope.ts'
 import type { AuthorizationServer, OAuthSettings } from '../authorization-server.ts'
 import {
+  ADD_AGAIN,
+  ASK_DEVELOPERS,
   AuthorizationError,
-  InvalidClientError,
+  createUnknownClientError,
   InvalidRedirectUriError,
   InvalidRequestError,
   InvalidScopeError,
@@ -38,7 +40,7 @@ export async function requireClient(
   server: Pick<AuthorizationServer, 'findClient'>,
 ): Promise<Client> {
   const client = await server.findClient(requireParameter('client_id', query.client_id))
-  if (client === undefined) throw new InvalidClientError('This server does not know the client_id.')
+  if (client === undefined) throw createUnknownClientError()
   return client
 }
 
@@ -54,12 +56,17 @@ export function requireVerifiedRedirect(
   const [only, ...others] = client.redirectUris
   const requested = readParameter('redirect_uri', query.redirect_uri)
   const redirectUri = requested ?? (others.length === 0 ? only : undefined)
-  if (redirectUri === undefined) throw new InvalidRedirectUriError('Invalid redirect_uri: it is missing.')
+  if (redirectUri === undefined)
+    throw new InvalidRedirectUriError('Invalid redirect_uri: it is missing.', { advice: ASK_DEVELOPERS })
   if (!isSafeRedirectUri(redirectUri) || !isRegisteredRedirectUri(redirectUri, client.redirectUris)) {
-    throw new InvalidRedirectUriError('Invalid redirect_uri: the client did not register it.')
+    throw new InvalidRedirectUriError('Invalid redirect_uri: the client did not register it.', {
+      advice: ADD_AGAIN,
+    })
   }
   if (!server.isAllowedRedirectUri(redirectUri)) {
-    throw new InvalidRedirectUriError('Invalid redirect_uri: this server does not allow it.')
+    throw new InvalidRedirectUriError('Invalid redirect_uri: this server does not allow it.', {
+      advice: 'Ask the operator of this server to allow this client.',
+    })
   }
   const { state } = query
   return { redirectUri, state: typeof state === 'string' && state !== '' ? state : undefined }
@@ -115,9 +122,9 @@ export function parseRequestedScope(
   query: AuthorizationQuery,
   { SENTRY_SCOPES }: Pick<OAuthSettings, 'SENTRY_SCOPES'>,
 ): string[] {
-  const text = readParameter('scope', query.scope)
-  if (text === undefined) return [...SENTRY_SCOPES]
-  const known = parseScope(text).filter((scope) => SENTRY_SCOPES.includes(scope))
+  const requested = parseScope(readParameter('scope', query.scope) ?? '')
+  if (requested.length === 0) return [...SENTRY_SCOPES]
+  const known = requested.filter((scope) => SENTRY_SCOPES.includes(scope))
   if (known.length === 0) throw new InvalidScopeError('This server knows none of the requested scopes.')
   return known
 }

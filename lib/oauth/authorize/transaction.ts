@@ -5,6 +5,7 @@ import type { Sealer } from '../../crypto/sealer.ts'
 import type { TransactionOutcome } from '../../store/store.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { createExpiredError, createOtherBrowserError, type VerifiedRedirect } from '../errors.ts'
+import type { CookieResponse, Cookies } from './browser.ts'
 
 /** How long a user has from the authorization request to the return from Sentry. */
 const TRANSACTION_TTL_MS = 10 * 60_000
@@ -39,23 +40,30 @@ export type Transaction = PendingAuthorization | Static<typeof AccountSignInSche
 /** A transaction that was just stored, and the arguments of the store's operations on it. */
 export interface StartedTransaction {
   id: string
+  /** The secret of its cookie. */
+  browserSecret: string
   idHash: string
   browserHash: string
   sealed: string
 }
 
-/** Stores a new transaction, bound to the browser with this secret. Throws `StoreUnavailableError`. */
+/**
+ * Stores a new transaction and binds it to the browser that sent `cookies`, by a cookie in `response`. Throws
+ * `StoreUnavailableError`.
+ */
 export async function startTransaction(
   transaction: Transaction,
-  browserSecret: string,
-  { store, sealer }: Pick<AuthorizationServer, 'store' | 'sealer'>,
+  cookies: Cookies,
+  response: CookieResponse,
+  { store, sealer, transactionCookies }: Pick<AuthorizationServer, 'store' | 'sealer' | 'transactionCookies'>,
 ): Promise<StartedTransaction> {
   const id = createToken()
+  const browserSecret = transactionCookies.bind(id, cookies, response)
   const idHash = hashToken(id)
   const browserHash = hashToken(browserSecret)
   const sealed = sealTransaction(transaction, idHash, sealer)
   await store.saveTransaction(idHash, { browserHash, sealed }, TRANSACTION_TTL_MS)
-  return { id, idHash, browserHash, sealed }
+  return { id, browserSecret, idHash, browserHash, sealed }
 }
 
 /** The sealed transaction of an outcome. Throws `PageError` if this browser cannot have it at this stage. */
@@ -69,6 +77,11 @@ export function unwrapTransaction(outcome: TransactionOutcome): string {
     case 'not_approved':
       throw createExpiredError()
   }
+}
+
+/** Whether the transaction of an outcome is gone, so that its cookie has no use. */
+export function hasEnded({ outcome }: TransactionOutcome): boolean {
+  return outcome === 'ok' || outcome === 'missing'
 }
 
 export function sealTransaction(transaction: Transaction, idHash: string, sealer: Sealer): string {

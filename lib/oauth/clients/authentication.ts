@@ -3,7 +3,7 @@ import type { Static } from 'typebox'
 import { hashToken, isEqual } from '../../crypto/hash.ts'
 import type { Client } from '../../model/client.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
-import { InvalidClientError, InvalidRequestError } from '../errors.ts'
+import { createUnknownClientError, InvalidClientError, InvalidRequestError } from '../errors.ts'
 import { ParameterSchema, readParameter, requireParameter } from '../parameters.ts'
 import { type AssertionContext, assertValidAssertion } from './assertion.ts'
 
@@ -43,7 +43,7 @@ export async function authenticateClient(
 ): Promise<Client> {
   const { clientId, secret, assertion } = readClientCredentials(form, authorization)
   const client = await server.findClient(clientId)
-  if (client === undefined) throw new InvalidClientError('This server does not know the client_id.')
+  if (client === undefined) throw createUnknownClientError()
   if (assertion !== undefined) {
     if (client.keys === undefined) throw createOtherMethodError(client)
     await assertValidAssertion(assertion, client.keys, client, server)

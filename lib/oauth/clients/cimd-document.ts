@@ -2,8 +2,13 @@ import type { JSONWebKeySet } from 'jose'
 import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
 import type { Client, ClientKeys } from '../../model/client.ts'
-import { ClientMetadataSchema, findMetadataProblems, readName } from '../../model/client-metadata.ts'
-import { InvalidClientError } from '../errors.ts'
+import {
+  ClientMetadataSchema,
+  findMetadataProblems,
+  omitNullMembers,
+  readName,
+} from '../../model/client-metadata.ts'
+import { ASK_DEVELOPERS, InvalidClientError } from '../errors.ts'
 
 const DocumentSchema = Type.Object({
   ...ClientMetadataSchema.properties,
@@ -44,7 +49,9 @@ export function parseMetadataDocument(content: unknown, url: string): Client {
     return parseClient(content, url)
   } catch (error) {
     if (!(error instanceof InvalidClientError)) throw error
-    throw new InvalidClientError(`The client's metadata document is not valid. ${error.message}`)
+    throw new InvalidClientError(`The client's metadata document is not valid. ${error.message}`, {
+      advice: ASK_DEVELOPERS,
+    })
   }
 }
 
@@ -76,7 +83,8 @@ function parseClient(content: unknown, url: string): Client {
   }
 }
 
-function requireDocument(content: unknown): MetadataDocument {
+function requireDocument(published: unknown): MetadataDocument {
+  const content = omitNullMembers(published)
   if (Value.Check(DocumentSchema, content)) return content
   const [problem] = Value.Errors(DocumentSchema, content)
   const member = problem?.instancePath.split('/')[1]

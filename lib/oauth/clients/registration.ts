@@ -61,17 +61,24 @@ export function assertMayRegister(
   }
 }
 
-/** Throws `InvalidRedirectUriError` or `InvalidClientMetadataError` (RFC 7591 §3.2.2). */
+/**
+ * The registration of a client, with those of its redirect URIs that the operator allows: the response names them (RFC
+ * 7591 §3.2.1), and a client that has several does not need each. Throws `InvalidRedirectUriError` or
+ * `InvalidClientMetadataError` (RFC 7591 §3.2.2).
+ */
 export function parseClientMetadata(
   metadata: ClientMetadata,
   isAllowed: RedirectUriPolicy,
 ): ClientRegistration {
-  const [problem] = findMetadataProblems(metadata, isAllowed)
+  const [problem] = findMetadataProblems(metadata)
   if (problem?.field === 'redirect_uris') throw new InvalidRedirectUriError(problem.message)
   if (problem !== undefined) throw new InvalidClientMetadataError(problem.message)
+  const redirectUris = (metadata.redirect_uris ?? []).filter(isAllowed)
+  if (redirectUris.length === 0)
+    throw new InvalidRedirectUriError('Invalid redirect_uri: this server allows none of them.')
   return {
     name: readName(metadata),
-    redirectUris: metadata.redirect_uris ?? [],
+    redirectUris,
     tokenEndpointAuthMethod: chooseAuthMethod(metadata.token_endpoint_auth_method),
   }
 }

@@ -1,10 +1,10 @@
 import type { Signer } from '../../crypto/signer.ts'
 import type { Caller } from '../../model/caller.ts'
-import type { Resource } from '../../model/resource.ts'
+import { createResource, type Resource } from '../../model/resource.ts'
 import { parseScope } from '../../model/scope.ts'
 import { GRANT_TOUCH_INTERVAL_MS, type GrantRecord, type Store } from '../../store/store.ts'
 import { SignInRequiredError, type UpstreamAccess } from '../../upstream/access.ts'
-import { type AccessTokenClaims, verifyAccessToken } from '../token/access-token.ts'
+import { type AccessTokenClaims, InvalidTokenError, verifyAccessToken } from '../token/access-token.ts'
 
 /** Before a call, Sentry's token is renewed if it expires within this time. */
 const RENEWAL_MARGIN_MS = 120_000
@@ -12,11 +12,6 @@ const RENEWAL_MARGIN_MS = 120_000
 /** A request to a protected resource without credentials (RFC 6750 §3.1). */
 export class MissingTokenError extends Error {
   override readonly name = 'MissingTokenError'
-}
-
-/** A valid token whose grant does not cover this resource. Signing in for this resource helps. */
-export class InsufficientGrantError extends Error {
-  override readonly name = 'InsufficientGrantError'
 }
 
 export interface BearerOptions {
@@ -33,8 +28,8 @@ export function readBearerToken(authorization: string | undefined): string | und
 
 /**
  * Authenticates a caller by an access token: verifies the signature without I/O, then reads the grant once. Throws
- * `MissingTokenError`, `InvalidTokenError`, `SignInRequiredError`, `InsufficientGrantError`, and
- * `StoreUnavailableError`, which says nothing about the token.
+ * `MissingTokenError`, `InvalidTokenError`, `SignInRequiredError`, and `StoreUnavailableError`, which says nothing about
+ * the token.
  */
 export async function authenticateBearer(
   token: string | undefined,
@@ -44,14 +39,14 @@ export async function authenticateBearer(
   if (token === undefined) throw new MissingTokenError('Sign in to use this server.')
   const claims = await verifyAccessToken(token, { issuer: settings.BASE_URL, signer })
   const grant = requireGrant(await store.readGrant(claims.gid), claims)
-  assertAudience(claims, resource)
+  assertAudience(claims, resource, settings.BASE_URL)
   touchGrant(grant, store)
   return {
     clientId: grant.clientId,
     clientName: grant.clientName,
     subject: grant.subject,
     userId: grant.subject,
-    scope: new Set(parseScope(claims.scope)),
+    scope: new Set(claims.scope === undefined ? grant.scope : parseScope(claims.scope)),
     skills: new Set(grant.skills),
     constraints: {},
     ...createTokenAccess(grant, sentryTokens),
@@ -66,10 +61,15 @@ function requireGrant(grant: GrantRecord | undefined, claims: AccessTokenClaims)
   return grant
 }
 
-/** RFC 8707 §2 and RFC 9068 §4: a token is valid for the resource it was issued for only. */
-function assertAudience(claims: AccessTokenClaims, resource: Resource): void {
-  if (claims.aud !== resource.url)
-    throw new InsufficientGrantError('The sign-in does not cover this resource')
+/**
+ * RFC 8707 §2 and RFC 9068 §4: a token is valid for the resource that it was issued for, and one for `/mcp` for every
+ * part of it as well, where the path limits it. Clients that name no resource at sign-in get a token for `/mcp`,
+ * whichever URL they use. No other audience passes: neither that of a part at the whole or at another part, nor that
+ * of an organization at a project.
+ */
+function assertAudience({ aud }: AccessTokenClaims, resource: Resource, baseUrl: string): void {
+  if (aud === resource.url || aud === createResource(baseUrl)?.url) return
+  throw new InvalidTokenError(`The token is for ${aud} and not for this URL: sign in at this URL`)
 }
 
 /** Fire and forget, at most once in GRANT_TOUCH_INTERVAL_MS: "last used" never delays or fails a call. */

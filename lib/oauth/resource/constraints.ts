@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { hashToken } from '../../crypto/hash.ts'
 import type { Caller, Constraints } from '../../model/caller.ts'
 import type { Resource } from '../../model/resource.ts'
+import { SignInRequiredError } from '../../upstream/access.ts'
 import { type SentryApi, TokenRefusedError } from '../../upstream/api.ts'
 
 /** Of a look-up for one user. Sentry itself authorizes every request that a tool makes. */
@@ -17,7 +18,7 @@ export class ConstraintNotFoundError extends Error {
 export interface ConstraintResolver {
   /**
    * The constraints of a resource, looked up at Sentry with the caller's token. Throws `ConstraintNotFoundError`,
-   * `SignInRequiredError`, or a `TransientError`.
+   * `ActionRequiredError`, `SignInRequiredError`, or a `TransientError`.
    */
   resolve(resource: Resource, caller: Caller): Promise<Constraints>
 }
@@ -54,7 +55,10 @@ export function createConstraintResolver(api: SentryApi, isCloud: boolean): Cons
   return { resolve }
 }
 
-/** Looks up with the caller's token, and once more with a renewed one if Sentry refuses it. */
+/**
+ * Looks up with the caller's token, and once more with a renewed one if Sentry refuses it. Throws `SignInRequiredError`
+ * if it refuses that one too.
+ */
 async function withRenewal<Result>(
   caller: Caller,
   lookUp: (token: string) => Promise<Result>,
@@ -63,7 +67,13 @@ async function withRenewal<Result>(
     return await lookUp(await caller.openAccessToken())
   } catch (error) {
     if (!(error instanceof TokenRefusedError)) throw error
-    return lookUp(await caller.renewAccessToken())
+  }
+  const renewed = await caller.renewAccessToken()
+  try {
+    return await lookUp(renewed)
+  } catch (error) {
+    if (!(error instanceof TokenRefusedError)) throw error
+    throw new SignInRequiredError('Sentry refused a renewed token.', { cause: error })
   }
 }
 

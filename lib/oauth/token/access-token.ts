@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { errors } from 'jose'
 import Type, { type Static } from 'typebox'
 import Compile from 'typebox/compile'
-import { createToken, TOKEN_PATTERN } from '../../crypto/hash.ts'
+import { ID_PATTERN } from '../../crypto/hash.ts'
 import type { Signer } from '../../crypto/signer.ts'
 import { formatScope } from '../../model/scope.ts'
 
@@ -12,8 +13,9 @@ const ClaimsSchema = Type.Object({
   aud: Type.String(),
   sub: Type.String(),
   client_id: Type.String(),
-  scope: Type.String(),
-  gid: Type.String({ pattern: TOKEN_PATTERN }),
+  /** Only if it is narrower than that of the grant. */
+  scope: Type.Optional(Type.String()),
+  gid: Type.String({ pattern: ID_PATTERN }),
   jti: Type.String(),
   iat: Type.Number(),
   exp: Type.Number(),
@@ -35,7 +37,8 @@ export interface AccessTokenSubject {
   subject: string
   /** The URL of the resource, which becomes the audience. */
   resource: string
-  scope: readonly string[]
+  /** Undefined for the whole scope of the grant. */
+  scope: readonly string[] | undefined
 }
 
 /** Issues an access token that expires after `ttl` seconds. */
@@ -50,9 +53,9 @@ export function issueAccessToken(
       aud: subject.resource,
       sub: subject.subject,
       client_id: subject.clientId,
-      scope: formatScope(subject.scope),
+      ...(subject.scope !== undefined && { scope: formatScope(subject.scope) }),
       gid: subject.grantId,
-      jti: createToken(),
+      jti: randomBytes(8).toString('base64url'),
       iat: issuedAt,
       exp: issuedAt + ttl,
     },

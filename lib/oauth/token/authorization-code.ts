@@ -20,8 +20,14 @@ import {
 /** The lifetime of an authorization code (RFC 6749 §4.1.2 recommends ten minutes at most). */
 const CODE_TTL_MS = 60_000
 
-/** How long a spent code stays known, so that a replay differs from an unknown code. */
+/** How long a spent code stays known, so that a repeat differs from an unknown code. */
 const CODE_TOMBSTONE_TTL_MS = 10 * 60_000
+
+/**
+ * How long after a code was spent the same request again counts as the client's own: a callback page that runs twice,
+ * or a retry after a lost response.
+ */
+const REPEAT_GRACE_MS = 10_000
 
 /** How long a grant waits for its code to be redeemed. */
 const UNREDEEMED_GRANT_TTL_MS = 10 * 60_000
@@ -44,8 +50,10 @@ export async function issueAuthorizationCode(
 }
 
 /**
- * The authorization code grant (RFC 6749 §4.1.3). Checks that do not need the code run before the code is
- * spent. Throws an `OAuthError` or `StoreUnavailableError`.
+ * The authorization code grant (RFC 6749 §4.1.3). Everything is verified before the code is spent, and only a request
+ * with the right proof can end a grant: anyone who saw the redirect has the code. A crash after the code was spent
+ * and before the grant is activated leaves a grant without tokens, which expires; the user signs in again. Throws an
+ * `OAuthError` or `StoreUnavailableError`.
  */
 export async function redeemAuthorizationCode(
   form: TokenForm,
@@ -55,16 +63,14 @@ export async function redeemAuthorizationCode(
 ): Promise<TokenResponse> {
   const { store, audit, signer, settings } = server
   const code = requireParameter('code', form.code)
+  const resource = readRequestedResource(form, server)
   const codeChallenge = requireChallenge(form)
   const redirectUri = readParameter('redirect_uri', form.redirect_uri)
-  const proof = {
-    clientId: client.id,
-    redirectUriHash: redirectUri === undefined ? undefined : hashToken(redirectUri),
-    codeChallenge,
-    resource: readRequestedResource(form, server),
-  }
+  const redirectUriHash = redirectUri === undefined ? undefined : hashToken(redirectUri)
+  const proof = { clientId: client.id, resource, codeChallenge, redirectUriHash }
   const outcome = await store.redeemCode(hashToken(code), proof, CODE_TOMBSTONE_TTL_MS)
-  if (outcome.outcome === 'replayed') await endReplayed(outcome.grantId, server, source)
+  if (outcome.outcome === 'repeated' && (await isReplay(outcome, server)))
+    await endReplayed(outcome.grantId, server, source)
   const grant = await store.readGrant(unwrapRedemption(outcome))
   if (!isActiveGrant(grant, client)) throw createEndedError()
 
@@ -84,7 +90,18 @@ function requireChallenge(form: TokenForm): string {
   return createCodeChallenge(verifier)
 }
 
-/** RFC 6749 §4.1.2: a code that comes twice was intercepted, so the tokens of its first redemption are revoked. */
+/**
+ * Whether a code was intercepted (RFC 6749 §4.1.2, OAuth 2.1 §4.1.3): its proof came a second time, too late for a
+ * client that repeats itself, or after the client has gone on to its first refresh.
+ */
+async function isReplay(
+  { grantId, elapsedMs }: { grantId: string; elapsedMs: number },
+  { store }: Pick<AuthorizationServer, 'store'>,
+): Promise<boolean> {
+  return elapsedMs > REPEAT_GRACE_MS || (await store.hasRotated(grantId))
+}
+
+/** Revokes the tokens of a code's first redemption. */
 async function endReplayed(
   grantId: string,
   server: Pick<AuthorizationServer, 'store' | 'audit' | 'revocation'>,
@@ -104,7 +121,7 @@ function unwrapRedemption(outcome: CodeOutcome): string {
       throw new InvalidGrantError('code_verifier does not match the code_challenge.')
     case 'wrong_redirect_uri':
       throw new InvalidGrantError('redirect_uri is not the one of the authorization request.')
-    case 'replayed':
+    case 'repeated':
       throw new InvalidGrantError('The code was already used.')
     case 'other_resource':
       throw new InvalidTargetError('The resource is not the one that was granted.')

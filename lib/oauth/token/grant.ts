@@ -1,4 +1,4 @@
-import { createToken } from '../../crypto/hash.ts'
+import { createId } from '../../crypto/hash.ts'
 import type { Sealer } from '../../crypto/sealer.ts'
 import type { GrantRecord, RevocationReason, Store } from '../../store/store.ts'
 import type { Audit, AuditSource } from '../../telemetry/audit.ts'
@@ -21,7 +21,7 @@ export function createGrantRecord(
   userId: string,
   { sealer, settings }: { sealer: Sealer; settings: Pick<OAuthSettings, 'GRANT_TTL'> },
 ): GrantRecord {
-  const id = createToken()
+  const id = createId()
   const now = Date.now()
   const { clientId, clientName, resource, scope, skills } = authorization
   const { scope: upstreamScope, organizationId } = tokens

@@ -1,11 +1,11 @@
-import { hkdfSync } from 'node:crypto'
+import { hkdfSync, randomBytes } from 'node:crypto'
 import Type from 'typebox'
 import Value from 'typebox/value'
 import { decrypt, encrypt } from '../../crypto/aes-gcm.ts'
-import { createToken, hashToken } from '../../crypto/hash.ts'
+import { hashToken } from '../../crypto/hash.ts'
 import type { Signer } from '../../crypto/signer.ts'
 import type { Client } from '../../model/client.ts'
-import { isScopeWithin, parseScope } from '../../model/scope.ts'
+import { parseScope } from '../../model/scope.ts'
 import type { GrantRecord, RotationOutcome } from '../../store/store.ts'
 import type { AuditSource } from '../../telemetry/audit.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
@@ -28,11 +28,12 @@ const RefreshFormSchema = Type.Object({
 })
 
 /**
- * Issues a refresh token for a grant: opaque, 256 random bits, with a MAC. The MAC tells an old token, whose use ends
- * the grant (RFC 9700 §4.14.2), from a forged one, which must end nothing.
+ * Issues a refresh token for a grant: opaque, 128 random bits and a MAC of 128 bits, which together cannot be guessed
+ * (RFC 6749 §10.10). The MAC tells an old token, whose use ends the grant (RFC 9700 §4.14.2), from a forged one, which
+ * must end nothing.
  */
 export function issueRefreshToken(grantId: string, signer: Signer): string {
-  const body = `${grantId}.${createToken()}`
+  const body = `${grantId}.${randomBytes(16).toString('base64url')}`
   return `rt1.${body}.${signer.createMac('refresh-token', body)}`
 }
 
@@ -105,12 +106,17 @@ function assertGrantedResource(resource: string | undefined, grant: GrantRecord)
   }
 }
 
-/** RFC 6749 §6: a refresh may request less than was granted, never more. */
+/**
+ * The requested scopes that were granted; all that were if the client requests none (RFC 6749 §6). A client repeats
+ * what it requested at sign-in, of which this server or Sentry may have granted less: it gets what remains, and the
+ * response says so (§3.3).
+ */
 function parseGrantedScope(form: TokenForm, grant: GrantRecord): string[] {
-  const text = readParameter('scope', form.scope)
-  const scopes = text === undefined ? grant.scope : parseScope(text)
-  if (!isScopeWithin(scopes, grant.scope)) throw new InvalidScopeError('The scope exceeds what was granted.')
-  return scopes
+  const requested = parseScope(readParameter('scope', form.scope) ?? '')
+  if (requested.length === 0) return grant.scope
+  const granted = requested.filter((scope) => grant.scope.includes(scope))
+  if (granted.length === 0) throw new InvalidScopeError('None of the requested scopes was granted.')
+  return granted
 }
 
 function recordRotation(

@@ -58,8 +58,10 @@ export async function createTokenResponse(
   // In the background: a failure must not cost the client its tokens.
   extendStoredClient(clientId, store).catch(() => undefined)
   const ttl = Math.min(settings.ACCESS_TOKEN_TTL, Math.ceil((expiresAt - Date.now()) / 1000))
+  // Without the scope that the grant has anyway, the token fits where clients keep it (RFC 9068 §2.2.3 allows that).
+  const narrowed = scope.length < grant.scope.length ? scope : undefined
   const accessToken = await issueAccessToken(
-    { grantId: id, clientId, subject, resource, scope },
+    { grantId: id, clientId, subject, resource, scope: narrowed },
     { issuer: endpoints.issuer, ttl, signer },
   )
   return {

@@ -88,29 +88,31 @@ return cjson.encode({ outcome = 'ok', sealed = transaction[3] })
 
 /** KEYS: code. ARGV: ttl, client id, hash of the redirect URI, challenge, grant id, resource. */
 export const saveCode = defineScript<null>(`
-redis.call('HSET', KEYS[1], 'state', 'live', 'client_id', ARGV[2], 'redirect_uri_hash', ARGV[3],
-  'code_challenge', ARGV[4], 'grant_id', ARGV[5], 'resource', ARGV[6])
+redis.call('HSET', KEYS[1], 'client_id', ARGV[2], 'redirect_uri_hash', ARGV[3], 'code_challenge', ARGV[4],
+  'grant_id', ARGV[5], 'resource', ARGV[6])
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 'null'
 `)
 
-/** KEYS: code. ARGV: client id, hash of the redirect URI or '', challenge, ttl of the tombstone, resource or ''. */
+/**
+ * KEYS: code. ARGV: client id, resource or '', challenge, hash of the redirect URI or '', ttl of the tombstone. The
+ * tombstone keeps what a repeat is compared with.
+ */
 export const redeemCode = defineScript<CodeOutcome>(`
-local code = redis.call('HMGET', KEYS[1], 'state', 'client_id', 'redirect_uri_hash', 'code_challenge',
-  'grant_id', 'resource')
+${NOW}
+local code = redis.call('HMGET', KEYS[1], 'client_id', 'resource', 'code_challenge', 'redirect_uri_hash',
+  'grant_id', 'spent_at')
 if not code[1] then return '{"outcome":"missing"}' end
-if code[2] ~= ARGV[1] then return '{"outcome":"other_client"}' end
-if code[1] == 'live' and ARGV[5] ~= '' and code[6] ~= ARGV[5] then return '{"outcome":"other_resource"}' end
-local outcome = 'redeemed'
-if code[1] == 'spent' then outcome = 'replayed'
-else
-  redis.call('HSET', KEYS[1], 'state', 'spent')
-  redis.call('HDEL', KEYS[1], 'redirect_uri_hash', 'code_challenge', 'resource')
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])
-  if code[4] ~= ARGV[3] then outcome = 'wrong_verifier'
-  elseif ARGV[2] ~= '' and code[3] ~= ARGV[2] then outcome = 'wrong_redirect_uri' end
+if code[1] ~= ARGV[1] then return '{"outcome":"other_client"}' end
+if ARGV[2] ~= '' and code[2] ~= ARGV[2] then return '{"outcome":"other_resource"}' end
+if code[3] ~= ARGV[3] then return '{"outcome":"wrong_verifier"}' end
+if ARGV[4] ~= '' and code[4] ~= ARGV[4] then return '{"outcome":"wrong_redirect_uri"}' end
+if code[6] then
+  return cjson.encode({ outcome = 'repeated', grantId = code[5], elapsedMs = now - code[6] })
 end
-return cjson.encode({ outcome = outcome, grantId = code[5] })
+redis.call('HSET', KEYS[1], 'spent_at', now)
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return cjson.encode({ outcome = 'redeemed', grantId = code[5] })
 `)
 
 /** KEYS: grant. ARGV: ttl, expiry of the grant, then fields and values. */

@@ -148,10 +148,10 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
         scripts.redeemCode,
         keys.code(codeHash),
         clientId,
-        redirectUriHash ?? '',
-        codeChallenge,
-        tombstoneTtlMs,
         resource ?? '',
+        codeChallenge,
+        redirectUriHash ?? '',
+        tombstoneTtlMs,
       ),
 
     async createGrant(grant, ttlMs) {
@@ -171,6 +171,10 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
         graceMs,
         ttlMs,
       ),
+
+    async hasRotated(grantId) {
+      return (await redis.hexists(keys.grant(grantId), 'previous_refresh_hash')) === 1
+    },
 
     async touchGrant(grantId) {
       await run(scripts.touchGrant, keys.grant(grantId))

@@ -26,7 +26,8 @@ interface StoredTransaction extends TransactionRecord, ExpiringRecord {
 }
 
 interface StoredCode extends CodeRecord, ExpiringRecord {
-  spent: boolean
+  /** Absent until it is redeemed. A spent code keeps what a repeat is compared with. */
+  spentAt?: number
 }
 
 interface StoredGrant extends ExpiringRecord {
@@ -100,10 +101,6 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
   /** The redeemed grants of a subject that are not revoked. */
   function readRedeemed(subject: string): StoredGrant[] {
     return records.readSubject('grant', subject).filter(({ refresh }) => refresh !== undefined)
-  }
-
-  function spendCode(codeHash: string, code: StoredCode, expiresAt: number): void {
-    write('code', codeHash, { ...code, redirectUriHash: '', codeChallenge: '', spent: true, expiresAt })
   }
 
   function rotate(stored: StoredGrant, rotation: RefreshRotation): RotationOutcome {
@@ -191,7 +188,7 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
     },
 
     async saveCode(codeHash, code, ttlMs) {
-      write('code', codeHash, { ...code, spent: false, expiresAt: Date.now() + ttlMs })
+      write('code', codeHash, { ...code, expiresAt: Date.now() + ttlMs })
     },
 
     async redeemCode(codeHash, proof, tombstoneTtlMs) {
@@ -199,13 +196,15 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
         const code = read('code', codeHash)
         if (code === undefined) return { outcome: 'missing' }
         if (code.clientId !== proof.clientId) return { outcome: 'other_client' }
-        const { grantId } = code
-        if (code.spent) return { outcome: 'replayed', grantId }
         if (![undefined, code.resource].includes(proof.resource)) return { outcome: 'other_resource' }
-        spendCode(codeHash, code, Date.now() + tombstoneTtlMs)
-        if (code.codeChallenge !== proof.codeChallenge) return { outcome: 'wrong_verifier', grantId }
+        if (code.codeChallenge !== proof.codeChallenge) return { outcome: 'wrong_verifier' }
         const isRightRedirect = [undefined, code.redirectUriHash].includes(proof.redirectUriHash)
-        return { outcome: isRightRedirect ? 'redeemed' : 'wrong_redirect_uri', grantId }
+        if (!isRightRedirect) return { outcome: 'wrong_redirect_uri' }
+        const { grantId, spentAt } = code
+        const now = Date.now()
+        if (spentAt !== undefined) return { outcome: 'repeated', grantId, elapsedMs: now - spentAt }
+        write('code', codeHash, { ...code, spentAt: now, expiresAt: now + tombstoneTtlMs })
+        return { outcome: 'redeemed', grantId }
       })
     },
 
@@ -244,6 +243,10 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
         const stored = read('grant', grantId)
         return stored === undefined ? { outcome: 'missing' } : rotate(stored, rotation)
       })
+    },
+
+    async hasRotated(grantId) {
+      return read('grant', grantId)?.refresh?.previous !== undefined
     },
 
     async touchGrant(grantId) {

@@ -60,6 +60,7 @@ test('the defaults are those of the settings table', async (t) => {
     REDIS_SENTINEL_PASSWORD: undefined,
     SENTRY_PROTOCOL: 'https',
     SENTRY_SCOPES: ['org:read', 'project:read', 'project:write', 'team:read', 'team:write', 'event:write'],
+    ALLOWED_ORIGINS: [],
     ALLOWED_REDIRECT_URI_PATTERNS: ['*'],
     DIRECT_SEARCH: false,
     MCP_URL: 'https://mcp.sentry.dev',
@@ -300,4 +301,34 @@ test('an invalid REDIS_URL is explained without repeating it', async (t) => {
   )
   for (const url of ['redis+sentinel://:hush@s1', 'redis://:hush@h1,h2'])
     t.notMatch(findRedisProblems(url), 'hush')
+})
+
+test('a pair of quotes around a value is taken off, any other quote is refused by name', async (t) => {
+  for (const quoted of ['"the-secret"', "'the-secret'", ' "the-secret" ', '" the-secret "'])
+    t.equal(load({ SENTRY_CLIENT_SECRET: quoted }).SENTRY_CLIENT_SECRET, 'the-secret', quoted)
+  t.equal(load({ SENTRY_CLIENT_ID: '"the-id"' }).SENTRY_CLIENT_ID, 'the-id')
+  t.equal(load({ SENTRY_HOST: "'sentry.io'" }).SENTRY_HOST, 'sentry.io')
+  t.equal(load({ PORT: '"8080"' }).PORT, 8080)
+  t.match(load({ STATIC_CLIENTS: `'[{"client_id":"a","redirect_uris":["https://a.example/"]}]'` }), {
+    STATIC_CLIENTS: [{ id: 'a' }],
+  })
+  const directory = t.testdir({ secret: '"from a file"\n'.replaceAll(' ', '-') })
+  const changes = {
+    SENTRY_CLIENT_SECRET: undefined,
+    SENTRY_CLIENT_SECRET_FILE: `"${join(directory, 'secret')}"`,
+  }
+  t.equal(load(changes).SENTRY_CLIENT_SECRET, 'from-a-file')
+  for (const wrong of ['"the-secret', "the-secret'", `"the-secret'`, '“the-secret”', '\'"the-secret"\'', '"'])
+    t.match(
+      findProblems({ SENTRY_CLIENT_SECRET: wrong }),
+      [/^SENTRY_CLIENT_SECRET: it has a quotation mark/],
+      wrong,
+    )
+  t.notMatch(
+    findProblems({ SENTRY_CLIENT_SECRET: '"the-secret' }).join(),
+    'the-secret',
+    'without repeating it',
+  )
+  for (const empty of ['""', "''", '" "'])
+    t.match(findProblems({ SENTRY_CLIENT_SECRET: empty }), [/^SENTRY_CLIENT_SECRET is not set/], empty)
 })

@@ -86,6 +86,54 @@ const PARSERS: { [Key in Name]?: { good: Record<string, unknown>; bad: string[] 
       '127.1',
     ],
   },
+  SENTRY_CLIENT_ID: {
+    good: { abc123: 'abc123' },
+    bad: ['"abc', "abc'", '“abc”', '`abc`', '«abc»'],
+  },
+  SENTRY_CLIENT_SECRET: {
+    good: { 'a1+/=_-~': 'a1+/=_-~' },
+    bad: ['"abc', "'abc", 'abc"', '„abc“', 'ab"c'],
+  },
+  ALLOWED_ORIGINS: {
+    good: {
+      'https://app.example.com': ['https://app.example.com'],
+      'HTTPS://App.Example.com:443, https://b.example:8443,': [
+        'https://app.example.com',
+        'https://b.example:8443',
+      ],
+      'http://localhost:5173': ['http://localhost:5173'],
+      'http://127.0.0.1,http://[::1]:3000': ['http://127.0.0.1', 'http://[::1]:3000'],
+      ',': [],
+    },
+    bad: [
+      ...[
+        '*',
+        'null',
+        'https://*',
+        'https://*.example.com',
+        'https://app.example.com:*',
+        'https://a.*.example',
+      ],
+      ...[
+        'https://app.example.com/',
+        'https://app.example.com/path',
+        'https://app.example.com?x',
+        'app.example.com',
+      ],
+      ...[
+        'http://app.example.com',
+        'http://10.0.0.1',
+        'http://localhost.evil.example',
+        'https://user@app.example.com',
+      ],
+      ...['https://app.example.com#x', 'vscode-webview://abc', 'file://', 'https://', '/.*/', '^https://.*$'],
+      ...[
+        'https://app.example.com,*',
+        'https://äpp.example.com',
+        'https://app.example.com https://b.example',
+      ],
+    ],
+  },
   ENCRYPTION_KEY: {
     good: {
       [KEY]: [KEY],
@@ -218,7 +266,7 @@ for (const name of names) {
 }
 
 test('every setting that can be wrong is tried above', async (t) => {
-  const free = /^(HOST|DATA_DIR|AUDIT_FILE|SENTRY_CLIENT_ID|SENTRY_CLIENT_SECRET)$/
+  const free = /^(HOST|DATA_DIR|AUDIT_FILE)$/
   const untried = names.filter((name) => SETTINGS[name].expected !== 'text' && !free.test(name))
   t.same(
     untried.filter((name) => PARSERS[name] === undefined),

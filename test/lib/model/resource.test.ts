@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { createResource, isSlug, parseResource } from '../../../lib/model/resource.ts'
+import { createResource, isSlug, parseResource, spellResource } from '../../../lib/model/resource.ts'
 
 const BASE = 'https://mcp.example.com'
 
@@ -45,7 +45,7 @@ test('a path contains only valid slugs', async (t) => {
   }
 })
 
-test('an indicator equals the identifier, except for trailing slash and query (RFC 8707 §2)', async (t) => {
+test('an indicator may be any equivalent spelling of the identifier (RFC 3986 §6.2.2, garrytan/gbrain#5222, getsentry/sentry-mcp#837)', async (t) => {
   const cases: [string, string][] = [
     [`${BASE}/mcp`, '/mcp'],
     [`${BASE}/mcp/`, '/mcp'],
@@ -55,54 +55,77 @@ test('an indicator equals the identifier, except for trailing slash and query (R
     [`${BASE}/mcp/acme/`, '/mcp/acme'],
     [`${BASE}/mcp/acme/web`, '/mcp/acme/web'],
     [`${BASE}/mcp/acme/web/?experimental=1`, '/mcp/acme/web'],
+    ['https://MCP.example.com/mcp', '/mcp'],
+    ['HTTPS://mcp.EXAMPLE.com/mcp/Acme', '/mcp/Acme'],
+    ['https://mcp.example.com:443/mcp', '/mcp'],
+    ['https://mcp.example.com:/mcp', '/mcp'],
+    [`${BASE}/mcp/%61cme`, '/mcp/acme'],
+    [`${BASE}/%6d%63%70`, '/mcp'],
+    ['https://mcp%2Eexample.com/mcp', '/mcp'],
+    [`${BASE}/x/../mcp`, '/mcp'],
+    [`${BASE}/./mcp/acme/../acme`, '/mcp/acme'],
+    [`${BASE}/mcp/%2e%2E/mcp`, '/mcp'],
   ]
   for (const [indicator, path] of cases)
     t.match(parseResource(BASE, indicator), { path, url: BASE + path }, indicator)
+})
+
+test('the URL of the server itself means /mcp', async (t) => {
+  for (const indicator of [BASE, `${BASE}/`, 'HTTPS://MCP.example.com:443', `${BASE}?x=1`, `${BASE}/mcp/..`])
+    t.match(parseResource(BASE, indicator), { url: `${BASE}/mcp` }, indicator)
+  const below = 'https://example.com/sentry'
+  for (const indicator of [below, `${below}/`, 'https://EXAMPLE.com:443/sentry'])
+    t.match(parseResource(below, indicator), { url: `${below}/mcp` }, indicator)
+  for (const indicator of ['https://example.com', 'https://example.com/', 'https://example.com/SENTRY'])
+    t.equal(parseResource(below, indicator), undefined, indicator)
+  const local = 'http://127.0.0.1:3000'
+  t.match(parseResource(local, local), { url: `${local}/mcp` })
+  t.match(parseResource('http://[::1]:3000', 'http://[::1]:3000/mcp'), { path: '/mcp' })
+  t.match(parseResource('http://localhost', 'http://LOCALHOST:80/mcp'), { path: '/mcp' })
+  for (const other of [
+    'http://127.0.0.1',
+    'http://127.1:3000',
+    'http://0x7f.1:3000/mcp',
+    'http://localhost:3000',
+  ])
+    t.equal(parseResource(local, other), undefined, other)
 })
 
 test('any other indicator is not a resource of this server (RFC 8707 §2, CVE-2025-69196)', async (t) => {
   const others = [
     ...[
       '',
-      BASE,
-      `${BASE}/`,
       `${BASE}/oauth`,
       `${BASE}/MCP`,
       `${BASE}/mcpx`,
       `${BASE}/mcp.evil`,
       'mcp',
       '/mcp',
+      '//mcp.example.com/mcp',
     ],
-    ...['http://mcp.example.com/mcp', 'https://MCP.example.com/mcp', 'HTTPS://mcp.example.com/mcp'],
-    ...[
-      'https://mcp.example.com:443/mcp',
-      'https://mcp.example.com:8443/mcp',
-      'https://mcp.example.com./mcp',
-    ],
+    ...['http://mcp.example.com/mcp', 'https://mcp.example.com:8443/mcp', 'https://mcp.example.com./mcp'],
+    ...['http://mcp.example.com:443/mcp', 'https://mcp.example.com:80/mcp', 'ftp://mcp.example.com/mcp'],
+    ...['https:mcp.example.com/mcp', 'https:/mcp.example.com/mcp', 'https:///mcp.example.com/mcp'],
     ...['https://evil.example/mcp', `https://evil.example/?${BASE}/mcp`, `${BASE}.evil.example/mcp`],
     ...[
       'https://mcp.example.com@evil.example/mcp',
       'https://user@mcp.example.com/mcp',
-      ` ${BASE}/mcp`,
-      `${BASE}/mcp `,
+      'https://@mcp.example.com/mcp',
     ],
-    ...[`${BASE}/mcp#`, `${BASE}/mcp#x`, `${BASE}/mcp?#`, `${BASE}/mcp/acme#x`],
+    ...[` ${BASE}/mcp`, `${BASE}/mcp `, `\n${BASE}/mcp`, `${BASE}/m\ncp`, 'https://mcp.ex\tample.com/mcp'],
+    ...['https://mcp。example.com/mcp', 'https://ｍcp.example.com/mcp', 'https://mcp.example.com:443x/mcp'],
+    ...[`${BASE}/mcp#`, `${BASE}/mcp#x`, `${BASE}/mcp?#`, `${BASE}/mcp/acme#x`, `${BASE}#`, `${BASE}/#/mcp`],
+    ...[`${BASE}/mcp//`, `${BASE}//`, `${BASE}//mcp`, `${BASE}/mcp//acme`, `${BASE}/mcp/acme//`],
+    ...[`${BASE}/mcp/acme/web/more`, `${BASE}/mcp/../oauth`, `${BASE}/mcp/acme/../../token`],
+    ...[`${BASE}/mcp%2facme`, `${BASE}/mcp/acme%2fweb`, `${BASE}/mcp/%2561cme`, `${BASE}/mcp/acme%00`],
     ...[
-      `${BASE}/mcp//`,
-      `${BASE}//mcp`,
-      `${BASE}/mcp//acme`,
-      `${BASE}/mcp/acme//`,
-      `${BASE}/mcp/acme/web/more`,
-    ],
-    ...[`${BASE}/mcp/..`, `${BASE}/mcp/.`, `${BASE}/mcp/../mcp`, `${BASE}/x/../mcp`, `${BASE}/mcp/acme/..`],
-    ...[
-      `${BASE}/mcp/%61cme`,
-      `${BASE}/mcp%2facme`,
-      `${BASE}/mcp/acme%2fweb`,
-      `${BASE}/mcp/%2e%2e`,
       `${BASE}\\mcp`,
+      `${BASE}/mcp\\acme`,
+      `${BASE}/mcp/a b`,
+      `${BASE}/mcp/acme;x`,
+      `${BASE}/mcp\t`,
+      `${BASE}/mcp/ä`,
     ],
-    ...[`${BASE}/mcp/a b`, `${BASE}/mcp/acme;x`, `${BASE}/mcp/acme\n`, `${BASE}/mcp\t`],
   ]
   for (const indicator of others)
     t.equal(parseResource(BASE, indicator), undefined, JSON.stringify(indicator))
@@ -113,4 +136,14 @@ test('resources are below the path of BASE_URL', async (t) => {
   t.match(parseResource(base, `${base}/mcp/acme`), { url: `${base}/mcp/acme`, path: '/mcp/acme' })
   t.equal(parseResource(base, 'https://example.com/mcp'), undefined)
   t.equal(parseResource(base, 'https://example.com/sentry/../mcp'), undefined)
+  t.equal(parseResource(base, 'https://example.com/sentryx/mcp'), undefined)
+})
+
+test('a resource is spelled with the slash that the request has (RFC 9728 §3.3)', async (t) => {
+  const resource = createResource(BASE, 'acme')
+  for (const url of ['/mcp/acme/', '/mcp/acme/?x=1', '/.well-known/oauth-protected-resource/mcp/acme/'])
+    t.match(spellResource(resource, url), { url: `${BASE}/mcp/acme/`, path: '/mcp/acme' }, url)
+  for (const url of ['/mcp/acme', '/mcp/acme?x=/', '/mcp/acme?/'])
+    t.equal(spellResource(resource, url)?.url, `${BASE}/mcp/acme`, url)
+  t.equal(spellResource(undefined, '/mcp/'), undefined)
 })

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { createToken, hashToken } from '../../../lib/crypto/hash.ts'
-import type { CodeRecord, Store } from '../../../lib/store/store.ts'
-import { AFTERWARDS, BRIEF, countOutcomes, MINUTE } from './store-samples.ts'
+import type { CodeProof, CodeRecord, Store } from '../../../lib/store/store.ts'
+import { AFTERWARDS, BRIEF, countOutcomes, MINUTE, makeActiveGrant, makeRotation } from './store-samples.ts'
 
 export async function testTransactions(t: Test, store: Store): Promise<void> {
   const begin = async (ttl = MINUTE) => {
@@ -70,7 +70,7 @@ export async function testCodes(t: Test, store: Store): Promise<void> {
     grantId: 'grant-1',
     resource: 'resource-1',
   }
-  const proof = {
+  const proof: CodeProof = {
     clientId: 'client-1',
     redirectUriHash: 'redirect',
     codeChallenge: 'challenge',
@@ -82,10 +82,24 @@ export async function testCodes(t: Test, store: Store): Promise<void> {
     return hash
   }
 
-  await t.test('a code is redeemed once and then known as replayed (RFC 6749 §4.1.2)', async (t) => {
+  await t.test('a code is redeemed once, and a repeat learns how long ago (RFC 6749 §4.1.2)', async (t) => {
     const hash = await issue()
     t.same(await store.redeemCode(hash, proof, MINUTE), { outcome: 'redeemed', grantId: 'grant-1' })
-    t.same(await store.redeemCode(hash, proof, MINUTE), { outcome: 'replayed', grantId: 'grant-1' })
+    await sleep(BRIEF)
+    const repeat = await store.redeemCode(hash, proof, MINUTE)
+    t.match(repeat, { outcome: 'repeated', grantId: 'grant-1', elapsedMs: Number })
+    if (repeat.outcome !== 'repeated') return
+    t.ok(repeat.elapsedMs >= BRIEF - 5 && repeat.elapsedMs < MINUTE, 'since the first time, not the last')
+  })
+
+  await t.test('the first refresh shows that a grant has rotated (OAuth 2.1 §4.1.3)', async (t) => {
+    const { grant, refresh } = await makeActiveGrant(store)
+    t.equal(await store.hasRotated(grant.id), false)
+    await store.rotateRefreshToken(grant.id, makeRotation(refresh))
+    t.equal(await store.hasRotated(grant.id), true)
+    await store.revokeGrant(grant.id, 'user_request')
+    t.equal(await store.hasRotated(grant.id), false, 'a revoked grant')
+    t.equal(await store.hasRotated('unknown'), false)
   })
 
   await t.test('the token request may omit the redirect URI (OAuth 2.1 §4.1.3)', async (t) => {
@@ -112,21 +126,38 @@ export async function testCodes(t: Test, store: Store): Promise<void> {
     t.match(await store.redeemCode(hash, { ...proof, resource: 'resource-1' }, MINUTE), {
       outcome: 'redeemed',
     })
-    t.match(await store.redeemCode(hash, other, MINUTE), { outcome: 'replayed' })
+    t.same(await store.redeemCode(hash, other, MINUTE), { outcome: 'other_resource' })
   })
 
-  await t.test('a wrong verifier spends the code (RFC 7636 §4.6)', async (t) => {
-    const hash = await issue()
-    const wrong = { ...proof, codeChallenge: 'wrong', redirectUriHash: 'wrong' }
-    t.same(await store.redeemCode(hash, wrong, MINUTE), { outcome: 'wrong_verifier', grantId: 'grant-1' })
-    t.match(await store.redeemCode(hash, proof, MINUTE), { outcome: 'replayed' })
-  })
+  await t.test(
+    'a wrong proof gets its error and changes nothing, before and after (RFC 7636 §4.6)',
+    async (t) => {
+      const hash = await issue()
+      // In the order in which they are compared: each wrong value hides those after it.
+      const wrong: [string, Partial<CodeProof>][] = [
+        ['other_client', { clientId: 'x', resource: 'x', codeChallenge: 'x', redirectUriHash: 'x' }],
+        ['other_resource', { resource: 'x', codeChallenge: 'x', redirectUriHash: 'x' }],
+        ['wrong_verifier', { codeChallenge: 'x', redirectUriHash: 'x' }],
+        ['wrong_redirect_uri', { redirectUriHash: 'x' }],
+      ]
+      const refuseAll = async () => {
+        for (const [outcome, changes] of wrong)
+          t.same(await store.redeemCode(hash, { ...proof, ...changes }, MINUTE), { outcome })
+      }
+      await refuseAll()
+      t.match(await store.redeemCode(hash, proof, MINUTE), { outcome: 'redeemed' })
+      await refuseAll()
+      t.match(await store.redeemCode(hash, proof, MINUTE), { outcome: 'repeated' })
+    },
+  )
 
-  await t.test('a wrong redirect URI spends the code (RFC 6749 §4.1.3)', async (t) => {
-    const hash = await issue()
-    const wrong = { ...proof, redirectUriHash: 'wrong' }
-    t.same(await store.redeemCode(hash, wrong, MINUTE), { outcome: 'wrong_redirect_uri', grantId: 'grant-1' })
-    t.match(await store.redeemCode(hash, proof, MINUTE), { outcome: 'replayed' })
+  await t.test('a wrong proof keeps no code alive', async (t) => {
+    const hash = await issue(BRIEF)
+    t.match(await store.redeemCode(hash, { ...proof, codeChallenge: 'x' }, MINUTE), {
+      outcome: 'wrong_verifier',
+    })
+    await sleep(AFTERWARDS)
+    t.same(await store.redeemCode(hash, proof, MINUTE), { outcome: 'missing' })
   })
 
   await t.test('a code expires, and so does the tombstone of a spent one', async (t) => {
@@ -134,14 +165,14 @@ export async function testCodes(t: Test, store: Store): Promise<void> {
     await store.redeemCode(spent, proof, 3 * BRIEF)
     await sleep(AFTERWARDS)
     t.same(await store.redeemCode(unused, proof, MINUTE), { outcome: 'missing' })
-    t.match(await store.redeemCode(spent, proof, MINUTE), { outcome: 'replayed' })
+    t.match(await store.redeemCode(spent, proof, MINUTE), { outcome: 'repeated' })
     await sleep(2 * BRIEF)
     t.same(await store.redeemCode(spent, proof, MINUTE), { outcome: 'missing' })
   })
 
-  await t.test('of 50 concurrent redemptions, one is redeemed and 49 are replays', async (t) => {
+  await t.test('of 50 concurrent redemptions, one is redeemed and 49 are repeats', async (t) => {
     const hash = await issue()
     const outcomes = await countOutcomes(() => store.redeemCode(hash, proof, MINUTE))
-    t.same(outcomes, { redeemed: 1, replayed: 49 })
+    t.same(outcomes, { redeemed: 1, repeated: 49 })
   })
 }

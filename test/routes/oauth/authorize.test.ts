@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import { registerClient } from '../../support/client.ts'
-import { startService } from '../../support/service.ts'
+import { createTestClient, registerClient } from '../../support/client.ts'
+import { startService, useEmbeddedStore } from '../../support/service.ts'
 
 test('an error of client or redirect URI is shown, never redirected (RFC 6749 §4.1.2.1, CVE-2025-4143)', async (t) => {
   const { url } = await startService(t)
@@ -96,7 +96,10 @@ test('the consent page names the client, and cannot be framed or scripted (RFC 9
   t.notMatch(headers.get('content-security-policy'), /form-action/, 'form-action would break cursor://')
   t.equal(headers.get('x-frame-options'), 'DENY')
   t.equal(headers.get('cache-control'), 'no-store')
-  t.match(headers.get('set-cookie'), /^sentry-mcp=[\w-]{43}; Max-Age=3600; Path=\/; HttpOnly; SameSite=Lax$/)
+  t.match(
+    headers.get('set-cookie'),
+    /^sentry-mcp-tx-[\w-]{10}=[\w-]{43}; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/,
+  )
   t.equal(sentry.requests.length, 0, 'Sentry has heard nothing yet')
 })
 
@@ -106,4 +109,34 @@ test('a HEAD request starts no transaction', async (t) => {
   const response = await fetch(client.createAuthorizeUrl(), { method: 'HEAD' })
   t.equal(response.status, 404)
   t.equal(response.headers.get('set-cookie'), null)
+})
+
+test('the page for an unknown client says to add the server again', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const unknown = [
+    'unknown',
+    'c1.AAAA.BBBB',
+    `c2.${'A'.repeat(43)}`,
+    `${client.id.slice(0, -1)}!`,
+    'undefined',
+  ]
+  for (const client_id of unknown) {
+    const arrival = await client.open({ client_id })
+    if (arrival.kind !== 'page') return t.fail('a page is shown')
+    t.equal(arrival.page.status, 400)
+    t.match(arrival.page.html, /does not know the client_id/)
+    t.match(arrival.page.html, /Remove this server from your MCP client and add it again/, client_id)
+    t.notMatch(arrival.page.html, /start the sign-in again/)
+  }
+  const elsewhere = await client.open({ redirect_uri: 'http://127.0.0.1:41998/other' })
+  t.match(elsewhere, { page: { status: 400, html: /did not register it.*add it again/s } })
+  const STATIC_CLIENTS = JSON.stringify([
+    { client_id: 'several', redirect_uris: ['https://good.example/cb', 'https://good.example/2'] },
+  ])
+  const strict = await startService(t, { settings: { ...useEmbeddedStore(t), STATIC_CLIENTS } })
+  const several = createTestClient(strict.url, 'several', 'https://good.example/cb')
+  t.match(await several.open({ redirect_uri: undefined }), {
+    page: { html: /report this to the developers/ },
+  })
 })

@@ -66,7 +66,7 @@ test('a consent form from another origin or browser is refused (PrefectHQ/fastmc
   t.equal((await post(page, { cookie, origin: url }, { csrf: 'x' })).status, 403, 'a token that is invalid')
   t.equal((await post(page, { origin: url })).status, 403, 'no cookie')
   t.equal(
-    (await post(page, { cookie: `sentry-mcp=${'a'.repeat(43)}`, origin: url })).status,
+    (await post(page, { cookie: cookie.replace(/=.*/, `=${'a'.repeat(43)}`), origin: url })).status,
     403,
     "a victim's cookie",
   )
@@ -160,22 +160,6 @@ test('the last choice for a client is preselected, for that client only', async 
   const other = await registerClient(url, 'http://127.0.0.1:41997/callback')
   const arrival = await client.browser.open(other.createAuthorizeUrl())
   t.equal(arrival.kind === 'page' && readTicked(arrival.page).length, 4)
-})
-
-test('the cookies stay small with any number of sign-ins (PrefectHQ/fastmcp#3784)', async (t) => {
-  const { url } = await startService(t, { settings: { ...useEmbeddedStore(t), RATE_LIMIT_OAUTH: '0' } })
-  const { browser } = await registerClient(url)
-  for (let count = 0; count < 20; count += 1) {
-    const redirectUri = `http://127.0.0.1:${41_000 + count}/callback`
-    const client = await registerClient(url, redirectUri)
-    const arrival = await browser.open(client.createAuthorizeUrl())
-    if (arrival.kind !== 'page') return t.fail('the consent page is shown')
-    await press(browser, arrival.page, 'allow')
-    await browser.open(client.createAuthorizeUrl())
-  }
-  const cookies = browser.jar.list().filter(({ name }) => name.startsWith('sentry-mcp'))
-  t.ok(cookies.length <= 3)
-  t.ok(cookies.map(({ name, value }) => `${name}=${value}`).join('; ').length < 320)
 })
 
 test('a skill that the requested scopes do not cover is not ticked', async (t) => {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'tap'
 import { createTestClient, registerClient } from '../../support/client.ts'
 import { startService, useEmbeddedStore } from '../../support/service.ts'
@@ -145,3 +147,91 @@ test('metadata advertises what registration accepts (RFC 8414 §2)', async (t) =
   const byUrl = createTestClient(url, 'https://client.example/client.json', REDIRECT_URI)
   t.match(await byUrl.open(), { kind: 'page', page: { status: 400 } }, 'documents are off')
 })
+
+test('null members of a registration are as good as absent (RFC 7592 §2.2)', async (t) => {
+  const { url } = await startService(t)
+  const nulls = Object.fromEntries(
+    [
+      ...['client_name', 'application_type', 'grant_types', 'response_types', 'token_endpoint_auth_method'],
+      ...['client_uri', 'logo_uri', 'scope', 'contacts', 'tos_uri', 'policy_uri', 'jwks_uri', 'jwks'],
+      ...['software_id', 'software_version', 'software_statement', 'client_secret', 'client_id'],
+    ].map((name) => [name, null]),
+  )
+  const accepted = await register(url, { redirect_uris: [REDIRECT_URI], ...nulls })
+  t.equal(accepted.status, 201)
+  t.match(await accepted.json(), { client_name: 'Unnamed client', token_endpoint_auth_method: 'none' })
+  for (const name of Object.keys(nulls)) {
+    const one = await register(url, { redirect_uris: [REDIRECT_URI], [name]: null })
+    t.equal(one.status, 201, name)
+  }
+  const without = await register(url, { redirect_uris: null })
+  t.match(await without.json(), { error: 'invalid_redirect_uri' })
+  for (const body of ['null', '[null]', '{"redirect_uris":[null]}'])
+    t.match(await (await register(url, body)).json(), { error: /^invalid_/ }, body)
+})
+
+/** What clients register, by the names of the table in docs/settings.md. */
+const REGISTRATIONS: Record<string, string[]> = {
+  'Claude Code': ['http://localhost:53682/callback'],
+  Codex: ['http://127.0.0.1:41234/callback'],
+  Cursor: ['http://localhost:8787/callback', 'cursor://anysphere.cursor-mcp/oauth/callback'],
+  'VS Code': [
+    ...['https://insiders.vscode.dev/redirect', 'https://vscode.dev/redirect'],
+    ...['http://localhost/', 'http://127.0.0.1/', 'http://localhost:33418/', 'http://127.0.0.1:33418/'],
+  ],
+  Zed: ['http://127.0.0.1:40001/callback'],
+  'Gemini CLI': ['http://localhost:7777/oauth/callback'],
+  'MCP Inspector': ['http://127.0.0.1:6276/oauth/callback'],
+  'Claude on the web': [
+    'https://claude.ai/api/mcp/auth_callback',
+    'https://claude.com/api/mcp/auth_callback',
+  ],
+  ChatGPT: [
+    'https://chatgpt.com/connector/oauth/abc123',
+    'https://chatgpt.com/connector_platform_oauth_redirect',
+  ],
+  'VS Code on the web': [
+    'https://vscode.dev/redirect',
+    'https://insiders.vscode.dev/redirect',
+    'http://localhost/',
+  ],
+  'Cursor, older releases': ['cursor://anysphere.cursor-retrieval/oauth/user-mcp/callback'],
+}
+
+test('each row of the documented patterns admits its clients as written (modelcontextprotocol/servers#2444, RFC 7591 §3.2.1)', async (t) => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/settings.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| ([^|`]+) \| (`\w+:\/\/[^|]+) \|$/gm)]
+  t.ok(rows.length >= 5)
+  for (const [, names = '', cell = ''] of rows) {
+    const patterns = [...cell.matchAll(/`([^`]+)`/g)].map(([, pattern]) => pattern)
+    const settings = { ...useEmbeddedStore(t), ALLOWED_REDIRECT_URI_PATTERNS: patterns.join(',') }
+    const { url } = await startService(t, { settings })
+    const clients = Object.keys(REGISTRATIONS).filter(
+      (name) => names === name || listNames(names).includes(name),
+    )
+    t.ok(clients.length > 0, `${names} names a client`)
+    for (const name of clients) {
+      const redirectUris = REGISTRATIONS[name] ?? []
+      const response = await register(url, { client_name: name, redirect_uris: redirectUris })
+      t.equal(response.status, 201, `${name} with ${patterns.join(', ')}`)
+      const registered = (await response.json()) as { client_id: string; redirect_uris: string[] }
+      t.same(
+        registered.redirect_uris.filter((uri) => !redirectUris.includes(uri)),
+        [],
+      )
+      for (const uri of redirectUris) {
+        const client = createTestClient(url, registered.client_id, uri)
+        const isRegistered = registered.redirect_uris.includes(uri)
+        t.match(await client.open(), { kind: 'page', page: { status: isRegistered ? 200 : 400 } }, uri)
+      }
+    }
+    const foreign = await register(url, {
+      redirect_uris: ['https://evil.example/cb', 'https://evil.example/2'],
+    })
+    t.match(await foreign.json(), { error: 'invalid_redirect_uri' })
+  }
+})
+
+function listNames(cell: string): string[] {
+  return cell.replace(/ and others.*$/, '').split(', ')
+}

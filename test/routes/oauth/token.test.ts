@@ -1,8 +1,12 @@
 import { mock } from 'node:test'
 import { type Test, test } from 'tap'
+import { hashToken } from '../../../lib/crypto/hash.ts'
+import { createKeyPrefix, createKeys } from '../../../lib/store/keys.ts'
 import { registerClient, type Tokens } from '../../support/client.ts'
+import { listEvents } from '../../support/log.ts'
 import { postMcp } from '../../support/mcp.ts'
 import { startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
+import { startServiceWithStore } from '../../support/shared-store.ts'
 
 const listTools = (url: string, token: string) => postMcp(`${url}/mcp`, token, 'tools/list')
 
@@ -17,19 +21,6 @@ test('an invalid code or verifier is invalid_grant, a missing verifier invalid_r
   const code = await getCode()
   t.match(await (await other.redeem(code)).json(), { error: 'invalid_grant' }, 'another client')
   t.equal((await client.redeem(code)).status, 200, '… which could not burn it')
-
-  const forWrongVerifier = await getCode()
-  const wrong = await client.redeem(forWrongVerifier, { code_verifier: 'w'.repeat(43) })
-  t.match(await wrong.json(), { error: 'invalid_grant' }, 'a wrong verifier (RFC 7636 §4.6)')
-  t.match(
-    await (await client.redeem(forWrongVerifier)).json(),
-    { error: 'invalid_grant' },
-    '… which burns it (§10.5)',
-  )
-
-  const forWrongUri = await getCode()
-  const elsewhere = await client.redeem(forWrongUri, { redirect_uri: 'http://127.0.0.1:41999/callback' })
-  t.match(await elsewhere.json(), { error: 'invalid_grant' }, 'another redirect URI (§4.1.3)')
 
   const withoutVerifier = await client.requestToken({
     grant_type: 'authorization_code',
@@ -85,42 +76,73 @@ test('no token outlives its grant, even with refreshes (GRANT_TTL)', async (t) =
   t.match(await (await client.refresh(second.refresh_token)).json(), { error: 'invalid_grant' })
 })
 
-test('a code used twice revokes the tokens it gave (RFC 6749 §4.1.2, OAuth 2.1 §4.1.3)', async (t) => {
-  const { url } = await startService(t)
+/** A code, and proofs that are wrong for it, by the error that each gets. */
+async function issueCode(t: Test, settings: Record<string, string>) {
+  const { url, log } = await startService(t, { settings })
   const client = await registerClient(url)
   const code = (await client.authorize()).searchParams.get('code') ?? ''
-  const { access_token } = (await (await client.redeem(code)).json()) as Tokens
-  t.equal((await listTools(url, access_token)).status, 200)
-  t.match(await (await client.redeem(code)).json(), { error: 'invalid_grant' })
-  t.equal((await listTools(url, access_token)).status, 401)
-})
+  const wrong: [string, Record<string, string>][] = [
+    ['invalid_grant', { code_verifier: 'w'.repeat(43) }],
+    ['invalid_grant', { code_verifier: 'short' }],
+    ['invalid_grant', { code_verifier: `${'w'.repeat(42)}!` }],
+    ['invalid_request', { code_verifier: '' }],
+    ['invalid_grant', { redirect_uri: 'http://127.0.0.1:41999/callback' }],
+    ['invalid_grant', { redirect_uri: `${client.redirectUri}/` }],
+    ['invalid_target', { resource: `${url}/mcp/acme` }],
+    ['invalid_target', { resource: 'https://evil.example/mcp', code_verifier: 'w'.repeat(43) }],
+    ['invalid_client', { client_id: 'unknown' }],
+  ]
+  const refuseAll = async () => {
+    for (const [error, changes] of wrong)
+      t.match(await (await client.redeem(code, changes)).json(), { error }, JSON.stringify(changes))
+  }
+  return { url, log, client, code, refuseAll }
+}
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
-  const redeemFiftyTimes = async (t: Test) => {
+  test(`a wrong proof spends no code and ends no grant, before and after (RFC 7636 §4.6, wso2/product-is#8990, ${useStore.name})`, async (t) => {
+    const { url, log, client, code, refuseAll } = await issueCode(t, await useStore(t))
+    await refuseAll()
+    const { access_token } = (await (await client.redeem(code)).json()) as Tokens
+    await refuseAll()
+    const other = await registerClient(url, 'http://127.0.0.1:41997/callback')
+    const stolen = await other.redeem(code, { code_verifier: client.verifier })
+    t.match(await stolen.json(), { error: 'invalid_grant' }, 'another client')
+    t.equal((await listTools(url, access_token)).status, 200)
+    t.notOk(listEvents(log).includes('code_replayed'))
+  })
+
+  test(`a code repeated after the first refresh ends its grant (OAuth 2.1 §4.1.3, ASVS 5.0 10.4.2, ${useStore.name})`, async (t) => {
+    const { url, log, client, code, refuseAll } = await issueCode(t, await useStore(t))
+    const first = (await (await client.redeem(code)).json()) as Tokens
+    t.match(await (await client.redeem(code)).json(), { error: 'invalid_grant' })
+    t.equal((await listTools(url, first.access_token)).status, 200, 'a repeat at once is a retry')
+    const second = (await (await client.refresh(first.refresh_token)).json()) as Tokens
+    await refuseAll()
+    t.equal((await listTools(url, second.access_token)).status, 200, 'a wrong proof still ends nothing')
+    t.match(await (await client.redeem(code)).json(), { error: 'invalid_grant' })
+    t.equal((await listTools(url, second.access_token)).status, 401)
+    t.match(await (await client.refresh(second.refresh_token)).json(), { error: 'invalid_grant' })
+    t.match(listEvents(log).slice(-2), ['code_replayed', 'grant_revoked: code_replayed'])
+  })
+
+  const redeemTimes = async (t: Test, count: number) => {
     const { url } = await startService(t, { settings: await useStore(t) })
     const client = await registerClient(url)
     const code = (await client.authorize()).searchParams.get('code') ?? ''
-    const responses = await Promise.all(Array.from({ length: 50 }, () => client.redeem(code)))
-    const bodies = (await Promise.all(responses.map((response) => response.json()))) as Partial<Tokens>[]
-    const winners = bodies.filter(({ access_token }) => access_token !== undefined)
-    const losers = bodies.filter((body) => 'error' in body && body.error === 'invalid_grant')
-    return { url, winners, losers }
+    const responses = await Promise.all(Array.from({ length: count }, () => client.redeem(code)))
+    return { url, client, ...(await sortResponses(responses)) }
   }
 
-  test(`of fifty parallel redemptions at most one succeeds, the others are invalid_grant (RFC 6749 §10.5, ${useStore.name})`, async (t) => {
-    const { winners, losers } = await redeemFiftyTimes(t)
-    t.ok(winners.length <= 1)
-    t.equal(losers.length, 50 - winners.length)
-  })
-
-  test(`of fifty parallel redemptions exactly one succeeds, and its grant lives (${useStore.name})`, {
-    todo: 'OAuth 2.1 §4.1.3; wso2/product-is#8990',
-  }, async (t) => {
-    const { url, winners, losers } = await redeemFiftyTimes(t)
-    t.equal(winners.length, 1)
-    t.equal(losers.length, 49)
-    t.equal((await listTools(url, winners[0]?.access_token ?? '')).status, 200)
-  })
+  for (const count of [2, 20, 50]) {
+    test(`of ${count} parallel redemptions exactly one succeeds, and its grant lives (RFC 6749 §10.5, mcp-use/mcp-use#1301, ${useStore.name})`, async (t) => {
+      const { url, client, winners, losers } = await redeemTimes(t, count)
+      t.equal(winners.length, 1)
+      t.equal(losers, count - 1)
+      t.equal((await listTools(url, winners[0]?.access_token ?? '')).status, 200)
+      t.equal((await client.refresh(winners[0]?.refresh_token ?? '')).status, 200)
+    })
+  }
 
   test(`fifty parallel refreshes get the same successor (RFC 9700 §4.14.2, punkpeye/fastmcp#301, #313, ${useStore.name})`, async (t) => {
     const { url } = await startService(t, { settings: await useStore(t) })
@@ -133,6 +155,44 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
     t.equal((await listTools(url, tokens[49]?.access_token ?? '')).status, 200)
   })
 }
+
+/** The tokens of those that succeeded, and how many got `invalid_grant`. */
+async function sortResponses(responses: Response[]) {
+  const bodies = (await Promise.all(responses.map((response) => response.json()))) as object[]
+  const winners = bodies.filter((body): body is Tokens => 'access_token' in body)
+  const losers = bodies.filter((body) => 'error' in body && body.error === 'invalid_grant').length
+  return { winners, losers }
+}
+
+test('a code repeated within ten seconds is a retry, later an interception (OAuth 2.1 §4.1.3)', async (t) => {
+  const { url, log } = await startService(t)
+  const client = await registerClient(url)
+  const code = (await client.authorize()).searchParams.get('code') ?? ''
+  mock.timers.enable({ apis: ['Date'], now: Date.now() })
+  t.teardown(() => mock.timers.reset())
+  const { access_token } = (await (await client.redeem(code)).json()) as Tokens
+  mock.timers.setTime(Date.now() + 10_000)
+  t.match(await (await client.redeem(code)).json(), { error: 'invalid_grant' })
+  t.equal((await listTools(url, access_token)).status, 200)
+  mock.timers.setTime(Date.now() + 1)
+  t.match(await (await client.redeem(code)).json(), { error: 'invalid_grant' })
+  t.equal((await listTools(url, access_token)).status, 401)
+  t.match(listEvents(log).slice(-2), ['code_replayed', 'grant_revoked: code_replayed'])
+})
+
+test('on Redis the age of a spent code is by its clock, for every instance (OAuth 2.1 §4.1.3)', async (t) => {
+  const { url, redis } = await startServiceWithStore(t)
+  const client = await registerClient(url)
+  const code = (await client.authorize()).searchParams.get('code') ?? ''
+  const { access_token } = (await (await client.redeem(code)).json()) as Tokens
+  const key = createKeys(createKeyPrefix(url)).code(hashToken(code))
+  await redis.hset(key, 'spent_at', Date.now() - 9_000)
+  await client.redeem(code)
+  t.equal((await listTools(url, access_token)).status, 200)
+  await redis.hset(key, 'spent_at', Date.now() - 10_500)
+  await client.redeem(code)
+  t.equal((await listTools(url, access_token)).status, 401)
+})
 
 test('a refresh token rotates, reuse of an old one revokes the grant (RFC 9700 §4.14.2, jazzband/django-oauth-toolkit#702, #1617)', async (t) => {
   const { url } = await startService(t)
@@ -169,15 +229,43 @@ test('a forged refresh token revokes nothing (cloudflare/workers-oauth-provider#
   t.equal((await client.refresh(tokens.refresh_token)).status, 200)
 })
 
-test('a refresh may request a smaller scope, never a larger one (RFC 6749 §6, cloudflare/workers-oauth-provider#249)', async (t) => {
+test('a refresh gets what it requests and was granted, never more (RFC 6749 §3.3 and §6, cloudflare/workers-oauth-provider#249, danny-avila/LibreChat#13412, github/copilot-cli#4464)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const tokens = await client.signIn({ scope: 'org:read project:read' })
   t.equal(tokens.scope, 'org:read project:read')
-  const more = await client.refresh(tokens.refresh_token, { scope: 'org:read event:write' })
-  t.match(await more.json(), { error: 'invalid_scope' })
-  const less = await client.refresh(tokens.refresh_token, { scope: 'org:read' })
-  t.match(await less.json(), { scope: 'org:read' })
+  const cases: [string, string][] = [
+    ['org:read event:write', 'org:read'],
+    ['org:read', 'org:read'],
+    ['openid org:read offline_access', 'org:read'],
+    ['project:read org:read project:read', 'project:read org:read'],
+    ['  project:read  ', 'project:read'],
+    [' ', 'org:read project:read'],
+    ['', 'org:read project:read'],
+  ]
+  for (const [scope, granted] of cases) {
+    const refreshed = (await (await client.refresh(tokens.refresh_token, { scope })).json()) as Tokens
+    t.equal(refreshed.scope, granted, JSON.stringify(scope))
+    tokens.refresh_token = refreshed.refresh_token
+  }
+  for (const scope of ['openid', 'event:write', 'ORG:READ', 'org:read,project:read', 'org'])
+    t.match(
+      await (await client.refresh(tokens.refresh_token, { scope })).json(),
+      { error: 'invalid_scope' },
+      scope,
+    )
+  t.equal((await client.refresh(tokens.refresh_token)).status, 200, 'a refused request spends no token')
+})
+
+test('a refresh may repeat the scope of the sign-in, whatever was granted of it (RFC 6749 §5.1)', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const { refresh_token, access_token } = await client.signIn({ scope: 'org:read openid' })
+  const refreshed = await client.refresh(refresh_token, { scope: 'org:read openid' })
+  t.match(await refreshed.json(), { scope: 'org:read' })
+  t.equal((await listTools(url, access_token)).status, 200)
+  const blank = await client.signIn({ scope: '  ' })
+  t.ok(blank.scope.split(' ').length > 1, 'a blank scope is none')
 })
 
 test('a refresh token is not accepted as an access token (PrefectHQ/fastmcp#3524)', async (t) => {

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import Value from 'typebox/value'
-import type { ClientMetadata } from '../../../../lib/model/client-metadata.ts'
+import { type ClientMetadata, omitNullMembers } from '../../../../lib/model/client-metadata.ts'
 import { createRedirectUriPolicy } from '../../../../lib/model/redirect-uri-pattern.ts'
 import {
   createRegistrationResponse,
@@ -53,13 +53,39 @@ test('a registration requires a redirect URI (RFC 7591 §2)', async (t) => {
 test('the operator’s patterns apply at registration (PrefectHQ/fastmcp#3066)', async (t) => {
   const isAllowed = createRedirectUriPolicy(['http://localhost:*'])
   t.strictSame(parse({ redirect_uris: URIS }, isAllowed).redirectUris, URIS)
-  t.throws(() => parse({ redirect_uris: [...URIS, 'https://claude.ai/cb'] }, isAllowed), {
-    code: 'invalid_redirect_uri',
-    message: /number 2 is not among those this server allows/,
-  })
+  t.throws(
+    () => parse({ redirect_uris: ['https://claude.ai/cb', 'https://vscode.dev/redirect'] }, isAllowed),
+    {
+      code: 'invalid_redirect_uri',
+      message: 'Invalid redirect_uri: this server allows none of them.',
+    },
+  )
   for (const uri of Object.values(BYPASSES).flat()) {
     t.throws(() => parse({ redirect_uris: [uri] }, isAllowed), { code: 'invalid_redirect_uri' })
   }
+})
+
+test('the allowed redirect URIs of a client are registered, an unsafe one refuses it (RFC 7591 §3.2.1, modelcontextprotocol/servers#2444)', async (t) => {
+  const isAllowed = createRedirectUriPolicy(['http://localhost:*'])
+  const mixed = ['https://vscode.dev/redirect', ...URIS, 'http://127.0.0.1:33418/', 'vscode://x.y/callback']
+  t.strictSame(parse({ redirect_uris: mixed }, isAllowed).redirectUris, URIS)
+  t.strictSame(parse({ redirect_uris: mixed }).redirectUris, mixed, 'without patterns all')
+  t.throws(() => parse({ redirect_uris: [...mixed, 'javascript:alert(1)'] }, isAllowed), {
+    code: 'invalid_redirect_uri',
+    message: /^Invalid redirect_uri: number 5 is not/,
+  })
+  const web = { redirect_uris: mixed, application_type: 'web' }
+  t.throws(() => parse(web, isAllowed), { message: /application_type web/ })
+})
+
+test('a null member is as good as absent (RFC 7592 §2.2)', async (t) => {
+  const members = [...Object.keys(RegistrationSchema.properties), 'client_secret', 'jwks', 'anything']
+  const whole = { redirect_uris: URIS, ...Object.fromEntries(members.slice(1).map((name) => [name, null])) }
+  t.strictSame(omitNullMembers(whole), { redirect_uris: URIS })
+  t.ok(Value.Check(RegistrationSchema, omitNullMembers(whole)))
+  t.strictSame(omitNullMembers({ redirect_uris: null, client_name: '' }), { client_name: '' })
+  for (const other of [null, undefined, 5, 'text', [null], []]) t.strictSame(omitNullMembers(other), other)
+  t.notOk(Value.Check(RegistrationSchema, omitNullMembers({ redirect_uris: [null] })), 'a list has no null')
 })
 
 test('a client is registered for what both client and server support (RFC 7591 §2)', async (t) => {

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { createToken } from '../../../../lib/crypto/hash.ts'
+import { createId } from '../../../../lib/crypto/hash.ts'
 import { createSigner } from '../../../../lib/crypto/signer.ts'
 import { issueAccessToken, verifyAccessToken } from '../../../../lib/oauth/token/access-token.ts'
 import { issueRefreshToken } from '../../../../lib/oauth/token/refresh-token.ts'
@@ -10,11 +10,11 @@ const signer = createSigner([OLD])
 const issuer = 'https://mcp.example.com'
 
 const SUBJECT = {
-  grantId: createToken(),
+  grantId: createId(),
   clientId: 'c1.body.mac',
   subject: '1001',
   resource: `${issuer}/mcp/acme`,
-  scope: ['org:read', 'event:write'],
+  scope: ['org:read', 'event:write'] as string[] | undefined,
 }
 
 const issue = (ttl = 60, changes: Partial<typeof SUBJECT> = {}) =>
@@ -35,6 +35,10 @@ test('an access token has issuer, audience, subject, client and expiry (RFC 9068
   t.equal(claims.exp - claims.iat, 3600)
   t.ok(claims.iat >= before && claims.iat <= before + 2)
   t.not((await verify(await issue())).jti, (await verify(await issue())).jti)
+})
+
+test('a token with the whole scope of its grant does not repeat it (RFC 9068 §2.2.3)', async (t) => {
+  t.notOk('scope' in (await verify(await issue(60, { scope: undefined }))))
 })
 
 test('its type is at+jwt, which other JWTs do not have (RFC 9068 §2.1)', async (t) => {
@@ -70,7 +74,7 @@ test('every other invalid token is refused with “Invalid token”', async (t) 
 })
 
 test('a refresh token is not accepted as an access token (PrefectHQ/fastmcp#3524)', async (t) => {
-  await t.rejects(verify(issueRefreshToken(createToken(), signer)), { message: 'Invalid token' })
+  await t.rejects(verify(issueRefreshToken(createId(), signer)), { message: 'Invalid token' })
 })
 
 test('our own JWT of another type or without a claim is refused (RFC 8725 §3.11 and §3.12)', async (t) => {
@@ -82,7 +86,8 @@ test('our own JWT of another type or without a claim is refused (RFC 8725 §3.11
   const sign = (changes: object, type = 'at+jwt') => signer.signJwt({ ...claims, ...changes }, type)
   await t.resolves(verify(await sign({})))
   await t.rejects(verify(await sign({}, 'JWT')), { message: 'Invalid token' })
-  for (const name of Object.keys(claims)) {
+  t.notOk('scope' in (await verify(await sign({ scope: undefined }))), 'that of the grant')
+  for (const name of Object.keys(claims).filter((name) => name !== 'scope')) {
     await t.rejects(
       verify(await sign({ [name]: undefined })),
       { message: 'Invalid token' },

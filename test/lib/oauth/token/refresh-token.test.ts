@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { createToken } from '../../../../lib/crypto/hash.ts'
+import { createId } from '../../../../lib/crypto/hash.ts'
 import { createSigner } from '../../../../lib/crypto/signer.ts'
 import {
   issueRefreshToken,
@@ -13,22 +13,22 @@ const NEW = 'a new secret of thirty-two characters or more'
 const signer = createSigner([OLD])
 
 test('a refresh token yields its grant id and is opaque to the client (RFC 6749 §1.5)', async (t) => {
-  const grantId = createToken()
+  const grantId = createId()
   const token = issueRefreshToken(grantId, signer)
   t.strictSame(readRefreshToken(token, signer), grantId)
-  t.match(token, /^rt1\.[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{28}$/)
+  t.match(token, /^rt1\.[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{28}$/)
   t.not(issueRefreshToken(grantId, signer), token)
 })
 
 test('a forged token with a real grant id is not recognized (cloudflare/workers-oauth-provider#225)', async (t) => {
-  const grantId = createToken()
+  const grantId = createId()
   const [version, , random, mac] = issueRefreshToken(grantId, signer).split('.')
   const wrong = [
     ...['', 'rt1', 'rt1.', 'rt1..', 'rt1...', `rt1.${grantId}`, `rt1.${grantId}.${random}`],
     ...[
       `rt1.${grantId}.${random}.`,
-      `rt1.${grantId}.${createToken()}.${mac}`,
-      `rt1.${createToken()}.${random}.${mac}`,
+      `rt1.${grantId}.${createId()}.${mac}`,
+      `rt1.${createId()}.${random}.${mac}`,
     ],
     ...[
       `rt2.${grantId}.${random}.${mac}`,
@@ -48,13 +48,13 @@ test('a forged token with a real grant id is not recognized (cloudflare/workers-
 })
 
 test('the MAC covers the boundaries between the parts', async (t) => {
-  const body = `${createToken()}.${createToken()}`
+  const body = `${createId()}.${createId()}`
   const mac = signer.createMac('refresh-token', `x.${body}`)
   t.equal(readRefreshToken(`rt1.x.${body}.${mac}`, signer), undefined)
 })
 
 test('a MAC for another purpose and an access token are not refresh tokens (PrefectHQ/fastmcp#3524)', async (t) => {
-  const body = `${createToken()}.${createToken()}`
+  const body = `${createId()}.${createId()}`
   for (const purpose of ['client-id', 'csrf'] as const) {
     t.equal(readRefreshToken(`rt1.${body}.${signer.createMac(purpose, body)}`, signer), undefined)
   }
@@ -63,14 +63,14 @@ test('a MAC for another purpose and an access token are not refresh tokens (Pref
 })
 
 test('rotating the signing key keeps old refresh tokens valid', async (t) => {
-  const grantId = createToken()
+  const grantId = createId()
   const token = issueRefreshToken(grantId, signer)
   t.strictSame(readRefreshToken(token, createSigner([NEW, OLD])), grantId)
   t.equal(readRefreshToken(token, createSigner([NEW])), undefined)
 })
 
 test('only a holder of the predecessor can open its successor (RFC 9700 §4.14.2)', async (t) => {
-  const grantId = createToken()
+  const grantId = createId()
   const [old, next] = [issueRefreshToken(grantId, signer), issueRefreshToken(grantId, signer)]
   const sealed = sealSuccessor(next, old)
   t.equal(openSuccessor(sealed, old), next)
