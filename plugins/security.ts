@@ -29,7 +29,8 @@ async function securityPlugin(fastify: FastifyInstance) {
     crossOriginOpenerPolicy: false,
     // With no-referrer, browsers send the consent form with `Origin: null`.
     referrerPolicy: { policy: 'same-origin' },
-    strictTransportSecurity: BASE_URL.startsWith('https:'),
+    // Whether the hosts below this one have TLS is not for this server to say.
+    strictTransportSecurity: BASE_URL.startsWith('https:') && { includeSubDomains: false },
     xFrameOptions: { action: 'deny' },
   })
 

@@ -35,8 +35,9 @@ const callbackRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
     const { query, cookies } = request
     const idHash = hashToken(requireTransactionId(query))
     const browserSecret = requireBrowserSecret(cookies[browserCookie.name])
-    const sealed = unwrapTransaction(await store.takeTransaction(idHash, hashToken(browserSecret)))
-    const transaction = openTransaction(sealed, idHash, sealer)
+    const browserHash = hashToken(browserSecret)
+    const sealed = unwrapTransaction(await store.takeTransaction(idHash, browserHash))
+    const transaction = openTransaction(sealed, { idHash, browserHash }, sealer)
 
     if (transaction.kind === 'account') {
       const session = await startSession(transaction, query, browserSecret, request)
