@@ -2,7 +2,7 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { isAllowedHost, isAllowedOrigin } from '../lib/http/origin.ts'
+import { isAllowedHost, isAllowedOrigin, isAllowedTarget } from '../lib/http/origin.ts'
 import { STYLE_SOURCE } from '../lib/pages/layout.ts'
 
 /**
@@ -40,7 +40,8 @@ async function securityPlugin(fastify: FastifyInstance) {
 
   fastify.addHook('onRequest', async (request, reply) => {
     // Probes use the address of the instance.
-    if (request.url.startsWith('/health') || isAllowedHost(request.host, base)) return
+    if (request.url.startsWith('/health')) return
+    if (isAllowedHost(request.host, base) && isAllowedTarget(request.originalUrl, base)) return
     request.log.warn(
       { host: request.host },
       'refused a foreign Host header; a proxy in front must pass Host on unchanged',

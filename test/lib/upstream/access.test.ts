@@ -1,7 +1,6 @@
 import { mock } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
-import { createToken } from '../../../lib/crypto/hash.ts'
 import { createSealer, UnsealError } from '../../../lib/crypto/sealer.ts'
 import { StoreUnavailableError } from '../../../lib/store/store.ts'
 import { createUpstreamAccess, SignInRequiredError } from '../../../lib/upstream/access.ts'

@@ -57,7 +57,7 @@ test('strangers who name made-up documents lock no client out, and get 20 fetche
   t.ok((await client.authorize()).searchParams.get('code'), 'and a new sign-in works')
 })
 
-test('a client with keys does not refresh without a signature, whether or not its document can be read', async (t) => {
+test('a proof that a public client sends is refused, and never passed over (RFC 6749 §2.3)', async (t) => {
   const { host, client } = await start(t)
   const { refresh_token } = await client.signIn()
   const proof = {

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { registerClient } from '../../support/client.ts'
+import { registerClient, type Tokens } from '../../support/client.ts'
 import { startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
@@ -10,7 +10,7 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
     const listOverused = () =>
       log.map((line) => JSON.parse(line)).filter(({ event }) => event === 'refresh_overused')
 
-    const { refresh_token: second } = await (await client.refresh(first)).json()
+    const { refresh_token: second } = (await (await client.refresh(first)).json()) as Tokens
     for (const _ of [1, 2]) t.match(await (await client.refresh(first)).json(), { refresh_token: second })
     t.same(listOverused(), [], 'a lost response, and a second process')
     for (const _ of [3, 4]) t.equal((await client.refresh(first)).status, 200, 'the client goes on working')
