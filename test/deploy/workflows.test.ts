@@ -11,6 +11,7 @@ interface Workflow {
 }
 
 interface Step {
+  id?: string
   uses?: string
   run?: string
   with?: Record<string, unknown>
@@ -46,6 +47,17 @@ test('CI checks with the Node.js version of package.json, by scripts that exist'
   )
   t.same(scripts, ['.ci/run', 'deploy/test-image.sh'])
   for (const path of scripts) t.match(read(path), /^#!\/usr\/bin\/env bash/)
+})
+
+test('a release builds on its base image by digest (SLSA provenance)', async (t) => {
+  const { image } = readWorkflow('release.yml').jobs
+  const steps = image?.steps ?? []
+  const resolving = steps.findIndex(({ id }) => id === 'base')
+  const building = steps.findIndex(({ uses }) => uses?.startsWith('docker/build-push-action@'))
+  t.ok(resolving >= 0 && resolving < building)
+  t.match(steps[resolving]?.run, /imagetools inspect[\s\S]*docker-image:\/\/\$image@\$digest/)
+  t.match(read('Dockerfile'), /^FROM node:\S+ AS base$/m, 'the line that it reads')
+  t.equal(steps[building]?.with?.['build-contexts'], '${{ steps.base.outputs.context }}')
 })
 
 function readWorkflow(file: string): Workflow {
