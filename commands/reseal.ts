@@ -49,7 +49,7 @@ async function resealGrant(read: GrantRecord, store: Store, sealer: Sealer): Pro
   try {
     while (grant !== undefined && grant.status !== 'revoked') {
       const { sealed } = grant.upstream
-      const resealed = resealTokens(sealed, grant.id, sealer)
+      const resealed = resealTokens(grant, sealer)
       if (resealed === undefined) return 'current'
       if (await store.replaceSealedUpstream(grant.id, sealed, resealed)) return 'resealed'
       grant = await store.readGrant(grant.id)

@@ -80,16 +80,21 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
   function respondWithPage(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
     const error = thrown instanceof PageError ? thrown : toOAuthError(thrown)
     if (!(error instanceof PageError)) logOAuthError(error, request.log)
-    if (thrown instanceof AuthorizationError) {
-      const code = request.method === 'POST' ? 303 : 302
-      return reply.redirect(createErrorResponse(thrown.redirect, server.endpoints.issuer, thrown.error), code)
+    const wayBack = thrown instanceof AuthorizationError ? createWayBack(thrown) : undefined
+    if (wayBack?.isAfterConsent) {
+      return reply.redirect(wayBack.href, request.method === 'POST' ? 303 : 302)
     }
     const { status, headers, sentence, advice } = createPageErrorResponse(error)
     return reply
       .code(status)
       .headers(headers)
       .type('text/html; charset=utf-8')
-      .send(renderErrorPage(sentence, advice, request.id))
+      .send(renderErrorPage(sentence, advice, request.id, wayBack))
+  }
+
+  function createWayBack({ redirect, error, isAfterConsent }: AuthorizationError) {
+    const href = createErrorResponse(redirect, server.endpoints.issuer, error)
+    return { href, redirectUri: redirect.redirectUri, isAfterConsent }
   }
 }
 

@@ -2,7 +2,7 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { createOriginPolicy, isAllowedHost } from '../lib/http/origin.ts'
+import { createOriginPolicy, isAllowedHost, isAllowedTarget } from '../lib/http/origin.ts'
 import { STYLE_SOURCE } from '../lib/pages/layout.ts'
 
 /**
@@ -30,7 +30,8 @@ async function securityPlugin(fastify: FastifyInstance) {
     crossOriginOpenerPolicy: false,
     // With no-referrer, browsers send the consent form with `Origin: null`.
     referrerPolicy: { policy: 'same-origin' },
-    strictTransportSecurity: BASE_URL.startsWith('https:'),
+    // Whether the hosts below this one have TLS is not for this server to say.
+    strictTransportSecurity: BASE_URL.startsWith('https:') && { includeSubDomains: false },
     xFrameOptions: { action: 'deny' },
   })
 
@@ -40,7 +41,8 @@ async function securityPlugin(fastify: FastifyInstance) {
 
   fastify.addHook('onRequest', async (request, reply) => {
     // Probes use the address of the instance.
-    if (request.url.startsWith('/health') || isAllowedHost(request.host, base)) return
+    if (request.url.startsWith('/health')) return
+    if (isAllowedHost(request.host, base) && isAllowedTarget(request.originalUrl, base)) return
     request.log.warn(
       { host: request.host },
       'refused a foreign Host header; a proxy in front must pass Host on unchanged',

@@ -1,5 +1,6 @@
 import { getCACertificates } from 'node:tls'
 import type { Config } from '../../lib/config/load.ts'
+import { parseRedisAddress } from '../../lib/config/redis-address.ts'
 import { isLoopbackHost } from '../../lib/model/loopback.ts'
 import { createReport, type Finding } from './report.ts'
 
@@ -70,7 +71,38 @@ export function checkOutgoing(
 /** Checks the settings whose safe values depend on whether BASE_URL is public. */
 export function checkExposure(settings: Config): Finding[] {
   const isPublic = !isLoopbackHost(new URL(settings.BASE_URL).hostname)
-  return [...checkTrustProxy(settings, isPublic), ...checkRedirectUris(settings, isPublic)]
+  return [
+    ...checkTrustProxy(settings, isPublic),
+    ...checkRedirectUris(settings, isPublic),
+    ...(isPublic ? [] : checkLoopback(settings)),
+  ]
+}
+
+function isLocal({ host }: { host: string }): boolean {
+  return isLoopbackHost(host) || host === '::1'
+}
+
+/**
+ * Cookies know no ports (RFC 6265 §8.5), so over http on loopback every program that serves a page on this machine can
+ * set ours: safe for one developer, not for a server that others use.
+ */
+function checkLoopback({ BASE_URL, STORE, REDIS_URL, TRUST_PROXY }: Config): Finding[] {
+  const report = createReport('loopback')
+  const signs = [
+    ...(TRUST_PROXY.length > 0 ? ['TRUST_PROXY is set'] : []),
+    ...(STORE === 'redis' && !parseRedisAddress(REDIS_URL).hosts.every(isLocal)
+      ? ['REDIS_URL is another machine']
+      : []),
+  ]
+  const isShared = BASE_URL.startsWith('http:') && signs.length > 0
+  report.okIf(
+    !isShared,
+    isShared
+      ? `BASE_URL is http on this machine, which trusts every port of it, and this looks like more than a developer's server: ${signs.join(', ')}.`
+      : 'BASE_URL is on this machine, for its own user.',
+    'Give the server a host name with TLS, and set BASE_URL to it. SECURITY.md says what loopback trusts.',
+  )
+  return report.findings
 }
 
 function checkTrustProxy({ TRUST_PROXY }: Config, isPublic: boolean): Finding[] {

@@ -2,12 +2,8 @@ import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
 import { hashToken } from '../crypto/hash.ts'
 import type { Client } from '../model/client.ts'
-import {
-  ClientMetadataSchema,
-  findMetadataProblems,
-  omitNullMembers,
-  readName,
-} from '../model/client-metadata.ts'
+import { ClientMetadataSchema, findMetadataProblems, omitNullMembers } from '../model/client-metadata.ts'
+import { normalizeClientName } from '../model/client-name.ts'
 import { SettingError } from './setting.ts'
 
 const StaticClientSchema = Type.Object({
@@ -81,7 +77,11 @@ function assertAuthMethod({ client_secret, token_endpoint_auth_method: method }:
 }
 
 function createClient(client: StaticClient): Client {
-  const known = { id: client.client_id, name: readName(client), redirectUris: client.redirect_uris ?? [] }
+  const known = {
+    id: client.client_id,
+    name: normalizeClientName(client.client_name),
+    redirectUris: client.redirect_uris ?? [],
+  }
   const { client_secret: secret, token_endpoint_auth_method: method } = client
   if (secret === undefined) return { ...known, tokenEndpointAuthMethod: 'none' }
   const isPost = method === 'client_secret_post'

@@ -5,7 +5,7 @@ import { hashToken, isEqual } from './hash.ts'
 import { deriveKeys, type KeyRing } from './key-ring.ts'
 
 /** What a MAC is made for. Each purpose has its own key, so a MAC of one is never valid for another. */
-export type MacPurpose = 'client-id' | 'refresh-token' | 'csrf' | 'audit' | 'rate-limit'
+export type MacPurpose = 'client-id' | 'client-secret' | 'refresh-token' | 'csrf' | 'audit' | 'rate-limit'
 
 export interface Signer {
   /** A JWT with HS256 under the first key, its type in the header (RFC 9068 §2.1). */
@@ -31,6 +31,7 @@ export function createSigner(secrets: readonly string[]): Signer {
   const jwtKeys = deriveKeys(secrets, 'jwt')
   const macKeys: Record<MacPurpose, KeyRing> = {
     'client-id': deriveKeys(secrets, 'client-id'),
+    'client-secret': deriveKeys(secrets, 'client-secret'),
     'refresh-token': deriveKeys(secrets, 'refresh-token'),
     csrf: deriveKeys(secrets, 'csrf'),
     audit: deriveKeys(secrets, 'audit'),

@@ -28,6 +28,16 @@ export function isAllowedHost(host: string, base: URL): boolean {
   return isAllowedUrl(URL.parse(`${base.protocol}//${host}`), base)
 }
 
+/**
+ * Whether a request target names this server: a path does, and a URL (absolute-form) whose host does, since that host
+ * takes the place of the Host header (RFC 9112 §3.2.2).
+ */
+export function isAllowedTarget(target: string, base: URL): boolean {
+  if (target.startsWith('/') || target === '*') return true
+  const url = URL.parse(target)
+  return url !== null && isAllowedHost(url.host, base)
+}
+
 function isAllowedUrl(url: URL | null, base: URL): boolean {
   if (url === null) return false
   return url.origin === base.origin || (isLoopbackHost(base.hostname) && isLoopbackHost(url.hostname))

@@ -4,7 +4,6 @@ import { isSafeRedirectUri } from './redirect-uri.ts'
 
 export const SUPPORTED_GRANT_TYPES = ['authorization_code', 'refresh_token']
 export const SUPPORTED_RESPONSE_TYPES = ['code']
-const MAX_NAME_LENGTH = 100
 
 /** The client metadata that this server reads (RFC 7591 §2). Other members are ignored, as §2 asks. */
 export const ClientMetadataSchema = Type.Object({
@@ -40,13 +39,6 @@ export function findMetadataProblems(metadata: ClientMetadata): ClientMetadataPr
     ['response_types', findSupportProblem('response_types', response_types, SUPPORTED_RESPONSE_TYPES)],
   ]
   return problems.flatMap(([field, message]) => (message === undefined ? [] : [{ field, message }]))
-}
-
-/** The name without control, format and bidi characters, which could make it look like another name. */
-export function readName({ client_name }: ClientMetadata): string {
-  const cleaned = (client_name ?? '').replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '').trim()
-  // By characters: slicing the string could cut a surrogate pair.
-  return [...cleaned].slice(0, MAX_NAME_LENGTH).join('') || 'Unnamed client'
 }
 
 /**

@@ -9,16 +9,16 @@ export type ClientKeys = { jwks: JSONWebKeySet } | { jwksUri: string }
 /** An OAuth client: static, registered (DCR), or published as a metadata document (CIMD). */
 export interface Client {
   id: string
-  /** The client's own name for itself. Only `verifiedHost` says that it was verified. */
+  /** The client's own name for itself, which nothing verifies. */
   name: string
   redirectUris: readonly string[]
   tokenEndpointAuthMethod: ClientAuthMethod
-  /** SHA-256 of its secret; only for a client that has one. */
+  /** SHA-256 of its secret; only for a static client that has one. A registered client's follows from its id. */
   secretHash?: string
   /** Only for a client that may sign assertions, even if it need not. */
   keys?: ClientKeys
-  /** The host that publishes the metadata document; only for CIMD clients. */
-  verifiedHost?: string
+  /** The URL of its metadata document, which is its id; only for CIMD clients. */
+  documentUrl?: string
 }
 
 /** The metadata of a client that registers. It has no id yet, and so no secret and no keys. */

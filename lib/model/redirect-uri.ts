@@ -84,8 +84,25 @@ function isSameLoopbackUri(requested: string, registered: string): boolean {
   )
 }
 
-/** The part of a redirect URI that tells a person where it leads: its host, or scheme and host of a private-use URI. */
-export function describeRedirectTarget(uri: string): string {
-  const url = new URL(uri)
-  return url.protocol === 'https:' || url.protocol === 'http:' ? url.host : `${url.protocol}//${url.host}`
+/** The parts of a URI, in order, and whether it leads to a program on the user's computer. */
+export interface UriParts {
+  before: string
+  host: string
+  after: string
+  /** Loopback, or a private-use scheme, which the operating system hands to a program (RFC 8252 §7.1 and §7.3). */
+  isLocal: boolean
+}
+
+/** Splits a safe URI, such as a redirect URI, around the host that tells a person where it leads. */
+export function splitRedirectUri(uri: string): UriParts {
+  const { protocol, host, hostname } = new URL(uri)
+  const isWeb = protocol === 'https:' || protocol === 'http:'
+  const start = uri.indexOf('//') + 2
+  const end = start + host.length
+  return {
+    before: uri.slice(0, start),
+    host: uri.slice(start, end),
+    after: uri.slice(end),
+    isLocal: !isWeb || isLoopbackHost(hostname),
+  }
 }

@@ -1,5 +1,6 @@
 import type { Sealer } from '../crypto/sealer.ts'
 import type { Signer } from '../crypto/signer.ts'
+import { readAddressRange } from '../http/address-range.ts'
 import type { Client } from '../model/client.ts'
 import { createRedirectUriPolicy, type RedirectUriPolicy } from '../model/redirect-uri-pattern.ts'
 import { ACTIVE_SKILLS, type Skill } from '../model/skills.ts'
@@ -55,24 +56,27 @@ export interface AuthorizationServer extends AuthorizationServerOptions {
   offeredSkills: ReadonlyMap<Skill, boolean>
   isAllowedRedirectUri: RedirectUriPolicy
   /**
-   * The client with this id; undefined if there is none. Throws `StoreUnavailableError`, and for the URL of a metadata
-   * document `DocumentUnavailableError` or `InvalidClientError`.
+   * The client with this id; undefined if there is none. `ip` is the address of the request, which bounds what is
+   * fetched. Throws `StoreUnavailableError`, `UnsealError`, and for the URL of a metadata document
+   * `DocumentUnavailableError` or `InvalidClientError`.
    */
-  findClient(id: string): Promise<Client | undefined>
+  findClient(id: string, ip: string): Promise<Client | undefined>
 }
 
 export function createAuthorizationServer(options: AuthorizationServerOptions): AuthorizationServer {
-  const { settings, store, signer, cimd } = options
+  const { settings, store, sealer, signer, cimd } = options
   const { BASE_URL, DISABLED_SKILLS, DEFAULT_SKILLS, STATIC_CLIENTS: staticClients } = settings
   const offered = ACTIVE_SKILLS.filter((skill) => !DISABLED_SKILLS.includes(skill))
+  const endpoints = createEndpoints(BASE_URL)
+  const sources = { staticClients, store, sealer, signer, issuer: endpoints.issuer, cimd }
   return {
     ...options,
-    endpoints: createEndpoints(BASE_URL),
+    endpoints,
     transactionCookies: createTransactionCookies(BASE_URL),
     choiceCookie: createChoiceCookie(BASE_URL),
     accountCookies: createAccountCookies(BASE_URL),
     offeredSkills: new Map(offered.map((skill) => [skill, DEFAULT_SKILLS.includes(skill)])),
     isAllowedRedirectUri: createRedirectUriPolicy(settings.ALLOWED_REDIRECT_URI_PATTERNS),
-    findClient: (id) => findClient(id, { staticClients, store, signer, cimd }),
+    findClient: (id, ip) => findClient(id, readAddressRange(ip), sources),
   }
 }

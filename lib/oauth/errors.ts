@@ -110,18 +110,21 @@ export class TooManyRequestsError extends TemporarilyUnavailableError {
 }
 
 /**
- * An error that the browser takes to the client's redirect URI (RFC 6749 §4.1.2.1). Its constructor takes a verified
+ * An error that the browser takes to the client's redirect URI (RFC 6749 §4.1.2.1): at once when the user has seen the
+ * consent page, otherwise by a link on a page (RFC 9700 §4.11.2). Its constructor takes a verified
  * redirect, so it cannot be thrown before client and redirect URI are verified.
  */
 export class AuthorizationError extends Error {
   override readonly name = 'AuthorizationError'
   readonly error: OAuthError
   readonly redirect: VerifiedRedirect
+  readonly isAfterConsent: boolean
 
-  constructor(error: OAuthError, redirect: VerifiedRedirect) {
+  constructor(error: OAuthError, redirect: VerifiedRedirect, { isAfterConsent = true } = {}) {
     super(error.message, { cause: error })
     this.error = error
     this.redirect = redirect
+    this.isAfterConsent = isAfterConsent
   }
 }
 

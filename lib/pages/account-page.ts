@@ -56,7 +56,7 @@ export function renderAccountPage(account: Account): string {
   return renderPage(
     'Your connected clients',
     html`<h1>Your connected clients</h1>
-<p class="soft">Signed in at ${sentryHost} as ${user}.</p>
+<p class="soft">Signed in at ${sentryHost} as <bdi>${user}</bdi>.</p>
 ${clients.length === 0 ? html`<p>No client is connected. A client that you connect appears here.</p>` : renderClients(account)}
 <form method="post" action="${action}/sign-out">
 <input type="hidden" name="csrf" value="${csrfToken}">
@@ -77,7 +77,7 @@ ${clients.length > 1 ? html`<div class="actions"><button name="grant" value="all
 function renderClient(client: ConnectedClient): Html {
   const { id, clientName, status, skills, createdAt, lastUsedAt } = client
   return html`<section>
-<h2>${clientName}</h2>
+<h2><bdi>${clientName}</bdi></h2>
 ${status === 'sign_in_required' ? html`<p class="warn">Sentry no longer accepts its sign-in. Connect it again to use it.</p>` : html``}
 <dl>
 <div><dt>Reaches</dt><dd>${describeLimit(client)}${client.organizationId === undefined ? '' : ', in the one organization that Sentry allows'}</dd></div>

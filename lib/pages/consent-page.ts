@@ -1,5 +1,4 @@
-import { isLoopbackHost } from '../model/loopback.ts'
-import { describeRedirectTarget } from '../model/redirect-uri.ts'
+import { splitRedirectUri } from '../model/redirect-uri.ts'
 import { SKILLS, type Skill } from '../model/skills.ts'
 import { type Html, html } from './html.ts'
 import { renderPage } from './layout.ts'
@@ -9,9 +8,10 @@ export interface Consent {
   action: string
   transactionId: string
   csrfToken: string
+  /** The client's name for itself, normalized. */
   clientName: string
-  /** The host that publishes the client's metadata document; undefined if nothing verifies its name. */
-  verifiedHost: string | undefined
+  /** The URL of the client's metadata document; undefined for a client without one. */
+  documentUrl: string | undefined
   redirectUri: string
   sentryHost: string
   /** The limits of the resource. */
@@ -23,14 +23,23 @@ export interface Consent {
   skills: ReadonlyMap<Skill, boolean>
 }
 
-/** The page that asks a user whether a client may act for them at Sentry. One form, two buttons, no script. */
+/**
+ * The page that asks a user whether a client may act for them at Sentry. What the client says of itself stands apart
+ * from what this server says. Allowing takes two gestures, a tick and a button, so one click that a page beneath has
+ * prepared is not enough (double-clickjacking). One form, no script.
+ */
 export function renderConsentPage(consent: Consent): string {
   return renderPage(
-    `Allow ${consent.clientName} to use Sentry?`,
-    html`<h1>Allow “${consent.clientName}” to use Sentry as you?</h1>
-<p class="soft">${describeName(consent)} If you did not just connect a client, deny.</p>
+    'Allow a client to use Sentry?',
+    html`<h1>Allow this client to use Sentry as you?</h1>
+<figure>
+<figcaption>The client calls itself</figcaption>
+<p class="name"><bdi>${consent.clientName}</bdi></p>
+<p class="soft">This server cannot tell whether that is its real name.</p>
+</figure>
 <dl>
-<div><dt>Sends you to</dt><dd><strong>${describeRedirectTarget(consent.redirectUri)}</strong></dd></div>
+<div><dt>Sends you to</dt><dd>${renderRedirectUri(consent.redirectUri)}</dd></div>
+${renderDocument(consent.documentUrl)}
 <div><dt>Signs you in at</dt><dd><strong>${consent.sentryHost}</strong></dd></div>
 <div><dt>Limited to</dt><dd>${describeLimit(consent)}</dd></div>
 </dl>
@@ -43,8 +52,9 @@ ${[...consent.skills].map(([skill, isTicked]) => renderSkill(skill, isTicked))}
 </fieldset>
 ${consent.isReadOnly ? html`<p>This server is read-only: a client cannot change anything at Sentry through it.</p>` : html``}
 <p class="soft">It never gets more than your own permissions at Sentry, and never your Sentry password or token.</p>
+<label class="confirm"><input type="checkbox" name="confirmed" value="yes" required><span>I have just connected this client myself<small>If you have not, deny: a link or a web site may have brought you here.</small></span></label>
 <div class="actions">
-<button name="decision" value="deny">Deny</button>
+<button name="decision" value="deny" formnovalidate>Deny</button>
 <button name="decision" value="allow" class="primary">Allow</button>
 </div>
 </form>`,
@@ -57,15 +67,23 @@ function renderSkill(skill: Skill, isTicked: boolean): Html {
 `
 }
 
-/** A host vouches for a name, but every program on a user's computer can use it (MCP authorization, CIMD). */
-function describeName({ verifiedHost, redirectUri }: Consent): Html {
-  if (verifiedHost === undefined) {
-    return html`Not verified: the client chose this name itself.`
+/**
+ * A whole redirect URI: its host in bold, or that it leads to a program. The host alone would say nothing of a redirector
+ * or of a storage service, where the path decides who receives the code.
+ */
+export function renderRedirectUri(uri: string): Html {
+  const { before, host, after, isLocal } = splitRedirectUri(uri)
+  if (isLocal) {
+    return html`<strong>a program on this computer</strong><small class="url">${uri}</small><small>Every program on this computer can use such an address.</small>`
   }
-  const caution = isLoopbackHost(new URL(redirectUri).hostname)
-    ? ' It runs on your computer, where other programs could use the same name.'
-    : ''
-  return html`Verified: the name is published by <strong>${verifiedHost}</strong>.${caution}`
+  return html`<span class="url">${before}<strong>${host}</strong>${after}</span>`
+}
+
+/** What a document proves: that its host serves it, and no more. Many hosts serve files of other people. */
+function renderDocument(url: string | undefined): Html {
+  if (url === undefined) return html``
+  const { before, host, after } = splitRedirectUri(url)
+  return html`<div><dt>Described at</dt><dd><span class="url">${before}<strong>${host}</strong>${after}</span><small>Everyone who can publish a file there can describe a client so.</small></dd></div>`
 }
 
 /** The limits of a resource, in words. */

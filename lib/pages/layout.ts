@@ -7,7 +7,7 @@ const STYLE = `
 * { box-sizing: border-box; }
 body { margin: 0; padding: 2rem 1rem; background: var(--back); color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 34rem; margin: 0 auto; padding: 1.5rem 1.75rem 1.75rem; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
-h1 { margin: 0 0 .5rem; font-size: 1.35rem; line-height: 1.3; }
+h1 { margin: 0 0 .5rem; font-size: 1.35rem; line-height: 1.3; overflow-wrap: anywhere; }
 h2 { margin: 1.5rem 0 .5rem; font-size: 1rem; }
 p { margin: .5rem 0; }
 dl { margin: 1.25rem 0; border-top: 1px solid var(--line); }
@@ -19,6 +19,13 @@ fieldset { margin: 1.25rem 0; padding: 0; border: 0; }
 legend { padding: 0; font-weight: 600; }
 label { display: flex; gap: .75rem; align-items: flex-start; padding: .5rem 0; }
 label input { flex: none; width: 1.1rem; height: 1.1rem; margin: .2rem 0 0; accent-color: var(--act); }
+figure { margin: 1rem 0; padding: .8rem 1rem; border: 1px solid var(--line); border-left: 4px solid var(--line); border-radius: 8px; background: var(--back); }
+figcaption { color: var(--soft); font-size: .9rem; }
+.name { margin: .25rem 0; font-size: 1.15rem; font-weight: 600; overflow-wrap: anywhere; overflow: hidden; }
+.url { font-family: ui-monospace, monospace; font-size: .9rem; overflow-wrap: anywhere; }
+dd small { display: block; margin-top: .2rem; color: var(--soft); font-size: .9rem; }
+.confirm { margin-top: 1rem; padding: .7rem .9rem; border: 1px solid var(--act); border-radius: 8px; font-weight: 600; }
+.confirm small { font-weight: 400; }
 label small { display: block; color: var(--soft); font-size: .9rem; }
 .soft { color: var(--soft); font-size: .9rem; }
 .warn { padding: .6rem .8rem; border-left: 3px solid #d9822b; background: color-mix(in srgb, #d9822b 12%, transparent); }

@@ -52,7 +52,7 @@ export interface Store {
   readGrant(grantId: string): Promise<GrantRecord | undefined>
   /**
    * Gives a grant, as it was read, its first refresh token, lists it under its subject, and revokes the least recently
-   * used grants of the same subject and client beyond `limit`.
+   * used grants beyond `limit` of the same subject and client, and beyond `MAX_GRANTS_PER_SUBJECT` of the subject.
    */
   activateGrant(
     grant: GrantIdentity,
@@ -113,13 +113,13 @@ export interface Store {
   close(): Promise<void>
 }
 
-/** A registration that has a secret or does not fit into a client id (RFC 7591 §2). */
+/** A registration that does not fit into a client id (RFC 7591 §2). */
 export interface ClientRecord {
   name: string
   redirectUris: string[]
   tokenEndpointAuthMethod: string
-  /** SHA-256 of its secret, if it has one. */
-  secretHash?: string
+  /** Authenticates the other fields. */
+  seal: string
 }
 
 export interface TransactionRecord {
@@ -182,6 +182,8 @@ export interface GrantRecord {
   reason?: RevocationReason
   clientId: string
   clientName: string
+  /** How the client authenticated at sign-in: a public client stays one for as long as the grant lasts. */
+  clientAuthMethod: string
   /** The user's id at Sentry; never an email address. */
   subject: string
   /** The protected resource (RFC 8707), which is the audience of its access tokens. */
@@ -232,8 +234,8 @@ export interface RefreshRotation {
 
 export type RotationOutcome =
   | { outcome: 'rotated' }
-  /** The same successor as before, as the first rotation sealed it. */
-  | { outcome: 'repeated'; sealedSuccessor: string }
+  /** The same successor as before, as the first rotation sealed it. `repeats` counts those of this token. */
+  | { outcome: 'repeated'; sealedSuccessor: string; repeats: number }
   /** An old token outside its grace: this call has revoked the grant. */
   | { outcome: 'reused' }
   | { outcome: 'missing' | 'other_client' | 'revoked' | 'sign_in_required' }
@@ -243,6 +245,9 @@ export const TOMBSTONE_TTL_MS = 86_400_000
 
 /** `readClient` extends the life of a client at most this often. */
 export const CLIENT_TOUCH_INTERVAL_MS = 86_400_000
+
+/** How many redeemed grants a user may have. Client ids are free, so a limit for each client alone would bound nothing. */
+export const MAX_GRANTS_PER_SUBJECT = 200
 
 /** `touchGrant` writes at most this often. */
 export const GRANT_TOUCH_INTERVAL_MS = 60_000

@@ -20,6 +20,8 @@ export type AuditEvent =
   | { event: 'code_replayed'; about: GrantFields }
   /** `refresh_repeated`: the immediate predecessor was presented within its grace and got the same successor. */
   | { event: 'refresh_rotated' | 'refresh_repeated' | 'refresh_reused'; about: GrantFields }
+  /** The same token was repeated for the third time or more: a client in a loop, or a thief in step with it. */
+  | { event: 'refresh_overused'; about: GrantFields; repeats: number }
   | { event: 'sign_in_required'; about: GrantFields }
   | { event: 'grant_revoked'; about: GrantFields; reason: RevocationReason }
   | { event: 'account_signed_in'; about: Pick<GrantRecord, 'subject'> }

@@ -34,6 +34,8 @@ export interface UpstreamAccess {
   getAccessToken(grant: GrantRecord, marginMs: number): Promise<string>
   /** A new access token after Sentry refused the current one. Throws as `getAccessToken` does. */
   renewAccessToken(grant: GrantRecord): Promise<string>
+  /** Throws `UnsealError` if the terms of a grant are not those that its tokens were sealed with. */
+  assertUnaltered(grant: GrantRecord): void
   /** Makes a last attempt to store renewed tokens that the store has not accepted yet. */
   close(): Promise<void>
 }
@@ -67,9 +69,11 @@ export function createUpstreamAccess({
 
   async function getAccessToken(grant: GrantRecord, marginMs: number): Promise<string> {
     requireActive(grant)
+    const { accessToken } = openUpstream(grant, sealer)
     const { expiresAt } = grant.upstream
-    if (expiresAt !== undefined && expiresAt - Date.now() <= marginMs) return renewAccessToken(grant)
-    return openUpstream(grant.upstream.sealed, grant.id, sealer).accessToken
+    return expiresAt !== undefined && expiresAt - Date.now() <= marginMs
+      ? renewAccessToken(grant)
+      : accessToken
   }
 
   function renewAccessToken(grant: GrantRecord): Promise<string> {
@@ -88,7 +92,7 @@ export function createUpstreamAccess({
       try {
         const current = requireActive(await store.readGrant(grant.id))
         if (current.upstream.generation !== grant.upstream.generation) {
-          return openUpstream(current.upstream.sealed, current.id, sealer).accessToken
+          return openUpstream(current, sealer).accessToken
         }
         if (holdsLock) return await renewLocked(current)
       } finally {
@@ -101,9 +105,10 @@ export function createUpstreamAccess({
   }
 
   async function renewLocked(grant: GrantRecord): Promise<string> {
+    // First of all, since what is committed is sealed with the terms of this record.
+    const { refreshToken } = openUpstream(grant, sealer)
     const renewed = uncommitted.get(grant)
     if (renewed !== undefined) return commit(grant, renewed)
-    const { refreshToken } = openUpstream(grant.upstream.sealed, grant.id, sealer)
     if (refreshToken === undefined) return endUnlessAlive(grant)
     if (grant.upstream.renewalStartedAt !== undefined) {
       log.warn(
@@ -149,7 +154,7 @@ export function createUpstreamAccess({
   /** This generation was committed already: by this instance, if only the store's response was lost. */
   async function readCommitted(grant: GrantRecord, tokens: UpstreamTokens): Promise<string> {
     const current = requireActive(await store.readGrant(grant.id))
-    const { accessToken } = openUpstream(current.upstream.sealed, current.id, sealer)
+    const { accessToken } = openUpstream(current, sealer)
     if (accessToken !== tokens.accessToken) {
       log.error({ grant: grant.id.slice(0, 8) }, 'two renewals of one grant met; the later one counts')
     }
@@ -160,7 +165,7 @@ export function createUpstreamAccess({
     const deadline = Date.now() + COMMIT_TIMEOUT_MS
     for (;;) {
       try {
-        const upstream = sealUpstream(tokens, grant.id, sealer)
+        const upstream = sealUpstream(tokens, grant, sealer)
         return await store.commitUpstream(grant.id, grant.upstream.generation, upstream)
       } catch (error) {
         if (!(error instanceof StoreUnavailableError) || Date.now() > deadline) {
@@ -178,7 +183,7 @@ export function createUpstreamAccess({
 
   /** Probes Sentry before the grant is ended: a refused renewal may repeat one whose response was lost. */
   async function endUnlessAlive(grant: GrantRecord): Promise<string> {
-    const { accessToken } = openUpstream(grant.upstream.sealed, grant.id, sealer)
+    const { accessToken } = openUpstream(grant, sealer)
     if (await sentry.probe(accessToken)) return accessToken
     if (await store.requireSignIn(grant.id, grant.upstream.generation)) {
       onSignInRequired?.(grant)
@@ -186,16 +191,21 @@ export function createUpstreamAccess({
     }
     // Another instance, which lost the lock while Sentry was slow, has renewed: its tokens are the valid ones.
     const current = requireActive(await store.readGrant(grant.id))
-    return openUpstream(current.upstream.sealed, current.id, sealer).accessToken
+    return openUpstream(current, sealer).accessToken
   }
 
   function useUntilExpiry(grant: GrantRecord, cause: unknown): string {
-    const { expiresAt, sealed } = grant.upstream
+    const { expiresAt } = grant.upstream
     if (expiresAt !== undefined && expiresAt <= Date.now()) throw new UpstreamUnavailableError(cause)
-    return openUpstream(sealed, grant.id, sealer).accessToken
+    return openUpstream(grant, sealer).accessToken
   }
 
-  return { getAccessToken, renewAccessToken, close: uncommitted.close }
+  return {
+    getAccessToken,
+    renewAccessToken,
+    assertUnaltered: (grant) => void openUpstream(grant, sealer),
+    close: uncommitted.close,
+  }
 }
 
 /** Any refusal but `invalid_grant` means that Sentry rejected our OAuth application. */

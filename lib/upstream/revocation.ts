@@ -35,11 +35,11 @@ export function createUpstreamRevocation({
   let unsupportedUntil = 0
   let last = Promise.resolve()
 
-  function revokeGrant({ id, upstream }: GrantRecord): void {
+  function revokeGrant(grant: GrantRecord): void {
     try {
-      revokeTokens(openUpstream(upstream.sealed, id, sealer))
+      revokeTokens(openUpstream(grant, sealer))
     } catch (err) {
-      log.error({ err, grant: id.slice(0, 8) }, "Sentry's tokens of an ended grant cannot be unsealed")
+      log.error({ err, grant: grant.id.slice(0, 8) }, "Sentry's tokens of an ended grant cannot be unsealed")
     }
   }
 

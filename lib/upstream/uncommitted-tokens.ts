@@ -29,19 +29,19 @@ export interface UncommittedTokensOptions {
 }
 
 export function createUncommittedTokens({ store, sealer, log }: UncommittedTokensOptions): UncommittedTokens {
-  const uncommitted = new Map<string, { generation: number; tokens: UpstreamTokens }>()
+  const uncommitted = new Map<string, { grant: GrantRecord; tokens: UpstreamTokens }>()
   let timer: NodeJS.Timeout | undefined
   let attempt: Promise<void> | undefined
   let isClosed = false
 
-  function add({ id, upstream }: GrantRecord, tokens: UpstreamTokens): void {
-    uncommitted.set(id, { generation: upstream.generation, tokens })
+  function add(grant: GrantRecord, tokens: UpstreamTokens): void {
+    uncommitted.set(grant.id, { grant, tokens })
     schedule()
   }
 
   function get({ id, upstream }: GrantRecord): UpstreamTokens | undefined {
     const found = uncommitted.get(id)
-    if (found === undefined || found.generation === upstream.generation) return found?.tokens
+    if (found === undefined || found.grant.upstream.generation === upstream.generation) return found?.tokens
     uncommitted.delete(id)
     return undefined
   }
@@ -59,10 +59,12 @@ export function createUncommittedTokens({ store, sealer, log }: UncommittedToken
 
   /** Stops at the first that the store does not accept: the others would fail too. */
   async function commitAll(): Promise<void> {
-    for (const [id, { generation, tokens }] of uncommitted) {
+    for (const [id, { grant, tokens }] of uncommitted) {
       try {
-        const outcome = await store.commitUpstream(id, generation, sealUpstream(tokens, id, sealer))
-        if (uncommitted.get(id)?.generation === generation) uncommitted.delete(id)
+        const upstream = sealUpstream(tokens, grant, sealer)
+        const outcome = await store.commitUpstream(id, grant.upstream.generation, upstream)
+        if (uncommitted.get(id)?.grant.upstream.generation === grant.upstream.generation)
+          uncommitted.delete(id)
         log.info({ grant: id.slice(0, 8), outcome }, 'the store responded to tokens kept in memory')
       } catch {
         return

@@ -4,11 +4,12 @@ import type { AuthorizationServer } from '../../lib/oauth/authorization-server.t
 import { createCsrfToken } from '../../lib/oauth/authorize/browser.ts'
 import {
   AuthorizationQuerySchema,
+  assertResponseMode,
   assertResponseType,
   assertState,
+  offerErrors,
   parseRequestedResource,
   parseRequestedScope,
-  redirectErrors,
   requireClient,
   requireCodeChallenge,
   requireVerifiedRedirect,
@@ -32,11 +33,12 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
 
   fastify.get('/oauth/authorize', { schema, exposeHeadRoute: false }, async (request, reply) => {
     const { query, cookies } = request
-    const client = await requireClient(query, server)
+    const client = await requireClient(query, request.ip, server)
     const redirect = requireVerifiedRedirect(query, client, server)
-    const { codeChallenge, resource, scope } = await redirectErrors(redirect, () => {
+    const { codeChallenge, resource, scope } = await offerErrors(redirect, () => {
       assertState(query)
       assertResponseType(query)
+      assertResponseMode(query)
       return {
         codeChallenge: requireCodeChallenge(query),
         resource: parseRequestedResource(query, settings),
@@ -49,6 +51,7 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
         kind: 'authorization',
         clientId: client.id,
         clientName: client.name,
+        clientAuthMethod: client.tokenEndpointAuthMethod,
         ...redirect,
         codeChallenge,
         resource: resource.url,
@@ -68,7 +71,7 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
         transactionId: id,
         csrfToken: createCsrfToken(browserSecret, id, server.signer),
         clientName: client.name,
-        verifiedHost: client.verifiedHost,
+        documentUrl: client.documentUrl,
         redirectUri: redirect.redirectUri,
         sentryHost: settings.SENTRY_HOST,
         isReadOnly: settings.READ_ONLY,

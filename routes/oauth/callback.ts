@@ -35,10 +35,11 @@ const callbackRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
     const { query, cookies } = request
     const id = requireTransactionId(query)
     const idHash = hashToken(id)
-    const outcome = await store.takeTransaction(idHash, hashToken(transactionCookies.read(id, cookies)))
+    const browserHash = hashToken(transactionCookies.read(id, cookies))
+    const outcome = await store.takeTransaction(idHash, browserHash)
     if (hasEnded(outcome)) transactionCookies.clear(id, reply)
     const sealed = unwrapTransaction(outcome)
-    const transaction = openTransaction(sealed, idHash, sealer)
+    const transaction = openTransaction(sealed, { idHash, browserHash }, sealer)
 
     if (transaction.kind === 'account') {
       const { browser, session } = accountCookies

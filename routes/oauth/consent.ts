@@ -2,7 +2,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { hashToken } from '../../lib/crypto/hash.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
 import { assertSameOrigin } from '../../lib/oauth/authorize/browser.ts'
-import { ConsentFormSchema, requireConsentBrowser, requireSkills } from '../../lib/oauth/authorize/consent.ts'
+import {
+  assertConfirmed,
+  ConsentFormSchema,
+  requireConsentBrowser,
+  requireSkills,
+} from '../../lib/oauth/authorize/consent.ts'
 import { addChoice } from '../../lib/oauth/authorize/skill-choice.ts'
 import {
   getVerifiedRedirect,
@@ -28,21 +33,23 @@ const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> =
     const browserSecret = await requireConsentBrowser(form, cookies, server)
     const idHash = hashToken(form.transaction)
     const browserHash = hashToken(browserSecret)
+    const key = { idHash, browserHash }
 
     if (form.decision === 'deny') {
       const outcome = await store.denyTransaction(idHash, browserHash)
       if (hasEnded(outcome)) transactionCookies.clear(form.transaction, reply)
       const sealed = unwrapTransaction(outcome)
-      const transaction = openAuthorization(sealed, idHash, sealer)
+      const transaction = openAuthorization(sealed, key, sealer)
       audit.write({ event: 'consent_denied', about: transaction, reason: 'user' }, request)
       const denial = new AccessDeniedError('The user did not allow access.')
       throw new AuthorizationError(denial, getVerifiedRedirect(transaction))
     }
 
+    assertConfirmed(form)
     const skills = requireSkills(form, server)
     const sealed = unwrapTransaction(await store.readTransaction(idHash, browserHash))
-    const transaction = { ...openAuthorization(sealed, idHash, sealer), skills }
-    const approved = sealTransaction(transaction, idHash, sealer)
+    const transaction = { ...openAuthorization(sealed, key, sealer), skills }
+    const approved = sealTransaction(transaction, key, sealer)
     unwrapTransaction(await store.approveTransaction(idHash, browserHash, approved))
     audit.write({ event: 'consent_granted', about: transaction }, request)
     const { name, options } = choiceCookie

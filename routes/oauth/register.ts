@@ -1,17 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
+import { readAddressRange } from '../../lib/http/address-range.ts'
 import type { ClientRegistration } from '../../lib/model/client.ts'
 import { omitNullMembers } from '../../lib/model/client-metadata.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
-import { createClientId } from '../../lib/oauth/clients/client-id.ts'
+import { createClientId, createClientSecret } from '../../lib/oauth/clients/client-id.ts'
 import {
   assertMayRegister,
   createRegistrationResponse,
+  type IssuedCredentials,
   parseClientMetadata,
   RegistrationResponseSchema,
   RegistrationSchema,
 } from '../../lib/oauth/clients/registration.ts'
-import { type IssuedCredentials, storeClient } from '../../lib/oauth/clients/stored.ts'
+import { storeClient } from '../../lib/oauth/clients/stored.ts'
 import { ErrorResponseSchemas, toOAuthError } from '../../lib/oauth/error-response.ts'
 import { InvalidClientMetadataError } from '../../lib/oauth/errors.ts'
 
@@ -20,7 +22,10 @@ const schema = {
   response: { 201: RegistrationResponseSchema, ...ErrorResponseSchemas },
 }
 
-/** Dynamic client registration (RFC 7591 §3). It writes only what a `client_id` cannot hold: a secret, a long list. */
+/** How many registrations of one address range are stored within a minute; no limit where RATE_LIMIT_OAUTH is 0. */
+const MAX_STORED_A_MINUTE = 10
+
+/** Dynamic client registration (RFC 7591 §3). It writes only what is too long for a `client_id`. */
 const registerRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = async (
   fastify,
   { server },
@@ -33,22 +38,40 @@ const registerRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
       request.body = omitNullMembers(request.body)
     },
   }
+  const context = { issuer: server.endpoints.issuer, signer: server.signer }
+  const { RATE_LIMIT_OAUTH } = fastify.config
+  const limitStored = fastify.limitRequests({
+    name: 'stored-registration',
+    max: Math.min(RATE_LIMIT_OAUTH, MAX_STORED_A_MINUTE),
+    identify: ({ ip }) => readAddressRange(ip),
+  })
 
   fastify.post('/oauth/register', options, async (request, reply) => {
     assertMayRegister(request.headers.authorization, server.settings)
     assertValid(request.validationError)
     const registration = parseClientMetadata(request.body, server.isAllowedRedirectUri)
-    const credentials = await issueCredentials(registration)
+    const credentials = await issueCredentials(registration, request)
     const about = { clientId: credentials.clientId, clientName: registration.name }
     server.audit.write({ event: 'client_registered', about }, request)
     reply.code(201)
     return createRegistrationResponse(credentials, registration, Math.floor(Date.now() / 1000))
   })
 
-  async function issueCredentials(registration: ClientRegistration): Promise<IssuedCredentials> {
-    const isPublic = registration.tokenEndpointAuthMethod === 'none'
-    const clientId = isPublic ? createClientId(registration, server.signer) : undefined
-    return clientId === undefined ? storeClient(registration, server.store) : { clientId }
+  async function issueCredentials(
+    registration: ClientRegistration,
+    request: FastifyRequest,
+  ): Promise<IssuedCredentials> {
+    const clientId = createClientId(registration, context) ?? (await storeRegistration(registration, request))
+    if (registration.tokenEndpointAuthMethod === 'none') return { clientId }
+    return { clientId, clientSecret: createClientSecret(clientId, server.signer) }
+  }
+
+  async function storeRegistration(
+    registration: ClientRegistration,
+    request: FastifyRequest,
+  ): Promise<string> {
+    await limitStored(request)
+    return storeClient(registration, server)
   }
 }
 

@@ -29,8 +29,9 @@ const revokeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = 
 
   fastify.post('/oauth/revoke', { schema }, async (request) => {
     const form = request.body
-    const client = await authenticateClient(form, request.headers.authorization, server)
-    const grantId = await readGrantId(requireParameter('token', form.token))
+    const grantId = typeof form.token === 'string' ? await readGrantId(form.token) : undefined
+    const client = await authenticateClient(form, request, server, grantId)
+    requireParameter('token', form.token)
     const grant = grantId === undefined ? undefined : await store.readGrant(grantId)
     if (grant !== undefined && grant.clientId === client.id)
       await endGrant(grant.id, 'client_request', server, request)

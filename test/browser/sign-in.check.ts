@@ -21,6 +21,11 @@ async function startCallback(t: Test) {
   return { uri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/callback`, called }
 }
 
+/** Ticks that the user has connected the client. */
+function confirm(page: Page): Promise<void> {
+  return page.getByRole('checkbox', { name: /I have just connected/ }).check()
+}
+
 /** The errors of a page; violated policies are among them. */
 function collectComplaints(page: Page): string[] {
   const complaints: string[] = []
@@ -40,14 +45,18 @@ test('a user signs in with a real browser', async (t) => {
   const complaints = collectComplaints(page)
 
   await page.goto(client.createAuthorizeUrl())
-  t.match(await page.title(), /Test client/)
-  t.equal(await page.getByRole('checkbox').count(), 4)
+  t.match(await page.locator('bdi').textContent(), /Test client/)
+  t.equal(await page.getByRole('checkbox').count(), 5, 'four skills and the confirmation')
   t.equal(
     await page.evaluate("getComputedStyle(document.querySelector('main')).borderTopLeftRadius"),
     '12px',
     'the style sheet is allowed by its hash',
   )
   await page.getByRole('checkbox', { name: /Manage projects/ }).uncheck()
+  await page.getByRole('button', { name: 'Allow' }).click()
+  await page.waitForTimeout(200)
+  t.match(page.url(), /oauth\/authorize/, 'one click is not enough')
+  await confirm(page)
   await page.getByRole('button', { name: 'Allow' }).click()
   await page.getByRole('button', { name: 'Approve' }).click()
   await page.waitForURL(/\/callback\?/)
@@ -78,10 +87,12 @@ test('reload, back and a second press of Allow break nothing (PrefectHQ/fastmcp#
   const page = await (await startChromium(t)).newPage()
   await page.goto(client.createAuthorizeUrl())
   await page.reload()
+  await confirm(page)
   await page.getByRole('button', { name: 'Allow' }).click()
   // Going back before the other site has loaded fails in the driver, not in a user's browser.
   await page.getByRole('button', { name: 'Approve' }).waitFor()
   await page.goBack()
+  await confirm(page)
   await page.getByRole('button', { name: 'Allow' }).click()
   await page.getByRole('button', { name: 'Approve' }).click()
   await page.waitForURL(/\/callback\?/)

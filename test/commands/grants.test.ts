@@ -144,7 +144,7 @@ test('grants as a process needs exclusive access to the embedded store', async (
   }
   const grants = ['1001', '1001', '2002'].map((subject) => {
     const grant = makeGrant({ subject, clientName: '\u001b[31mred' })
-    return { ...grant, upstream: { ...grant.upstream, ...sealUpstream(tokens, grant.id, sealer) } }
+    return { ...grant, upstream: { ...grant.upstream, ...sealUpstream(tokens, grant, sealer) } }
   })
   for (const grant of grants) await store.createGrant(grant, 60_000)
   const busy = await spawnCommand('grants', ['list'], settings)

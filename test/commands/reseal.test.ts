@@ -23,7 +23,7 @@ test('ENCRYPTION_KEY can be rolled without a new sign-in', async (t) => {
   const start = (ENCRYPTION_KEY: string) =>
     startService(t, { settings: { ...before.settings, ENCRYPTION_KEY }, sharedSentry: sentry })
 
-  await start(`${NEW},${OLD}`)
+  const rolling = await start(`${NEW},${OLD}`)
   const context = createContext(store, sentry, [NEW, OLD])
   t.equal(await runReseal(context), true)
   t.match(context.output, [
@@ -37,18 +37,16 @@ test('ENCRYPTION_KEY can be rolled without a new sign-in', async (t) => {
 
   const after = await start(NEW)
   t.equal((await postMcp(`${after.url}/mcp`, tokens.access_token, 'tools/list')).status, 200)
-  const post = (body: Record<string, string>) =>
-    fetch(`${after.url}/oauth/token`, {
+  const post = (body: Record<string, string>, { url } = after) =>
+    fetch(`${url}/oauth/token`, {
       method: 'POST',
       body: new URLSearchParams({ client_id: client.id, ...body }),
     })
   const refreshed = await post({ grant_type: 'refresh_token', refresh_token: tokens.refresh_token })
   t.equal(refreshed.status, 200)
-  const redeemed = await post({
-    grant_type: 'authorization_code',
-    code: unredeemed,
-    code_verifier: client.verifier,
-  })
+  const form = { grant_type: 'authorization_code', code: unredeemed, code_verifier: client.verifier }
+  // A code lasts a minute: it is a sign-in in progress, which still needs the old key.
+  const redeemed = await post(form, rolling)
   const { access_token } = (await redeemed.json()) as Tokens
   t.equal((await postMcp(`${after.url}/mcp`, access_token, 'tools/list')).status, 200)
 })
@@ -71,7 +69,7 @@ test('grants that no key opens stay unchanged, and the old keys are still needed
 test('tokens renewed during a reseal are kept, and resealed too', async (t) => {
   const { store, write, read } = openStore(t)
   const grant = await write(OLD)
-  const renewed = seal('renewed', grant.id, OLD)
+  const renewed = seal('renewed', grant, OLD)
   const context = createContext(
     {
       ...store,
@@ -95,7 +93,7 @@ test('an instance that still seals with the old key is reported', async (t) => {
     {
       ...store,
       async scanGrants(cursor) {
-        await store.commitUpstream(grant.id, generation, seal('renewed', grant.id, OLD))
+        await store.commitUpstream(grant.id, generation, seal('renewed', grant, OLD))
         generation += 1
         return store.scanGrants(cursor)
       },
@@ -127,18 +125,19 @@ function openStore(t: Test) {
     store: store as Store,
     async write(key: string): Promise<GrantRecord> {
       const grant = makeGrant()
-      const written = { ...grant, upstream: { ...grant.upstream, ...seal('access', grant.id, key) } }
+      const written = { ...grant, upstream: { ...grant.upstream, ...seal('access', grant, key) } }
       await store.createGrant(written, 60_000)
       return written
     },
     async read({ id }: GrantRecord, key: string): Promise<string> {
-      const sealed = (await store.readGrant(id))?.upstream.sealed ?? ''
-      return openUpstream(sealed, id, createSealer([key])).accessToken
+      const grant = await store.readGrant(id)
+      if (grant === undefined) throw new Error('There is no such grant.')
+      return openUpstream(grant, createSealer([key])).accessToken
     },
   }
 }
 
-function seal(accessToken: string, grantId: string, key: string) {
+function seal(accessToken: string, grant: GrantRecord, key: string) {
   const tokens = {
     accessToken,
     refreshToken: 'refresh',
@@ -146,5 +145,5 @@ function seal(accessToken: string, grantId: string, key: string) {
     scope: undefined,
     userId: '1001',
   }
-  return sealUpstream(tokens, grantId, createSealer([key]))
+  return sealUpstream(tokens, grant, createSealer([key]))
 }

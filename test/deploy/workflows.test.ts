@@ -20,6 +20,7 @@ interface Job {
 }
 
 interface Step {
+  id?: string
   uses?: string
   run?: string
   env?: Record<string, string>
@@ -129,6 +130,17 @@ function listLanes({ steps = [], strategy }: Job): string[] {
     return lane === '"$LANE"' ? (strategy?.matrix.lane ?? []) : [lane]
   })
 }
+
+test('a release builds on its base image by digest (SLSA provenance)', async (t) => {
+  const { image } = readWorkflow('release.yml').jobs
+  const steps = image?.steps ?? []
+  const resolving = steps.findIndex(({ id }) => id === 'base')
+  const building = steps.findIndex(({ uses }) => uses?.startsWith('docker/build-push-action@'))
+  t.ok(resolving >= 0 && resolving < building)
+  t.match(steps[resolving]?.run, /imagetools inspect[\s\S]*docker-image:\/\/\$image@\$digest/)
+  t.match(read('Dockerfile'), /^FROM node:\S+ AS base$/m, 'the line that it reads')
+  t.match(steps[building]?.with?.['build-contexts'], /^\$\{\{ steps\.base\.outputs\.context \}\}$/)
+})
 
 function readWorkflow(file: string): Workflow {
   return parse(read(`${FOLDER}/${file}`))

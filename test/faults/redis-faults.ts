@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { tickRequired } from '../sandbox/browser/html-form.ts'
 import { registerClient, type Tokens } from '../support/client.ts'
 import type { Lifetime } from '../support/lifetime.ts'
 import { postMcp } from '../support/mcp.ts'
@@ -237,7 +238,7 @@ async function flush({ url }: Deployment, observer: Redis, check: Check): Promis
   const [form] = consent.page.forms
   const allow = form?.buttons.find(({ value }) => value === 'allow')
   if (form === undefined || allow === undefined) throw new Error('The consent page has no button.')
-  const page = await client.browser.submit(consent.page, form, allow)
+  const page = await client.browser.submit(consent.page, tickRequired(form), allow)
   check(
     'submitting the consent page shows a page that says what to do',
     page.kind === 'page' && page.page.status === 400 && /again/i.test(page.page.html),

@@ -106,6 +106,7 @@ function createConsent(fixture: Fixture): Endpoint<FormInput> {
         ['transaction', transaction],
         ['csrf', csrf],
         ['decision', 'allow'],
+        ['confirmed', 'yes'],
         ['skill', 'inspect'],
         ['skill', 'triage'],
       ]

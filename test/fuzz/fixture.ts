@@ -11,6 +11,7 @@ import { type PendingAuthorization, sealTransaction } from '../../lib/oauth/auth
 import { issueAccessToken } from '../../lib/oauth/token/access-token.ts'
 import { createGrantRecord } from '../../lib/oauth/token/grant.ts'
 import { issueRefreshToken } from '../../lib/oauth/token/refresh-token.ts'
+import { sealCode } from '../../lib/oauth/token/sealed-code.ts'
 import type { GrantRecord } from '../../lib/store/store.ts'
 import { type DocumentHost, startDocumentHost } from '../support/document-host.ts'
 import type { Service } from '../support/service.ts'
@@ -78,6 +79,7 @@ export async function startFixture(t: Test): Promise<Fixture> {
       kind: 'authorization',
       clientId,
       clientName: 'Client',
+      clientAuthMethod: 'none',
       redirectUri: REDIRECT_URI,
       state: STATE,
       codeChallenge: createCodeChallenge(VERIFIER),
@@ -118,8 +120,8 @@ export async function startFixture(t: Test): Promise<Fixture> {
       }
       const browserSecret = createTransactionCookies(url).bind(transaction, {}, response)
       const idHash = hashToken(transaction)
-      const sealed = sealTransaction(describeAuthorization('/mcp'), idHash, sealer)
       const browserHash = hashToken(browserSecret)
+      const sealed = sealTransaction(describeAuthorization('/mcp'), { idHash, browserHash }, sealer)
       await store.saveTransaction(idHash, { browserHash, sealed }, TTL)
       if (stage === 'approved') await store.approveTransaction(idHash, browserHash, sealed)
       const csrf = createCsrfToken(browserSecret, transaction, signer)
@@ -144,7 +146,8 @@ export async function startFixture(t: Test): Promise<Fixture> {
         grantId: grant.id,
         resource: grant.resource,
       }
-      await store.saveCode(hashToken(code), record, TTL)
+      const codeHash = hashToken(code)
+      await store.saveCode(codeHash, sealCode(record, codeHash, sealer), TTL)
       return code
     },
   }

@@ -44,6 +44,34 @@ test('a foreign Host is refused at every path (DNS rebinding: CVE-2025-66414, GH
   t.equal(await sendWithHost('/health', '10.0.0.7'), 200, 'probes come by address')
 })
 
+test('an absolute-form target with a foreign host is refused, beside our Host too (RFC 9112 §3.2.2)', async (t) => {
+  const send = (target: string) =>
+    new Promise<number>((resolve, reject) => {
+      const headers = { host: OWN.host }
+      request({ host: OWN.hostname, port: OWN.port, path: target, headers }, (response) => {
+        response.resume()
+        resolve(response.statusCode ?? 0)
+      })
+        .on('error', reject)
+        .end()
+    })
+  for (const target of [
+    'http://evil.example/',
+    'https://evil.example/oauth/authorize',
+    `http://${OWN.host}@evil.example/`,
+    `http://evil.example:${OWN.port}/`,
+  ])
+    t.equal(await send(target), 403, target)
+  t.equal(await send(`http://${OWN.host}/`), 200, 'its own')
+})
+
+test('over https, HSTS is for this host and not for those below it (RFC 6797 §6.1)', async (t) => {
+  const settings = { ...useEmbeddedStore(t), BASE_URL: 'https://mcp.example.com', TRUST_PROXY: '127.0.0.1' }
+  const { app } = await startService(t, { settings })
+  const response = await app.inject({ url: '/', headers: { host: 'mcp.example.com' } })
+  t.equal(response.headers['strict-transport-security'], 'max-age=31536000')
+})
+
 test('a page of another origin cannot call tools, even with a token (CVE-2025-66414)', async (t) => {
   const send = (origin: string, bearer: string) =>
     fetch(`${url}/mcp`, { method: 'POST', headers: { origin, authorization: `Bearer ${bearer}` } })

@@ -32,7 +32,7 @@ test('the account sign-in requests no scope and keeps no token', async (t) => {
   const browser = createBrowser()
   const page = await signIn(browser, url)
   t.match(page, { url: { pathname: '/account' }, status: 200 })
-  t.match(page.html, /Signed in at .* as Mara Lind\./)
+  t.match(page.html, /Signed in at .* as <bdi>Mara Lind<\/bdi>\./)
   t.match(page.html, /No client is connected\./)
   const [authorize] = sentry.requests.filter(({ path }) => path === '/oauth/authorize/')
   t.equal(authorize?.query.scope, '', 'no scope is asked for')

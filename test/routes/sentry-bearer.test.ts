@@ -126,8 +126,8 @@ test('an outage of Sentry gets 503, and the token works afterwards', async (t) =
   t.equal((await post(`${url}/mcp`, authorization)).status, 200)
 })
 
-test('?skills= chooses the skills; without it DEFAULT_SKILLS apply', async (t) => {
-  const settings = { ...useEmbeddedStore(t), ...ON, TOOL_SURFACE: 'full', DEFAULT_SKILLS: 'inspect' }
+test('?skills= narrows DEFAULT_SKILLS and never widens them', async (t) => {
+  const settings = { ...useEmbeddedStore(t), ...ON, TOOL_SURFACE: 'full', DEFAULT_SKILLS: 'inspect,triage' }
   const { url, sentry } = await startService(t, { settings })
   const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
   const list = async (query: string) => {
@@ -137,8 +137,10 @@ test('?skills= chooses the skills; without it DEFAULT_SKILLS apply', async (t) =
   const inspect = await list('?skills=inspect')
   t.ok(inspect.has('find_organizations'))
   t.notOk(inspect.has('create_project'))
-  t.same(await list(''), inspect)
-  t.ok((await list('?skills=inspect,project-management')).has('create_project'))
+  t.notOk(inspect.has('update_issue'))
+  t.ok((await list('')).has('update_issue'))
+  t.same(await list('?skills=inspect,project-management'), inspect, 'what the operator has not preselected')
+  t.notOk((await list('?skills=project-management,seer')).has('create_project'))
 
   for (const query of ['?skills=', '?skills=everything', '?skills=inspect,triag']) {
     const response = await post(`${url}/mcp${query}`, authorization)

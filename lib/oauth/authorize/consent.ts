@@ -10,6 +10,7 @@ export const ConsentFormSchema = Type.Object({
   transaction: Type.String({ pattern: TOKEN_PATTERN }),
   csrf: Type.String({ maxLength: 64 }),
   decision: Type.Union([Type.Literal('allow'), Type.Literal('deny')]),
+  confirmed: Type.Optional(Type.Literal('yes')),
   skill: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: 20 })])),
 })
 
@@ -29,6 +30,20 @@ export async function requireConsentBrowser(
     unwrapTransaction(await store.readTransaction(hashToken(form.transaction), hashToken(browserSecret)))
   if (!isCsrfToken(form.csrf, browserSecret, form.transaction, signer)) throw createOtherBrowserError()
   return browserSecret
+}
+
+/**
+ * Allowing takes a second gesture: the user has ticked that they connected the client. Throws `PageError`; the
+ * transaction stays as it is.
+ */
+export function assertConfirmed(form: ConsentForm): void {
+  if (form.confirmed === undefined) {
+    throw new PageError(
+      400,
+      'You did not confirm that you connected this client yourself.',
+      'Go back one page and tick that, or deny.',
+    )
+  }
 }
 
 /** The skills that the user ticked, of those on offer. Throws `PageError` if there are none. */

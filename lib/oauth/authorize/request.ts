@@ -25,6 +25,7 @@ export const AuthorizationQuerySchema = Type.Object({
   client_id: ParameterSchema,
   redirect_uri: ParameterSchema,
   response_type: ParameterSchema,
+  response_mode: ParameterSchema,
   state: ParameterSchema,
   code_challenge: ParameterSchema,
   code_challenge_method: ParameterSchema,
@@ -37,16 +38,17 @@ export type AuthorizationQuery = Static<typeof AuthorizationQuerySchema>
 /** RFC 6749 §3.1.2.4: the user sees that a client is unknown; a redirect URI never receives this error. */
 export async function requireClient(
   query: AuthorizationQuery,
+  ip: string,
   server: Pick<AuthorizationServer, 'findClient'>,
 ): Promise<Client> {
-  const client = await server.findClient(requireParameter('client_id', query.client_id))
+  const client = await server.findClient(requireParameter('client_id', query.client_id), ip)
   if (client === undefined) throw createUnknownClientError()
   return client
 }
 
 /**
  * The redirect URI, which the client has registered (RFC 6749 §3.1.2.3, RFC 9700 §2.1) and the operator still allows.
- * A client with one redirect URI may omit it. From here on the client receives its errors (RFC 6749 §4.1.2.1).
+ * A client with one redirect URI may omit it. From here on errors are the client's (RFC 6749 §4.1.2.1).
  */
 export function requireVerifiedRedirect(
   query: AuthorizationQuery,
@@ -72,16 +74,33 @@ export function requireVerifiedRedirect(
   return { redirectUri, state: typeof state === 'string' && state !== '' ? state : undefined }
 }
 
-/** Runs `parse`, and sends its OAuth errors to the client's redirect URI. */
-export async function redirectErrors<Result>(
+/** Runs `act` after the user's consent, and sends its OAuth errors to the client's redirect URI. */
+export function redirectErrors<Result>(
   redirect: VerifiedRedirect,
-  parse: () => Result | Promise<Result>,
+  act: () => Result | Promise<Result>,
+): Promise<Result> {
+  return sendErrors(act, (error) => new AuthorizationError(error, redirect))
+}
+
+/**
+ * Runs `act` before the user's consent, and shows its OAuth errors on a page with a link to the client's redirect URI
+ * (RFC 9700 §4.11.2): a registered client must not be able to redirect a browser from this server without its user.
+ */
+export function offerErrors<Result>(
+  redirect: VerifiedRedirect,
+  act: () => Result | Promise<Result>,
+): Promise<Result> {
+  return sendErrors(act, (error) => new AuthorizationError(error, redirect, { isAfterConsent: false }))
+}
+
+async function sendErrors<Result>(
+  act: () => Result | Promise<Result>,
+  wrap: (error: OAuthError) => AuthorizationError,
 ): Promise<Result> {
   try {
-    return await parse()
+    return await act()
   } catch (error) {
-    if (error instanceof OAuthError) throw new AuthorizationError(error, redirect)
-    throw error
+    throw error instanceof OAuthError ? wrap(error) : error
   }
 }
 
@@ -95,6 +114,12 @@ export function assertResponseType(query: AuthorizationQuery): void {
   if (requireParameter('response_type', query.response_type) !== 'code') {
     throw new UnsupportedResponseTypeError('response_type must be code.')
   }
+}
+
+/** OAuth 2.0 Multiple Response Type Encoding Practices §2.1: a client that asks for another place would never find it. */
+export function assertResponseMode(query: AuthorizationQuery): void {
+  const mode = readParameter('response_mode', query.response_mode)
+  if (mode !== undefined && mode !== 'query') throw new InvalidRequestError('response_mode must be query.')
 }
 
 /** RFC 7636 §4.3 and OAuth 2.1 §4.1.1: a challenge is required, and S256 is the only method. */

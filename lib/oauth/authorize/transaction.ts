@@ -14,6 +14,7 @@ const PendingAuthorizationSchema = Type.Object({
   kind: Type.Literal('authorization'),
   clientId: Type.String(),
   clientName: Type.String(),
+  clientAuthMethod: Type.String(),
   redirectUri: Type.String(),
   state: Type.Optional(Type.String()),
   codeChallenge: Type.String(),
@@ -61,7 +62,7 @@ export async function startTransaction(
   const browserSecret = transactionCookies.bind(id, cookies, response)
   const idHash = hashToken(id)
   const browserHash = hashToken(browserSecret)
-  const sealed = sealTransaction(transaction, idHash, sealer)
+  const sealed = sealTransaction(transaction, { idHash, browserHash }, sealer)
   await store.saveTransaction(idHash, { browserHash, sealed }, TRANSACTION_TTL_MS)
   return { id, browserSecret, idHash, browserHash, sealed }
 }
@@ -84,18 +85,27 @@ export function hasEnded({ outcome }: TransactionOutcome): boolean {
   return outcome === 'ok' || outcome === 'missing'
 }
 
-export function sealTransaction(transaction: Transaction, idHash: string, sealer: Sealer): string {
-  return sealer.seal(JSON.stringify(transaction), `transaction ${idHash}`)
+/** The id and the browser of a transaction, which are sealed with it: its record cannot be moved to another browser. */
+export type TransactionKey = Pick<StartedTransaction, 'idHash' | 'browserHash'>
+
+export function sealTransaction(transaction: Transaction, key: TransactionKey, sealer: Sealer): string {
+  return sealer.seal(JSON.stringify(transaction), formatContext(key))
 }
 
-/** Throws `UnsealError` if the transaction was sealed with a key that this server does not have. */
-export function openTransaction(sealed: string, idHash: string, sealer: Sealer): Transaction {
-  return Value.Parse(TransactionSchema, JSON.parse(sealer.open(sealed, `transaction ${idHash}`)))
+/**
+ * Throws `UnsealError` if the transaction was sealed with a key that this server does not have, or in another browser.
+ */
+export function openTransaction(sealed: string, key: TransactionKey, sealer: Sealer): Transaction {
+  return Value.Parse(TransactionSchema, JSON.parse(sealer.open(sealed, formatContext(key))))
 }
 
 /** Opens a transaction that can only be a client's. Throws as `openTransaction` does. */
-export function openAuthorization(sealed: string, idHash: string, sealer: Sealer): PendingAuthorization {
-  return Value.Parse(PendingAuthorizationSchema, openTransaction(sealed, idHash, sealer))
+export function openAuthorization(sealed: string, key: TransactionKey, sealer: Sealer): PendingAuthorization {
+  return Value.Parse(PendingAuthorizationSchema, openTransaction(sealed, key, sealer))
+}
+
+function formatContext({ idHash, browserHash }: TransactionKey): string {
+  return `transaction ${idHash} ${browserHash}`
 }
 
 /** Where the authorization response goes. */

@@ -15,7 +15,10 @@ const MAX_LIFETIME_SECONDS = 600
 /** How far the client's clock may differ from ours. */
 const CLOCK_SKEW_SECONDS = 30
 
-export type AssertionContext = Pick<AuthorizationServer, 'cimd' | 'endpoints' | 'store'>
+export interface AssertionContext extends Pick<AuthorizationServer, 'cimd' | 'endpoints' | 'store'> {
+  /** The address range of the request. */
+  requester: string
+}
 
 /**
  * RFC 7523 §3: the client signed the assertion about itself, for this server, for ten minutes at most, and it was not
@@ -42,16 +45,16 @@ async function verifyAssertion(
   assertion: string,
   keys: ClientKeys,
   client: Client,
-  { cimd, endpoints }: AssertionContext,
+  { cimd, endpoints, requester }: AssertionContext,
 ): Promise<JWTPayload> {
   const verifyWith = (jwks: JSONWebKeySet) => verifySignature(assertion, jwks, client, endpoints)
   if ('jwks' in keys) return verifyWith(keys.jwks).catch(throwInvalidClient)
   try {
-    return await verifyWith(await cimd.readKeys(keys.jwksUri))
+    return await verifyWith(await cimd.readKeys(keys.jwksUri, requester))
   } catch (error) {
     if (!(error instanceof errors.JWKSNoMatchingKey)) return throwInvalidClient(error)
     // The client may have changed its keys since.
-    return verifyWith(await cimd.refreshKeys(keys.jwksUri)).catch(throwInvalidClient)
+    return verifyWith(await cimd.refreshKeys(keys.jwksUri, requester)).catch(throwInvalidClient)
   }
 }
 
@@ -65,11 +68,22 @@ async function verifySignature(
     algorithms: ASSERTION_ALGORITHMS,
     issuer: client.id,
     subject: client.id,
-    audience: [endpoints.issuer, endpoints.token],
+    audience: endpoints.issuer,
     requiredClaims: ['exp', 'jti'],
     clockTolerance: CLOCK_SKEW_SECONDS,
   })
+  assertSingleAudience(payload)
   return payload
+}
+
+/**
+ * The issuer is the only audience, as a text: an assertion that another server also accepts could have been obtained by
+ * that server (CVE-2025-27370, CVE-2025-27371, draft-ietf-oauth-rfc7523bis).
+ */
+function assertSingleAudience(payload: JWTPayload): void {
+  if (typeof payload.aud !== 'string') {
+    throw new errors.JWTClaimValidationFailed('aud must be one text', payload, 'aud', 'check_failed')
+  }
 }
 
 /** Names the wrong claim, and of a wrong signature nothing but that it is wrong. */

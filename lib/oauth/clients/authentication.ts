@@ -1,11 +1,14 @@
 import { decodeJwt } from 'jose'
 import type { Static } from 'typebox'
 import { hashToken, isEqual } from '../../crypto/hash.ts'
+import type { Signer } from '../../crypto/signer.ts'
+import { readAddressRange } from '../../http/address-range.ts'
 import type { Client } from '../../model/client.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { createUnknownClientError, InvalidClientError, InvalidRequestError } from '../errors.ts'
 import { ParameterSchema, readParameter, requireParameter } from '../parameters.ts'
-import { type AssertionContext, assertValidAssertion } from './assertion.ts'
+import { assertValidAssertion } from './assertion.ts'
+import { isClientSecret } from './client-id.ts'
 
 /** The form parameters that authenticate a client (RFC 6749 §2.3.1, RFC 7521 §4.2). */
 export const CREDENTIAL_PARAMETERS = {
@@ -26,6 +29,17 @@ export interface ClientCredentials {
   assertion?: string
 }
 
+/** The request that a client authenticates with. */
+export interface ClientRequest {
+  headers: { authorization?: string }
+  ip: string
+}
+
+export type ClientAuthenticationContext = Pick<
+  AuthorizationServer,
+  'findClient' | 'cimd' | 'endpoints' | 'sentryTokens' | 'signer' | 'store'
+>
+
 /** RFC 7523 §2.2. */
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
@@ -33,26 +47,50 @@ const MAX_ASSERTION_LENGTH = 8192
 
 /**
  * Authenticates the client of a request to the token or revocation endpoint, by the method it registered (RFC 6749
- * §3.2.1). A secret is accepted in the header and in the form, whichever was registered. Throws `InvalidRequestError`,
- * `InvalidClientError`, and transient errors if the store or the client's document is unavailable.
+ * §3.2.1). A secret is accepted in the header and in the form, whichever was registered. `grantId` is the grant of the
+ * token that the request presents, if any. Throws `InvalidRequestError`, `InvalidClientError`, and transient errors if
+ * the store or the client's document is unavailable.
  */
 export async function authenticateClient(
   form: CredentialsForm,
-  authorization: string | undefined,
-  server: Pick<AuthorizationServer, 'findClient'> & AssertionContext,
+  { headers, ip }: ClientRequest,
+  server: ClientAuthenticationContext,
+  grantId?: string,
 ): Promise<Client> {
-  const { clientId, secret, assertion } = readClientCredentials(form, authorization)
-  const client = await server.findClient(clientId)
+  const credentials = readClientCredentials(form, headers.authorization)
+  const { clientId, secret, assertion } = credentials
+  const client =
+    (await findPublicClient(credentials, grantId, server)) ?? (await server.findClient(clientId, ip))
   if (client === undefined) throw createUnknownClientError()
   if (assertion !== undefined) {
     if (client.keys === undefined) throw createOtherMethodError(client)
-    await assertValidAssertion(assertion, client.keys, client, server)
+    const context = { ...server, requester: readAddressRange(ip) }
+    await assertValidAssertion(assertion, client.keys, client, context)
   } else if (secret !== undefined) {
-    assertSecret(secret, client)
+    assertSecret(secret, client, server.signer)
   } else if (client.tokenEndpointAuthMethod !== 'none') {
     throw new InvalidClientError('The client must authenticate.')
   }
   return client
+}
+
+/**
+ * The public client of a grant, if it is known by a document: the grant has kept how the client authenticates. A client
+ * that is signed in needs its document no more, so that its publisher's outage, or strangers who occupy all fetches,
+ * cannot end its sign-in.
+ */
+async function findPublicClient(
+  { clientId, secret, assertion }: ClientCredentials,
+  grantId: string | undefined,
+  { cimd, store, sentryTokens }: ClientAuthenticationContext,
+): Promise<Client | undefined> {
+  if (grantId === undefined || secret !== undefined || assertion !== undefined) return undefined
+  if (!cimd.isDocumentUrl(clientId)) return undefined
+  const grant = await store.readGrant(grantId)
+  if (grant?.status !== 'active' || grant.clientId !== clientId) return undefined
+  if (grant.clientAuthMethod !== 'none') return undefined
+  sentryTokens.assertUnaltered(grant)
+  return { id: clientId, name: grant.clientName, redirectUris: [], tokenEndpointAuthMethod: 'none' }
 }
 
 /**
@@ -78,11 +116,13 @@ export function readClientCredentials(
   return { clientId: subject, secret: basic?.secret, assertion }
 }
 
-function assertSecret(secret: string, client: Client): void {
-  if (client.secretHash === undefined) throw createOtherMethodError(client)
-  if (!isEqual(hashToken(secret), client.secretHash)) {
-    throw new InvalidClientError('The client_secret is wrong.')
-  }
+function assertSecret(secret: string, client: Client, signer: Signer): void {
+  const { id, secretHash, tokenEndpointAuthMethod: method } = client
+  if (method !== 'client_secret_basic' && method !== 'client_secret_post')
+    throw createOtherMethodError(client)
+  const isRight =
+    secretHash === undefined ? isClientSecret(secret, id, signer) : isEqual(hashToken(secret), secretHash)
+  if (!isRight) throw new InvalidClientError('The client_secret is wrong.')
 }
 
 /** Names the method that the client registered: "wrong secret" would mislead a client that has none. */

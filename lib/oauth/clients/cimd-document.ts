@@ -2,12 +2,8 @@ import type { JSONWebKeySet } from 'jose'
 import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
 import type { Client, ClientKeys } from '../../model/client.ts'
-import {
-  ClientMetadataSchema,
-  findMetadataProblems,
-  omitNullMembers,
-  readName,
-} from '../../model/client-metadata.ts'
+import { ClientMetadataSchema, findMetadataProblems, omitNullMembers } from '../../model/client-metadata.ts'
+import { normalizeClientName } from '../../model/client-name.ts'
 import { ASK_DEVELOPERS, InvalidClientError } from '../errors.ts'
 
 const DocumentSchema = Type.Object({
@@ -76,10 +72,10 @@ function parseClient(content: unknown, url: string): Client {
   if (problem !== undefined) throw new InvalidClientError(problem.message)
   return {
     id: url,
-    name: readName(document),
+    name: normalizeClientName(document.client_name),
     redirectUris: document.redirect_uris ?? [],
     ...chooseAuthentication(document),
-    verifiedHost: new URL(url).host,
+    documentUrl: url,
   }
 }
 

@@ -17,11 +17,14 @@ export interface CimdClients {
   isOffered(): boolean
   /** Whether a client id is such a URL. */
   isDocumentUrl(id: string): boolean
-  readClient(url: string): Promise<Client>
+  /** `requester` is the address range of the request that names the client; it bounds what is fetched. */
+  readClient(url: string, requester: string): Promise<Client>
   /** The keys at a client's `jwks_uri`. */
-  readKeys(url: string): Promise<JSONWebKeySet>
+  readKeys(url: string, requester: string): Promise<JSONWebKeySet>
   /** The same, fetched again unless the last attempt was less than a minute ago. */
-  refreshKeys(url: string): Promise<JSONWebKeySet>
+  refreshKeys(url: string, requester: string): Promise<JSONWebKeySet>
+  /** Keeps what is cached of a client that has a grant, however many other documents are read. */
+  keepClient(client: Client): void
   close(): void
 }
 
@@ -75,6 +78,10 @@ export function createCimdClients({
     readClient: clients.read,
     readKeys: keySets.read,
     refreshKeys: keySets.refresh,
+    keepClient({ id, keys }) {
+      clients.keep(id)
+      if (keys !== undefined && 'jwksUri' in keys) keySets.keep(keys.jwksUri)
+    },
     close: () => watch?.close(),
   }
 }

@@ -5,10 +5,10 @@ import {
   type ClientMetadata,
   ClientMetadataSchema,
   findMetadataProblems,
-  readName,
   SUPPORTED_GRANT_TYPES,
   SUPPORTED_RESPONSE_TYPES,
 } from '../../model/client-metadata.ts'
+import { normalizeClientName } from '../../model/client-name.ts'
 import type { RedirectUriPolicy } from '../../model/redirect-uri-pattern.ts'
 import type { OAuthSettings } from '../authorization-server.ts'
 import {
@@ -18,13 +18,18 @@ import {
   InvalidRedirectUriError,
 } from '../errors.ts'
 import { readBearerToken } from '../resource/bearer.ts'
-import type { IssuedCredentials } from './stored.ts'
 
 /** The metadata of a client that registers (DCR); few clients have more than three redirect URIs. */
 export const RegistrationSchema = Type.Object({
   ...ClientMetadataSchema.properties,
   redirect_uris: Type.Optional(Type.Array(Type.String(), { maxItems: 10 })),
 })
+
+/** What a client receives at registration: its id, and a secret if it asked for one. */
+export interface IssuedCredentials {
+  clientId: string
+  clientSecret?: string
+}
 
 /** RFC 7591 §3.2.1: the client learns what was registered. */
 export const RegistrationResponseSchema = Type.Object({
@@ -77,7 +82,7 @@ export function parseClientMetadata(
   if (redirectUris.length === 0)
     throw new InvalidRedirectUriError('Invalid redirect_uri: this server allows none of them.')
   return {
-    name: readName(metadata),
+    name: normalizeClientName(metadata.client_name),
     redirectUris,
     tokenEndpointAuthMethod: chooseAuthMethod(metadata.token_endpoint_auth_method),
   }

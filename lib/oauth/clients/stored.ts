@@ -1,19 +1,24 @@
-import { createToken, hashToken, isToken } from '../../crypto/hash.ts'
+import { createToken, isToken } from '../../crypto/hash.ts'
+import type { Sealer } from '../../crypto/sealer.ts'
 import type { Client, ClientAuthMethod, ClientRegistration } from '../../model/client.ts'
-import type { Store } from '../../store/store.ts'
+import type { ClientRecord, Store } from '../../store/store.ts'
+import { InvalidClientMetadataError } from '../errors.ts'
 
-/** How long an unused registration is kept: a flood of them is gone after a day. */
-const UNUSED_TTL_MS = 86_400_000
+/** How long an unused registration is kept: a flood of them is gone after an hour. */
+const UNUSED_TTL_MS = 3_600_000
 
 /** How long a registration is kept after its client last received tokens. */
 const USED_TTL_MS = 90 * 86_400_000
 
+/** The longest record, in bytes: with its key and what Redis adds, it takes less than 4 KiB. */
+const MAX_RECORD_BYTES = 3_500
+
 const PREFIX = 'c2.'
 
-/** What a client receives at registration: its id, and a secret if it asked for one. */
-export interface IssuedCredentials {
-  clientId: string
-  clientSecret?: string
+/** The store of registrations that do not fit into an id, which seals them against changes. */
+export interface StoredClientContext {
+  store: Pick<Store, 'saveClient' | 'readClient'>
+  sealer: Sealer
 }
 
 /** Whether an id has the form of the ids that `storeClient` issues. */
@@ -22,36 +27,46 @@ export function isStoredId(id: string): boolean {
 }
 
 /**
- * Stores a registration that cannot be encoded in its id, because it has a secret or is too long. The store keeps only
- * the hash of the secret. Throws `StoreUnavailableError`.
+ * Stores a registration that is too long for an id, and returns an id for it. Throws `StoreUnavailableError`, and
+ * `InvalidClientMetadataError` if the registration is too long for the store as well.
  */
 export async function storeClient(
-  registration: ClientRegistration,
-  store: Pick<Store, 'saveClient'>,
-): Promise<IssuedCredentials> {
-  const clientId = `${PREFIX}${createToken()}`
-  const clientSecret = registration.tokenEndpointAuthMethod === 'none' ? undefined : createToken()
-  const { name, redirectUris, tokenEndpointAuthMethod } = registration
-  const record = { name, redirectUris: [...redirectUris], tokenEndpointAuthMethod }
-  if (clientSecret === undefined) {
-    await store.saveClient(clientId, record, UNUSED_TTL_MS)
-    return { clientId }
+  { name, redirectUris, tokenEndpointAuthMethod }: ClientRegistration,
+  { store, sealer }: StoredClientContext,
+): Promise<string> {
+  const id = `${PREFIX}${createToken()}`
+  const content = { name, redirectUris: [...redirectUris], tokenEndpointAuthMethod }
+  const record = { ...content, seal: sealer.seal('', formatContext(id, content)) }
+  if (Buffer.byteLength(JSON.stringify(record)) > MAX_RECORD_BYTES) {
+    throw new InvalidClientMetadataError(
+      'The registration is too long. Register fewer or shorter redirect_uris.',
+    )
   }
-  await store.saveClient(clientId, { ...record, secretHash: hashToken(clientSecret) }, UNUSED_TTL_MS)
-  return { clientId, clientSecret }
+  await store.saveClient(id, record, UNUSED_TTL_MS)
+  return id
 }
 
-/** The stored client with this id; undefined if there is none. Throws `StoreUnavailableError`. */
+/**
+ * The stored client with this id; undefined if there is none. Throws `StoreUnavailableError`, and `UnsealError` if the
+ * record was changed in the store.
+ */
 export async function readStoredClient(
   id: string,
-  store: Pick<Store, 'readClient'>,
+  { store, sealer }: StoredClientContext,
 ): Promise<Client | undefined> {
   const record = await store.readClient(id, UNUSED_TTL_MS)
   if (record === undefined) return undefined
-  return { ...record, id, tokenEndpointAuthMethod: record.tokenEndpointAuthMethod as ClientAuthMethod }
+  const { seal, ...content } = record
+  sealer.open(seal, formatContext(id, content))
+  return { ...content, id, tokenEndpointAuthMethod: content.tokenEndpointAuthMethod as ClientAuthMethod }
 }
 
 /** Extends a stored client that receives tokens. Naming a client is not use, since anyone can name it. */
 export async function extendStoredClient(id: string, store: Pick<Store, 'readClient'>): Promise<void> {
   if (isStoredId(id)) await store.readClient(id, USED_TTL_MS)
+}
+
+function formatContext(id: string, content: Omit<ClientRecord, 'seal'>): string {
+  const { name, redirectUris, tokenEndpointAuthMethod } = content
+  return `client ${JSON.stringify([id, name, redirectUris, tokenEndpointAuthMethod])}`
 }

@@ -28,8 +28,8 @@ export function readBearerToken(authorization: string | undefined): string | und
 
 /**
  * Authenticates a caller by an access token: verifies the signature without I/O, then reads the grant once. Throws
- * `MissingTokenError`, `InvalidTokenError`, `SignInRequiredError`, and `StoreUnavailableError`, which says nothing about
- * the token.
+ * `MissingTokenError`, `InvalidTokenError`, `SignInRequiredError`, and `StoreUnavailableError` or `UnsealError`, which
+ * say nothing about the token.
  */
 export async function authenticateBearer(
   token: string | undefined,
@@ -39,6 +39,7 @@ export async function authenticateBearer(
   if (token === undefined) throw new MissingTokenError('Sign in to use this server.')
   const claims = await verifyAccessToken(token, { issuer: settings.BASE_URL, signer })
   const grant = requireGrant(await store.readGrant(claims.gid), claims)
+  sentryTokens.assertUnaltered(grant)
   assertAudience(claims, resource, settings.BASE_URL)
   touchGrant(grant, store)
   return {

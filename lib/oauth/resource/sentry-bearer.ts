@@ -31,7 +31,7 @@ export class UnknownSkillError extends Error {
 
 export interface SentryBearerRequest {
   resource: Resource
-  /** The query parameter that chooses the skills of the caller; DEFAULT_SKILLS without it. */
+  /** The query parameter that chooses the skills of the caller, out of DEFAULT_SKILLS; all of those without it. */
   skills: string | string[] | undefined
   source: AuditSource
   /** Awaited before a token is looked up at Sentry. Throws `TooManyRequestsError`. */
@@ -69,7 +69,8 @@ export function createSentryBearerAuthentication({
   const refusals = new LRUCache<string, true>({ max: MAX_CACHED, ttl: REFUSAL_TTL_MS, perf: CLOCK })
 
   async function authenticate(token: string, request: SentryBearerRequest): Promise<Caller> {
-    const skills = parseSkills(request.skills) ?? settings.DEFAULT_SKILLS
+    const chosen = parseSkills(request.skills) ?? settings.DEFAULT_SKILLS
+    const skills = chosen.filter((skill) => settings.DEFAULT_SKILLS.includes(skill))
     const key = hashToken(token)
     if (refusals.has(key)) throw new InvalidTokenError('Invalid token')
     const userId = await (users.get(key) ?? cache(key, identify(token, skills, request)))

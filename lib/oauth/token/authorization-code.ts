@@ -16,6 +16,7 @@ import {
   type TokenForm,
   type TokenResponse,
 } from './request.ts'
+import { openCode, sealCode } from './sealed-code.ts'
 
 /** The lifetime of an authorization code (RFC 6749 §4.1.2 recommends ten minutes at most). */
 const CODE_TTL_MS = 60_000
@@ -39,13 +40,14 @@ const GRANTS_PER_CLIENT = 20
 export async function issueAuthorizationCode(
   { clientId, redirectUri, codeChallenge }: PendingAuthorization,
   grant: GrantRecord,
-  { store }: Pick<AuthorizationServer, 'store'>,
+  { store, sealer }: Pick<AuthorizationServer, 'store' | 'sealer'>,
 ): Promise<string> {
   const code = createToken()
+  const codeHash = hashToken(code)
   const redirectUriHash = hashToken(redirectUri)
   const record = { clientId, redirectUriHash, codeChallenge, grantId: grant.id, resource: grant.resource }
   await store.createGrant(grant, UNREDEEMED_GRANT_TTL_MS)
-  await store.saveCode(hashToken(code), record, CODE_TTL_MS)
+  await store.saveCode(codeHash, sealCode(record, codeHash, sealer), CODE_TTL_MS)
   return code
 }
 
@@ -68,10 +70,14 @@ export async function redeemAuthorizationCode(
   const redirectUri = readParameter('redirect_uri', form.redirect_uri)
   const redirectUriHash = redirectUri === undefined ? undefined : hashToken(redirectUri)
   const proof = { clientId: client.id, resource, codeChallenge, redirectUriHash }
-  const outcome = await store.redeemCode(hashToken(code), proof, CODE_TOMBSTONE_TTL_MS)
-  if (outcome.outcome === 'repeated' && (await isReplay(outcome, server)))
-    await endReplayed(outcome.grantId, server, source)
-  const grant = await store.readGrant(unwrapRedemption(outcome))
+  const codeHash = hashToken(code)
+  const outcome = await store.redeemCode(codeHash, proof, CODE_TOMBSTONE_TTL_MS)
+  const openGrantId = (sealed: string) => openCode(sealed, codeHash, proof, server.sealer)
+  if (outcome.outcome === 'repeated') {
+    const grantId = openGrantId(outcome.grantId)
+    if (await isReplay(grantId, outcome.elapsedMs, server)) await endReplayed(grantId, server, source)
+  }
+  const grant = await store.readGrant(openGrantId(unwrapRedemption(outcome)))
   if (!isActiveGrant(grant, client)) throw createEndedError()
 
   const refreshToken = issueRefreshToken(grant.id, signer)
@@ -95,7 +101,8 @@ function requireChallenge(form: TokenForm): string {
  * client that repeats itself, or after the client has gone on to its first refresh.
  */
 async function isReplay(
-  { grantId, elapsedMs }: { grantId: string; elapsedMs: number },
+  grantId: string,
+  elapsedMs: number,
   { store }: Pick<AuthorizationServer, 'store'>,
 ): Promise<boolean> {
   return elapsedMs > REPEAT_GRACE_MS || (await store.hasRotated(grantId))
@@ -112,7 +119,7 @@ async function endReplayed(
   await endGrant(grantId, 'code_replayed', server, source)
 }
 
-/** The id of the grant whose code was redeemed (RFC 6749 §4.1.3 and §10.5). */
+/** The grant whose code was redeemed (RFC 6749 §4.1.3 and §10.5), sealed. */
 function unwrapRedemption(outcome: CodeOutcome): string {
   switch (outcome.outcome) {
     case 'redeemed':

@@ -4,7 +4,7 @@ import type { GrantRecord, RevocationReason, Store } from '../../store/store.ts'
 import type { Audit, AuditSource } from '../../telemetry/audit.ts'
 import type { UpstreamTokens } from '../../upstream/oauth.ts'
 import type { UpstreamRevocation } from '../../upstream/revocation.ts'
-import { sealUpstream } from '../../upstream/sealed-tokens.ts'
+import { type GrantTerms, sealUpstream } from '../../upstream/sealed-tokens.ts'
 import type { OAuthSettings } from '../authorization-server.ts'
 import type { PendingAuthorization } from '../authorize/transaction.ts'
 
@@ -23,13 +23,13 @@ export function createGrantRecord(
 ): GrantRecord {
   const id = createId()
   const now = Date.now()
-  const { clientId, clientName, resource, scope, skills } = authorization
+  const { clientId, clientName, clientAuthMethod, resource, scope, skills } = authorization
   const { scope: upstreamScope, organizationId } = tokens
-  return {
+  const terms: GrantTerms = {
     id,
-    status: 'active',
     clientId,
     clientName,
+    clientAuthMethod,
     subject: userId,
     resource,
     ...(organizationId !== undefined && { organizationId }),
@@ -37,9 +37,13 @@ export function createGrantRecord(
     scope: scope.filter((name) => upstreamScope === undefined || upstreamScope.includes(name)),
     skills,
     createdAt: now,
-    lastUsedAt: now,
     expiresAt: now + settings.GRANT_TTL * 1000,
-    upstream: { ...sealUpstream(tokens, id, sealer), generation: 0, renewalStartedAt: undefined },
+  }
+  return {
+    ...terms,
+    status: 'active',
+    lastUsedAt: now,
+    upstream: { ...sealUpstream(tokens, terms, sealer), generation: 0, renewalStartedAt: undefined },
   }
 }
 

@@ -22,6 +22,9 @@ import {
 
 const MAC_LENGTH = 28
 
+/** How often one token is repeated by a client that lost a response, or by two processes of it, at most. */
+const SUSPICIOUS_REPEATS = 3
+
 const RefreshFormSchema = Type.Object({
   grant_type: Type.Literal('refresh_token'),
   refresh_token: Type.String(),
@@ -120,13 +123,17 @@ function parseGrantedScope(form: TokenForm, grant: GrantRecord): string[] {
 }
 
 function recordRotation(
-  { outcome }: RotationOutcome,
+  rotation: RotationOutcome,
   grant: GrantRecord,
   server: Pick<AuthorizationServer, 'audit' | 'revocation'>,
   source: AuditSource,
 ): void {
+  const { outcome } = rotation
   if (outcome !== 'rotated' && outcome !== 'repeated' && outcome !== 'reused') return
   server.audit.write({ event: `refresh_${outcome}`, about: grant }, source)
+  if (outcome === 'repeated' && rotation.repeats >= SUSPICIOUS_REPEATS) {
+    server.audit.write({ event: 'refresh_overused', about: grant, repeats: rotation.repeats }, source)
+  }
   if (outcome === 'reused') onGrantRevoked(grant, 'refresh_token_reused', server, source)
 }
 

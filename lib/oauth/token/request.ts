@@ -47,14 +47,15 @@ export function isActiveGrant(grant: GrantRecord | undefined, client: Client): g
   return grant?.status === 'active' && grant.clientId === client.id
 }
 
-/** Issues an access token for a grant, which never outlives the grant, and responds with both tokens. */
+/** Issues an access token for a grant, which never outlives the grant, and responds with both tokens. Throws `UnsealError`. */
 export async function createTokenResponse(
   grant: GrantRecord,
   scope: readonly string[],
   refreshToken: string,
-  { settings, endpoints, signer, store }: AuthorizationServer,
+  { settings, endpoints, signer, store, sentryTokens }: AuthorizationServer,
 ): Promise<TokenResponse> {
   const { id, clientId, subject, resource, expiresAt } = grant
+  sentryTokens.assertUnaltered(grant)
   // In the background: a failure must not cost the client its tokens.
   extendStoredClient(clientId, store).catch(() => undefined)
   const ttl = Math.min(settings.ACCESS_TOKEN_TTL, Math.ceil((expiresAt - Date.now()) / 1000))

@@ -34,7 +34,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 const REVOKE = `
 local function revoke(key, reason)
   redis.call('HDEL', key, 'upstream_tokens', 'upstream_expires_at', 'renewal_started_at',
-    'refresh_hash', 'previous_refresh_hash', 'rotated_at', 'sealed_successor')
+    'refresh_hash', 'previous_refresh_hash', 'rotated_at', 'sealed_successor', 'repeats')
   redis.call('HSET', key, 'status', 'revoked', 'reason', reason)
   redis.call('PEXPIRE', key, ${TOMBSTONE_TTL_MS})
 end
@@ -124,15 +124,30 @@ return 'null'
 `)
 
 /**
- * KEYS: the index of a subject, a sorted set of grants by expiry. ARGV: grant id, expiry of the grant. The index expires
- * with the last of its grants.
+ * KEYS: the index of a subject, a sorted set of grants by last use. ARGV: entry of the grant, its expiry. The index
+ * expires with the last of its grants.
  */
 export const listGrant = defineScript<null>(`
 ${NOW}
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
-redis.call('PEXPIREAT', KEYS[1], redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+if redis.call('PEXPIRETIME', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIREAT', KEYS[1], ARGV[2]) end
 return 'null'
+`)
+
+/**
+ * KEYS: the index of a subject. ARGV: end of the entries of one client, limit for that client, limit for the subject.
+ * Returns the least recently used entries beyond either limit, however many grants there are, in one command.
+ */
+export const findSurplus = defineScript<string[]>(`
+local entries = redis.call('ZREVRANGE', KEYS[1], 0, -1)
+local surplus, ofClient = {}, 0
+for place, entry in ipairs(entries) do
+  local isOfClient = string.sub(entry, -#ARGV[1]) == ARGV[1]
+  if isOfClient then ofClient = ofClient + 1 end
+  if place > tonumber(ARGV[3]) or (isOfClient and ofClient > tonumber(ARGV[2])) then table.insert(surplus, entry) end
+end
+if #surplus == 0 then return '[]' end
+return cjson.encode(surplus)
 `)
 
 /** KEYS: grant. ARGV: hash of the refresh token, ttl. */
@@ -147,37 +162,46 @@ return 'true'
 
 /**
  * KEYS: grant. ARGV: client id, presented hash, next hash, sealed successor, grace, ttl. The previous token is accepted
- * only while its successor is the current one, so using the successor ends the grace.
+ * only while its successor is the current one, so using the successor ends the grace. A full Redis, which cannot count
+ * the repetition, does not fail it.
  */
-export const rotateRefreshToken = defineScript<RotationOutcome>(`
+export const rotateRefreshToken = defineScript<RotationOutcome & { subject?: string }>(`
 ${NOW}
 ${REVOKE}
 local grant = redis.call('HMGET', KEYS[1], 'status', 'client_id', 'refresh_hash', 'previous_refresh_hash',
-  'rotated_at', 'sealed_successor', 'expires_at')
+  'rotated_at', 'sealed_successor', 'expires_at', 'subject')
 if not grant[1] then return '{"outcome":"missing"}' end
 if grant[2] ~= ARGV[1] then return '{"outcome":"other_client"}' end
 if grant[1] ~= 'active' then return cjson.encode({ outcome = grant[1] }) end
 if not grant[3] then return '{"outcome":"missing"}' end
 if grant[3] == ARGV[2] then
   redis.call('HSET', KEYS[1], 'refresh_hash', ARGV[3], 'previous_refresh_hash', ARGV[2], 'rotated_at', now,
-    'sealed_successor', ARGV[4], 'last_used_at', now)
+    'sealed_successor', ARGV[4], 'last_used_at', now, 'repeats', 0)
   redis.call('PEXPIREAT', KEYS[1], math.min(now + ARGV[6], grant[7]))
-  return '{"outcome":"rotated"}'
+  return cjson.encode({ outcome = 'rotated', subject = grant[8] })
 end
 if grant[4] == ARGV[2] and now - grant[5] < tonumber(ARGV[5]) then
-  return cjson.encode({ outcome = 'repeated', sealedSuccessor = grant[6] })
+  local repeats = redis.pcall('HINCRBY', KEYS[1], 'repeats', 1)
+  if type(repeats) ~= 'number' then repeats = 1 end
+  return cjson.encode({ outcome = 'repeated', sealedSuccessor = grant[6], repeats = repeats })
 end
 revoke(KEYS[1], 'refresh_token_reused')
 return '{"outcome":"reused"}'
 `)
 
-/** KEYS: grant. */
-export const touchGrant = defineScript<null>(`
+/** KEYS: grant. Returns the subject and the client of a grant whose use was recorded. */
+export const touchGrant = defineScript<{ subject: string; clientId: string } | null>(`
 ${NOW}
-local grant = redis.call('HMGET', KEYS[1], 'status', 'last_used_at')
-if grant[1] == 'active' and now - grant[2] >= ${GRANT_TOUCH_INTERVAL_MS} then
-  redis.call('HSET', KEYS[1], 'last_used_at', now)
-end
+local grant = redis.call('HMGET', KEYS[1], 'status', 'last_used_at', 'subject', 'client_id')
+if grant[1] ~= 'active' or now - grant[2] < ${GRANT_TOUCH_INTERVAL_MS} then return 'null' end
+redis.call('HSET', KEYS[1], 'last_used_at', now)
+return cjson.encode({ subject = grant[3], clientId = grant[4] })
+`)
+
+/** KEYS: the index of a subject. ARGV: entry of a grant that was used. */
+export const touchListed = defineScript<null>(`
+${NOW}
+redis.call('ZADD', KEYS[1], 'XX', now, ARGV[1])
 return 'null'
 `)
 

@@ -1,12 +1,14 @@
 import { Cluster, type Redis } from 'ioredis'
+import { hashToken } from '../../crypto/hash.ts'
 import { createKeys } from '../keys.ts'
-import type {
-  ActivationOutcome,
-  GrantIdentity,
-  GrantRecord,
-  RevocationReason,
-  Store,
-  TransactionOutcome,
+import {
+  type ActivationOutcome,
+  type GrantIdentity,
+  type GrantRecord,
+  MAX_GRANTS_PER_SUBJECT,
+  type RevocationReason,
+  type Store,
+  type TransactionOutcome,
 } from '../store.ts'
 import { applyTimeouts } from '../timeouts.ts'
 import { listPrimaries } from './cluster.ts'
@@ -46,41 +48,58 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
   /** The redeemed grants of a subject. Removes expired and revoked ones from the index. */
   async function listGrants(subject: string): Promise<GrantRecord[]> {
     const key = keys.subject(subject)
-    const ids = await redis.zrange(key, 0, '-1')
-    const entries = await Promise.all(ids.map(readIndexed))
+    const names = await redis.zrange(key, 0, '-1')
+    const entries = await Promise.all(names.map(readIndexed))
     const ended = entries.filter(({ grant }) => !isNotRevoked(grant))
-    if (ended.length > 0) await redis.zrem(key, ...ended.map(({ id }) => id))
+    if (ended.length > 0) await redis.zrem(key, ...ended.map(({ entry }) => entry))
     return entries
       .flatMap(({ grant, isRedeemed }) => (grant !== undefined && isRedeemed ? [grant] : []))
       .sort((one, other) => other.createdAt - one.createdAt)
   }
 
-  async function readIndexed(id: string) {
+  async function readIndexed(entry: string) {
+    const id = parseGrantId(entry)
     const values = await redis.hmget(keys.grant(id), ...GRANT_FIELDS, 'refresh_hash')
-    return { id, grant: parseGrant(id, values), isRedeemed: values.at(-1) != null }
+    return { entry, grant: parseGrant(id, values), isRedeemed: values.at(-1) != null }
   }
 
   /**
-   * Counts redeemed grants only, whose last use is known, so that concurrent sign-ins agree on which grants are beyond
-   * the limit.
+   * Reads the index alone, whose entries are in the order of their last use: a sign-in costs the same however many
+   * grants its user has. An entry leaves the index only once its grant is revoked, so a crash in between hides nothing.
    */
   async function supersede({ subject, clientId }: GrantIdentity, limit: number): Promise<GrantRecord[]> {
-    const grants = (await listGrants(subject)).filter((grant) => grant.clientId === clientId)
-    const surplus = grants.sort((one, other) => other.lastUsedAt - one.lastUsedAt).slice(limit)
-    const ended = await Promise.all(surplus.map(({ id }) => revokeGrant(id, 'superseded')))
+    const key = keys.subject(subject)
+    const limits = [limit, MAX_GRANTS_PER_SUBJECT]
+    const surplus = await run(scripts.findSurplus, key, formatClientPart(clientId), ...limits)
+    if (surplus.length === 0) return []
+    const ended = await Promise.all(surplus.map((entry) => revokeRecord(parseGrantId(entry), 'superseded')))
+    await redis.zrem(key, ...surplus)
     // Of concurrent sign-ins, only the one that revoked a grant reports it.
     return ended.filter(isNotRevoked)
   }
 
+  /** Fire and forget: the order of the index decides only which of too many grants is superseded. */
+  function touchListed(subject: string, grant: Pick<GrantIdentity, 'id' | 'clientId'>): void {
+    run(scripts.touchListed, keys.subject(subject), formatEntry(grant)).catch(() => undefined)
+  }
+
+  /** A revoked grant must not count towards the limits of its subject. */
   async function revokeGrant(grantId: string, reason: RevocationReason): Promise<GrantRecord | undefined> {
+    const grant = await revokeRecord(grantId, reason)
+    if (isNotRevoked(grant))
+      await redis.zrem(keys.subject(grant.subject), formatEntry(grant)).catch(() => undefined)
+    return grant
+  }
+
+  async function revokeRecord(grantId: string, reason: RevocationReason): Promise<GrantRecord | undefined> {
     return parseGrant(grantId, (await run(scripts.revokeGrant, keys.grant(grantId), reason)) ?? [])
   }
 
   // Each round trip has its own timeout. With one for all, a distant Redis could spend a code and never activate its
   // grant.
   const steps = applyTimeouts({
-    list: ({ id, subject, expiresAt }: GrantIdentity) =>
-      run(scripts.listGrant, keys.subject(subject), id, expiresAt),
+    list: (grant: GrantIdentity) =>
+      run(scripts.listGrant, keys.subject(grant.subject), formatEntry(grant), grant.expiresAt),
     activate: (grantId: string, refreshHash: string, ttlMs: number) =>
       run(scripts.activateGrant, keys.grant(grantId), refreshHash, ttlMs),
     supersede,
@@ -160,24 +179,30 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
 
     readGrant,
 
-    rotateRefreshToken: (grantId, { clientId, presentedHash, nextHash, sealedSuccessor, graceMs, ttlMs }) =>
-      run(
+    async rotateRefreshToken(grantId, rotation) {
+      const { clientId, presentedHash, nextHash, sealedSuccessor, graceMs, ttlMs } = rotation
+      const hashes = [presentedHash, nextHash]
+      const times = [graceMs, ttlMs]
+      const key = keys.grant(grantId)
+      const { subject, ...outcome } = await run(
         scripts.rotateRefreshToken,
-        keys.grant(grantId),
+        key,
         clientId,
-        presentedHash,
-        nextHash,
+        ...hashes,
         sealedSuccessor,
-        graceMs,
-        ttlMs,
-      ),
+        ...times,
+      )
+      if (subject !== undefined) touchListed(subject, { id: grantId, clientId })
+      return outcome
+    },
 
     async hasRotated(grantId) {
       return (await redis.hexists(keys.grant(grantId), 'previous_refresh_hash')) === 1
     },
 
     async touchGrant(grantId) {
-      await run(scripts.touchGrant, keys.grant(grantId))
+      const touched = await run(scripts.touchGrant, keys.grant(grantId))
+      if (touched !== null) touchListed(touched.subject, { id: grantId, clientId: touched.clientId })
     },
 
     async lockUpstream(grantId, owner, ttlMs) {
@@ -211,6 +236,19 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
   }
 
   return { kind: 'redis', ...applyTimeouts(operations), activateGrant, async close() {} }
+}
+
+/** The entry of a grant in the index of its subject: its id, and enough of the hash of its client's id. */
+function formatEntry({ id, clientId }: Pick<GrantIdentity, 'id' | 'clientId'>): string {
+  return `${id}${formatClientPart(clientId)}`
+}
+
+function formatClientPart(clientId: string): string {
+  return ` ${hashToken(clientId).slice(0, 22)}`
+}
+
+function parseGrantId(entry: string): string {
+  return entry.split(' ')[0] ?? ''
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   type CodeRecord,
   GRANT_TOUCH_INTERVAL_MS,
   type GrantRecord,
+  MAX_GRANTS_PER_SUBJECT,
   type RefreshRotation,
   type RevocationReason,
   type RotationOutcome,
@@ -34,7 +35,15 @@ interface StoredGrant extends ExpiringRecord {
   subject: string
   grant: GrantRecord
   /** Hashes of the refresh tokens. Absent until the grant is activated, and after it is revoked. */
-  refresh?: { current: string; previous?: { hash: string; rotatedAt: number; sealedSuccessor: string } }
+  refresh?: { current: string; previous?: PreviousToken }
+}
+
+interface PreviousToken {
+  hash: string
+  rotatedAt: number
+  sealedSuccessor: string
+  /** How often it was presented again. */
+  repeats: number
 }
 
 interface StoredLock extends ExpiringRecord {
@@ -111,7 +120,7 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
     if (refresh === undefined) return { outcome: 'missing' }
     const now = Date.now()
     if (refresh.current === presentedHash) {
-      const previous = { hash: presentedHash, rotatedAt: now, sealedSuccessor }
+      const previous = { hash: presentedHash, rotatedAt: now, sealedSuccessor, repeats: 0 }
       write('grant', grant.id, {
         ...stored,
         grant: { ...grant, lastUsedAt: now },
@@ -123,7 +132,9 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
     // The previous token is accepted only while its successor is the current one.
     const { previous } = refresh
     if (previous?.hash === presentedHash && now - previous.rotatedAt < graceMs) {
-      return { outcome: 'repeated', sealedSuccessor: previous.sealedSuccessor }
+      const repeats = previous.repeats + 1
+      write('grant', grant.id, { ...stored, refresh: { ...refresh, previous: { ...previous, repeats } } })
+      return { outcome: 'repeated', sealedSuccessor: previous.sealedSuccessor, repeats }
     }
     revoke(stored, 'refresh_token_reused')
     return { outcome: 'reused' }
@@ -229,12 +240,13 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
           refresh: { current: refreshHash },
           expiresAt: Math.min(now + ttlMs, grant.expiresAt),
         })
-        const surplus = readRedeemed(subject)
-          .filter((other) => other.grant.clientId === grant.clientId)
-          .sort((one, other) => other.grant.lastUsedAt - one.grant.lastUsedAt)
-          .slice(limit)
+        const redeemed = readRedeemed(subject).sort(
+          (one, other) => other.grant.lastUsedAt - one.grant.lastUsedAt,
+        )
+        const ofClient = redeemed.filter((other) => other.grant.clientId === grant.clientId)
+        const surplus = new Set([...ofClient.slice(limit), ...redeemed.slice(MAX_GRANTS_PER_SUBJECT)])
         for (const other of surplus) revoke(other, 'superseded')
-        return { outcome: 'activated', superseded: surplus.map((other) => other.grant) }
+        return { outcome: 'activated', superseded: [...surplus].map((other) => other.grant) }
       })
     },
 

@@ -67,6 +67,23 @@ test('a public server that any client can register at, or without TRUST_PROXY, i
   }
 })
 
+test('http on loopback is a warning once it is more than a developer’s (RFC 6265 §8.5)', async (t) => {
+  const shared: Record<string, string>[] = [
+    { REDIS_URL: 'redis://valkey:6379' },
+    { REDIS_URL: 'redis+cluster://127.0.0.1:7000,10.0.0.7:7000' },
+    { TRUST_PROXY: '10.0.0.0/8' },
+  ]
+  for (const changes of shared) {
+    const [key = ''] = Object.keys(changes)
+    const findings = exposure({ ...changes, BASE_URL: 'http://localhost:3000' })
+    t.match(list(findings, 'warning'), [new RegExp(`^loopback: .*trusts every port.*${key} is`)], key)
+  }
+  t.same(list(exposure({ BASE_URL: 'http://127.0.0.1:3000' }), 'warning'), [], 'a developer’s')
+  t.same(list(exposure({ REDIS_URL: 'redis://[::1]:6379' }), 'warning'), [])
+  const elsewhere = exposure({ ...PUBLIC, REDIS_URL: 'redis://valkey:6379' })
+  t.notMatch(list(elsewhere, 'warning').join(), 'loopback')
+})
+
 test('proxies are named without credentials, and disabled certificate checks are an error', async (t) => {
   const proxied = load({ HTTPS_PROXY: 'http://user:hidden@proxy.example.com:3128', NO_PROXY: '.internal' })
   const findings = checkOutgoing(proxied, {})

@@ -1,8 +1,8 @@
 import { test } from 'tap'
 import {
-  describeRedirectTarget,
   isRegisteredRedirectUri,
   isSafeRedirectUri,
+  splitRedirectUri,
 } from '../../../lib/model/redirect-uri.ts'
 import { BYPASSES, CLIENTS } from './redirect-uri-corpus.ts'
 
@@ -99,9 +99,24 @@ test('an unparsable URI matches nothing and throws nothing', async (t) => {
   t.equal(isRegisteredRedirectUri('http://localhost:1/cb', ['http://[']), false)
 })
 
-test('a redirect target is described by its host, or by its scheme (RFC 9700 §4.12)', async (t) => {
-  t.equal(describeRedirectTarget('https://claude.ai/api/mcp/auth_callback'), 'claude.ai')
-  t.equal(describeRedirectTarget('http://127.0.0.1:33418/'), '127.0.0.1:33418')
-  t.equal(describeRedirectTarget('cursor://anysphere.cursor-mcp/oauth'), 'cursor://anysphere.cursor-mcp')
-  t.equal(describeRedirectTarget('com.example.app:/cb'), 'com.example.app://')
+test('a redirect URI is shown whole, around its host or as that of a program (RFC 9700 §4.12, RFC 8252 §7)', async (t) => {
+  const web = {
+    'https://claude.ai/api/mcp/auth_callback': 'claude.ai',
+    'https://www.example.com/url?q=https://evil.example/': 'www.example.com',
+    'https://storage.example.com:8443/evil-bucket/': 'storage.example.com:8443',
+    'https://a.example?x=https://b.example/': 'a.example',
+  }
+  for (const [uri, host] of Object.entries(web)) {
+    const parts = splitRedirectUri(uri)
+    t.match(parts, { host, isLocal: false }, uri)
+    t.equal(parts.before + parts.host + parts.after, uri, 'no part is left out')
+  }
+  const local = [
+    'http://127.0.0.1:33418/',
+    'http://localhost/cb',
+    'http://[::1]:1/',
+    'cursor://a.b/oauth',
+    'com.example.app:/cb',
+  ]
+  for (const uri of local) t.equal(splitRedirectUri(uri).isLocal, true, uri)
 })

@@ -9,7 +9,7 @@ export async function testClients(t: Test, store: Store): Promise<void> {
     name: 'Client “one” \u{1f9ea}\n',
     redirectUris: ['https://app.example.com/callback', 'cursor://anysphere.cursor-mcp/oauth/callback'],
     tokenEndpointAuthMethod: 'client_secret_basic',
-    secretHash: hashToken('secret'),
+    seal: 'v1.key.seal',
   }
   const save = async (ttl: number, record = client) => {
     const id = createToken()
@@ -19,7 +19,12 @@ export async function testClients(t: Test, store: Store): Promise<void> {
 
   await t.test('a client is read as it was registered (RFC 7591 §3.2.1)', async (t) => {
     t.same(await store.readClient(await save(MINUTE), MINUTE), client)
-    const open = { name: 'x', redirectUris: ['http://localhost/cb'], tokenEndpointAuthMethod: 'none' }
+    const open = {
+      name: 'x',
+      redirectUris: ['http://localhost/cb'],
+      tokenEndpointAuthMethod: 'none',
+      seal: 's',
+    }
     t.same(await store.readClient(await save(MINUTE, open), MINUTE), open)
     t.equal(await store.readClient('unknown', MINUTE), undefined)
   })

@@ -151,6 +151,34 @@ export async function testSubjects(t: Test, store: Store): Promise<void> {
     t.same(new Set(await list(subject)), new Set([first, third, fourth, other]))
   })
 
+  await t.test(
+    'a user has at most 200 grants, whatever the clients, and the least recently used goes',
+    async (t) => {
+      const subject = createToken()
+      const ids: string[] = []
+      for (let number = 0; number < 200; number += 1) {
+        ids.push(await activate({ subject, clientId: `client-${number}` }))
+      }
+      superseded.length = 0
+      await sleep(2)
+      const [first = '', second = '', third = ''] = ids
+      const rotation = makeRotation(hashToken(first), { clientId: 'client-0' })
+      t.match(await store.rotateRefreshToken(first, rotation), { outcome: 'rotated' })
+      await store.revokeGrant(third, 'user_request')
+      await sleep(5)
+      const again = await activate({ subject, clientId: 'client-200' })
+      t.same(superseded.splice(0), [], 'a revoked grant does not count')
+      const last = await activate({ subject, clientId: 'client-201' })
+      t.same(
+        superseded.splice(0).map(({ id }) => id),
+        [second],
+      )
+      const listed = new Set(await list(subject))
+      t.equal(listed.size, 200)
+      for (const id of [first, again, last]) t.ok(listed.has(id))
+    },
+  )
+
   await t.test('50 concurrent sign-ins leave as many grants as the limit allows', async (t) => {
     const subject = createToken()
     await Promise.all(Array.from({ length: 50 }, () => activate({ subject }, 5)))

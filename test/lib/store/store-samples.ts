@@ -15,6 +15,7 @@ export function makeGrant(changes: Partial<GrantRecord> = {}): GrantRecord {
     status: 'active',
     clientId: 'client-1',
     clientName: 'Client “one” \u{1f9ea}\n',
+    clientAuthMethod: 'none',
     subject: createToken(),
     resource: 'https://mcp.example.com/mcp',
     scope: ['org:read', 'event:write'],

@@ -30,7 +30,9 @@ export async function testRefreshTokens(t: Test, store: Store): Promise<void> {
     t.same(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), {
       outcome: 'repeated',
       sealedSuccessor: first.sealedSuccessor,
+      repeats: 1,
     })
+    t.match(await store.rotateRefreshToken(grant.id, makeRotation(refresh)), { repeats: 2 })
     t.same(await store.rotateRefreshToken(grant.id, makeRotation(first.nextHash)), { outcome: 'rotated' })
   })
 

@@ -53,7 +53,7 @@ test('a refused renewal whose access token cannot be probed ends no grant', asyn
 test('a rejected application ends no grant, and is logged', async (t) => {
   const { sentry, createAccess, makeGrant, read, log } = await setUp(t)
   const [lasting, ended] = [await makeGrant(), await makeGrant(-MINUTE)]
-  const kept = openUpstream(lasting.upstream.sealed, lasting.id, sealer).accessToken
+  const kept = openUpstream(lasting, sealer).accessToken
   for (const error of [
     'invalid_client',
     'unauthorized_client',
@@ -87,7 +87,7 @@ test('during an outage of Sentry the grant stays, and the token is used until it
     const [kept, refused] = await Promise.allSettled(
       [lasting, ended].map((grant) => createAccess().getAccessToken(grant, MARGIN)),
     )
-    t.match(kept, { value: openUpstream(lasting.upstream.sealed, lasting.id, sealer).accessToken }, name)
+    t.match(kept, { value: openUpstream(lasting, sealer).accessToken }, name)
     t.match(refused, { reason: UpstreamUnavailableError }, name)
     for (const grant of [lasting, ended]) t.match(await read(grant), { status: 'active', generation: 0 })
     heal()

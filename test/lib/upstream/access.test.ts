@@ -1,7 +1,6 @@
 import { mock } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
-import { createToken } from '../../../lib/crypto/hash.ts'
 import { createSealer, UnsealError } from '../../../lib/crypto/sealer.ts'
 import { StoreUnavailableError } from '../../../lib/store/store.ts'
 import { createUpstreamAccess, SignInRequiredError } from '../../../lib/upstream/access.ts'
@@ -30,7 +29,7 @@ test('a token that expires soon is renewed first, and both new tokens are stored
   const { sentry, store, createAccess, makeGrant, read } = await setUp(t)
   const grant = await makeGrant(MARGIN - 1_000)
   const token = await createAccess().getAccessToken(grant, MARGIN)
-  t.not(token, openUpstream(grant.upstream.sealed, grant.id, sealer).accessToken)
+  t.not(token, openUpstream(grant, sealer).accessToken)
   t.match(await read(grant), { status: 'active', generation: 1, accessToken: token })
   t.equal(sentry.counters.refreshes, 1)
   const renewed = await store.readGrant(grant.id)
@@ -155,7 +154,7 @@ test('an ended grant requires a sign-in, without a request to Sentry', async (t)
   const [revoked, waiting] = [await makeGrant(), await makeGrant()]
   await store.revokeGrant(revoked.id, 'user_request')
   await store.requireSignIn(waiting.id, 0)
-  const unknown = { ...revoked, id: createToken() }
+  const unknown = await (await setUp(t)).makeGrant()
   for (const grant of [revoked, waiting, unknown]) {
     await t.rejects(
       createAccess().getAccessToken(grant, MARGIN),
@@ -197,7 +196,7 @@ test('a caller that waits too long for a renewal uses the current token until it
   })
   const [lasting, ended] = [await makeGrant(), await makeGrant(-MINUTE)]
   for (const grant of [lasting, ended]) await store.lockUpstream(grant.id, 'another instance', HOUR)
-  const kept = openUpstream(lasting.upstream.sealed, lasting.id, sealer).accessToken
+  const kept = openUpstream(lasting, sealer).accessToken
   t.equal(await access.getAccessToken(lasting, MARGIN), kept)
   await t.rejects(access.getAccessToken(ended, MARGIN), UpstreamUnavailableError)
   for (const grant of [lasting, ended]) t.match(await read(grant), { status: 'active', generation: 0 })

@@ -9,7 +9,7 @@ import { createEmbeddedStore } from '../../../lib/store/sqlite/store.ts'
 import type { GrantRecord, Store } from '../../../lib/store/store.ts'
 import { createUpstreamAccess, type UpstreamAccess } from '../../../lib/upstream/access.ts'
 import type { SentryOAuth } from '../../../lib/upstream/oauth.ts'
-import { openUpstream, sealUpstream } from '../../../lib/upstream/sealed-tokens.ts'
+import { type GrantTerms, openUpstream, sealUpstream } from '../../../lib/upstream/sealed-tokens.ts'
 import { type SandboxOptions, type SentrySandbox, startSentry } from '../../sandbox/sentry/server.ts'
 import { findRedis } from '../../support/redis.ts'
 import { createSandboxOAuth } from '../../support/sentry-oauth.ts'
@@ -67,13 +67,14 @@ export async function setUp(
       const expiresAt = expiresInMs === Number.POSITIVE_INFINITY ? undefined : Date.now() + expiresInMs
       const id = createToken()
       const tokens = { accessToken, refreshToken, expiresAt, scope: undefined, userId: undefined }
-      const upstream = { ...sealUpstream(tokens, id, sealer), generation: 0, renewalStartedAt: undefined }
       const now = Date.now()
-      const grant: GrantRecord = {
-        ...{ id, status: 'active', clientId: 'client-1', clientName: 'Client', subject: '1001' },
+      const terms: GrantTerms = {
+        ...{ id, clientId: 'client-1', clientName: 'Client', clientAuthMethod: 'none', subject: '1001' },
         ...{ resource: 'https://mcp.example.com/mcp', scope: [], skills: [] },
-        ...{ createdAt: now, lastUsedAt: now, expiresAt: now + 24 * HOUR, upstream },
+        ...{ createdAt: now, expiresAt: now + 24 * HOUR },
       }
+      const upstream = { ...sealUpstream(tokens, terms, sealer), generation: 0, renewalStartedAt: undefined }
+      const grant: GrantRecord = { ...terms, status: 'active', lastUsedAt: now, upstream }
       await store.createGrant(grant, HOUR)
       return grant
     },
@@ -88,7 +89,7 @@ export async function setUp(
       const current = await store.readGrant(grant.id)
       if (current === undefined || current.status === 'revoked') throw new TypeError('The grant has ended.')
       const { status, upstream } = current
-      const { accessToken } = openUpstream(upstream.sealed, grant.id, sealer)
+      const { accessToken } = openUpstream(current, sealer)
       return { status, generation: upstream.generation, accessToken }
     },
   }
@@ -109,7 +110,7 @@ export async function createOnRedis(t: Test): Promise<Store> {
 /** Commits tokens as another instance would, to the generation of the given grant. */
 export async function commit(store: Store, grant: GrantRecord, accessToken: string): Promise<void> {
   const tokens = { accessToken, refreshToken: 'r', expiresAt: undefined, scope: undefined, userId: undefined }
-  await store.commitUpstream(grant.id, grant.upstream.generation, sealUpstream(tokens, grant.id, sealer))
+  await store.commitUpstream(grant.id, grant.upstream.generation, sealUpstream(tokens, grant, sealer))
 }
 
 /** For the last test of a file. */

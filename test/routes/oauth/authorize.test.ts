@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import type { Arrival } from '../../sandbox/browser/browser.ts'
 import { createTestClient, registerClient } from '../../support/client.ts'
 import { startService, useEmbeddedStore } from '../../support/service.ts'
 
@@ -26,7 +27,7 @@ test('an error of client or redirect URI is shown, never redirected (RFC 6749 §
   }
 })
 
-test('every other error is redirected to the client, missing or plain PKCE included (RFC 6749 §4.1.2.1, cloudflare/workers-oauth-provider#253, #275, #277)', async (t) => {
+test('every other error waits on a page for its user, missing or plain PKCE included (RFC 9700 §4.11.2, cloudflare/workers-oauth-provider#253, #275, #277)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const wrong: [string, Record<string, string | undefined>, string][] = [
@@ -40,22 +41,19 @@ test('every other error is redirected to the client, missing or plain PKCE inclu
     ['a resource with a fragment', { resource: `${url}/mcp#x` }, 'invalid_target'],
     ['a resource that steps up', { resource: `${url}/mcp/../oauth` }, 'invalid_target'],
     ['only unknown scopes (§3.3)', { scope: 'root everything' }, 'invalid_scope'],
+    ['a response in the fragment', { response_mode: 'fragment' }, 'invalid_request'],
+    ['a response as a form', { response_mode: 'form_post' }, 'invalid_request'],
     ['a state beyond measure', { state: 's'.repeat(3000) }, 'invalid_request'],
   ]
   for (const [what, changes, error] of wrong) {
-    const arrival = await client.open(changes)
-    t.equal(arrival.kind, 'client', what)
-    if (arrival.kind !== 'client') continue
-    t.equal(arrival.url.searchParams.get('error'), error, what)
-    t.equal(arrival.url.searchParams.get('iss'), url, 'RFC 9207')
-    t.equal(arrival.url.searchParams.get('code'), null)
+    const back = readWayBack(await client.open(changes))
+    t.equal(back?.searchParams.get('error'), error, what)
+    t.equal(back?.searchParams.get('iss'), url, 'RFC 9207')
+    t.equal(back?.searchParams.get('code'), null)
+    t.match(back?.href, client.redirectUri)
   }
   const repeated = await client.browser.open(`${client.createAuthorizeUrl()}&scope=a&scope=b`)
-  t.match(
-    repeated.kind === 'client' && repeated.url.searchParams.get('error'),
-    'invalid_request',
-    'a repeated parameter (§3.1)',
-  )
+  t.match(readWayBack(repeated)?.searchParams.get('error'), 'invalid_request', 'a repeated parameter (§3.1)')
 })
 
 test('the port of a loopback redirect URI may differ (RFC 8252 §7.3)', async (t) => {
@@ -86,7 +84,11 @@ test('the consent page names the client, and cannot be framed or scripted (RFC 9
   if (arrival.kind !== 'page') return t.fail('the consent page is shown')
   const { html, headers, forms } = arrival.page
   t.notMatch(html, /<script/, 'the name is escaped')
-  t.match(html, '&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;')
+  t.match(
+    html,
+    '<bdi>&lt;script&gt;alert(1)&lt;/script&gt;&amp;</bdi>',
+    'it stands alone, without its quotes',
+  )
   t.notOk(html.includes('\u202e') || html.includes('\u0007'), 'control and bidi characters are gone')
   t.match(html, 'app.example', 'where it leads')
   t.match(html, sentry.host, 'which Sentry')
@@ -140,3 +142,10 @@ test('the page for an unknown client says to add the server again', async (t) =>
     page: { html: /report this to the developers/ },
   })
 })
+
+/** The link of an error page to the client; undefined if the page has none, or if the user saw no page. */
+function readWayBack(arrival: Arrival): URL | undefined {
+  if (arrival.kind !== 'page' || arrival.page.status !== 400) return undefined
+  const href = /<a href="([^"]+)" rel="noreferrer">/.exec(arrival.page.html)?.[1]
+  return href === undefined ? undefined : new URL(href.replaceAll('&amp;', '&'))
+}

@@ -35,16 +35,21 @@ test('a CIMD client signs in without registering (draft-ietf-oauth-client-id-met
   t.equal(onAnotherPort.port, '51234', 'any port on loopback (RFC 8252 §7.3)')
 })
 
-test('the consent page names the verified host, of CIMD clients only (MCP authorization, 2025-11-25)', async (t) => {
+test('the consent page says where a document is, and verifies no name (MCP authorization, 2025-11-25)', async (t) => {
   const { host, service } = await start(t)
   const client = publish(host, service, { client_name: '<b>Documented</b>' })
   const verified = await client.open()
   if (verified.kind !== 'page') return t.fail('the consent page is shown')
-  t.match(verified.page.html, `published by <strong>client.example:${host.port}</strong>`)
-  t.match(verified.page.html, 'runs on your computer', 'which any program there could say (CIMD, localhost)')
+  t.match(verified.page.html, `https://<strong>client.example:${host.port}</strong>/client.json`)
+  t.match(
+    verified.page.html,
+    'a program on this computer',
+    'which any program there could say (CIMD, localhost)',
+  )
+  t.notMatch(verified.page.html, /verified/i)
   t.notMatch(verified.page.html, /<b>Documented/)
   const remote = await client.open({ redirect_uri: 'https://client.example/cb' })
-  t.notMatch(remote.kind === 'page' && remote.page.html, 'runs on your computer')
+  t.match(remote.kind === 'page' && remote.page.html, 'https://<strong>client.example</strong>/cb')
 
   const registered = await fetch(`${service.url}/oauth/register`, {
     method: 'POST',
@@ -57,8 +62,8 @@ test('the consent page names the verified host, of CIMD clients only (MCP author
   const { client_id } = (await registered.json()) as { client_id: string }
   const self = await createTestClient(service.url, client_id, client.redirectUri).open()
   if (self.kind !== 'page') return t.fail('the consent page is shown')
-  t.match(self.page.html, 'Not verified')
-  t.notMatch(self.page.html, 'published by')
+  t.match(self.page.html, /calls itself[\s\S]*<bdi>client\.example<\/bdi>/)
+  t.notMatch(self.page.html, 'Described at')
 })
 
 test('a user who consented before is asked again (GHSA-6x8h-498w-gv8c)', async (t) => {

@@ -66,12 +66,12 @@ test('a client with private_key_jwt signs in, refreshes and revokes (RFC 7523 §
   const redeemed = await client.redeem(await getCode(), await sign())
   t.equal(redeemed.status, 200)
   const { refresh_token } = (await redeemed.json()) as Tokens
-  t.equal((await client.refresh(refresh_token, await sign({ aud: `${url}/oauth/token` }))).status, 200)
+  t.equal((await client.refresh(refresh_token, await sign())).status, 200)
   const withoutId = await fetch(`${url}/oauth/revoke`, {
     method: 'POST',
     body: new URLSearchParams({
       token: refresh_token,
-      ...(await sign({ aud: [url, 'https://other.example'] })),
+      ...(await sign()),
     }),
   })
   t.equal(withoutId.status, 200, 'client_id may be left out (RFC 7521 §4.2)')
@@ -97,6 +97,9 @@ test('an invalid assertion is invalid_client (RFC 7523 §3)', async (t) => {
     ['no signature', forge(`${header}.${payload}.`)],
     ['another issuer', await sign({ iss: 'https://evil.example/client' })],
     ['no issuer', await sign({ iss: null } as unknown as JWTPayload)],
+    ['for the token endpoint (CVE-2025-27370)', await sign({ aud: `${url}/oauth/token` })],
+    ['for another server too', await sign({ aud: [url, 'https://other.example'] })],
+    ['for a list of one', await sign({ aud: [url] })],
     ['for another audience', await sign({ aud: 'https://evil.example' })],
     ['for a longer URL', await sign({ aud: `${url}/mcp` })],
     ['without audience', await sign({ aud: null } as unknown as JWTPayload)],

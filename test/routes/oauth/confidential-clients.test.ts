@@ -1,6 +1,5 @@
 import { Redis } from 'ioredis'
 import { type Test, test } from 'tap'
-import { hashToken } from '../../../lib/crypto/hash.ts'
 import { createTestClient, registerClient, type Tokens } from '../../support/client.ts'
 import { postMcp } from '../../support/mcp.ts'
 import { startService, useEmbeddedStore, useRedisStore } from '../../support/service.ts'
@@ -60,8 +59,8 @@ for (const method of ['client_secret_basic', 'client_secret_post']) {
     const { status, registered } = await register(url, { token_endpoint_auth_method: method })
     t.equal(status, 201)
     t.match(registered, {
-      client_id: /^c2\.[\w-]{43}$/,
-      client_secret: /^[\w-]{43}$/,
+      client_id: /^c1\.[\w-]+\.[\w-]{28}$/,
+      client_secret: /^[\w-]{28}$/,
       client_secret_expires_at: 0,
       client_name: 'Gateway',
       redirect_uris: [REDIRECT_URI],
@@ -69,6 +68,7 @@ for (const method of ['client_secret_basic', 'client_secret_post']) {
     })
     const again = await register(url, { token_endpoint_auth_method: method })
     t.not(again.registered.client_id, registered.client_id)
+    t.not(again.registered.client_secret, registered.client_secret)
   })
 
   test(`a secret is accepted in header and form (${method}, RFC 6749 §2.3.1)`, async (t) => {
@@ -150,58 +150,104 @@ test('a client is public by default, and the response says so (RFC 7591 §3.2.1)
   }
 })
 
+/** A registration that is too long for an id, and short enough for the store. */
+const LONG_URIS = [
+  REDIRECT_URI,
+  ...Array.from({ length: 9 }, (_, number) => `https://app.example/${'x'.repeat(280)}/${number}`),
+]
+
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
-  test(`a registration that does not fit into an id is stored (${useStore.name})`, async (t) => {
-    const { url } = await startService(t, { settings: await useStore(t) })
-    const uris = Array.from({ length: 10 }, (_, number) => `https://app.example/${'x'.repeat(500)}/${number}`)
-    const { status, registered } = await register(url, { redirect_uris: [...uris, REDIRECT_URI].slice(1) })
-    t.equal(status, 201)
-    t.match(registered.client_id, /^c2\./)
-    t.equal(registered.token_endpoint_auth_method, 'none')
-    t.notOk('client_secret' in registered)
-    const client = createTestClient(url, registered.client_id, REDIRECT_URI)
-    t.match(await client.signIn(), { token_type: 'Bearer' })
-  })
+  for (const method of ['none', 'client_secret_basic']) {
+    test(`a registration that does not fit into an id is stored (${method}, ${useStore.name})`, async (t) => {
+      const { url } = await startService(t, { settings: await useStore(t) })
+      const metadata = { redirect_uris: LONG_URIS, token_endpoint_auth_method: method }
+      const { status, registered } = await register(url, metadata)
+      t.equal(status, 201)
+      t.match(registered.client_id, /^c2\./)
+      t.equal(registered.token_endpoint_auth_method, method)
+      const client = createTestClient(url, registered.client_id, REDIRECT_URI)
+      const code = (await client.authorize()).searchParams.get('code') ?? ''
+      const secret = method === 'none' ? undefined : { client_secret: registered.client_secret }
+      if (secret !== undefined) t.equal((await client.redeem(code)).status, 401)
+      t.equal((await client.redeem(code, secret)).status, 200)
+    })
+  }
 }
 
-test('a stored client expires after a day unused, after 90 days once it received tokens', async (t) => {
+test('a stored registration takes 4 KiB at most, for an hour, and ten a minute are stored', async (t) => {
+  const settings: Record<string, string> = { ...(await useRedisStore(t)), RATE_LIMIT_OAUTH: '50' }
+  const { url } = await startService(t, { settings })
+  const redis = new Redis(settings.REDIS_URL ?? '')
+  t.teardown(() => redis.disconnect())
+  const registerLong = (length: number) =>
+    register(url, { redirect_uris: [`${REDIRECT_URI}?${'x'.repeat(length)}`, ...LONG_URIS.slice(4)] })
+  const stored: Registered[] = []
+  for (let length = 1_300; length <= 1_700; length += 50) {
+    const { status, registered } = await registerLong(length)
+    if (status === 201) stored.push(registered)
+    else t.match(registered, { error: 'invalid_client_metadata', error_description: /too long/ })
+  }
+  t.ok(stored.length > 1 && stored.length < 9, 'the bound is within these lengths')
+  for (const { client_id } of stored) {
+    const [key = ''] = await redis.keys(`*:client:{${client_id}}`)
+    t.ok(Number(await redis.memory('USAGE', key)) <= 4_096)
+    const ttl = await redis.ttl(key)
+    t.ok(ttl > 3_500 && ttl <= 3_600)
+  }
+  await registerLong(10)
+  const limited = await register(url, { redirect_uris: LONG_URIS })
+  t.match(limited, { status: 429, registered: { error: 'temporarily_unavailable' } })
+  t.equal((await register(url, {})).status, 201, 'what needs no record is registered all the same')
+})
+
+test('a stored client expires after an hour unused, after 90 days once it received tokens', async (t) => {
   const settings = await useRedisStore(t)
   const { url } = await startService(t, { settings })
-  const { registered } = await register(url, { token_endpoint_auth_method: 'client_secret_post' })
+  const { registered } = await register(url, {
+    redirect_uris: LONG_URIS,
+    token_endpoint_auth_method: 'client_secret_post',
+  })
   const client = createTestClient(url, registered.client_id, REDIRECT_URI)
   const redis = new Redis(settings.REDIS_URL ?? '')
   t.teardown(() => redis.disconnect())
   const [key = ''] = await redis.keys(`*:client:{${client.id}}`)
-  const countDays = async () => Math.ceil((await redis.ttl(key)) / 86_400)
+  const countHours = async () => Math.ceil((await redis.ttl(key)) / 3_600)
 
   const secret = { client_secret: registered.client_secret ?? '' }
   await client.open()
   await client.redeem('made-up', secret)
-  t.equal(await countDays(), 1, 'naming it, or authenticating, is not use')
+  t.equal(await countHours(), 1, 'naming it, or authenticating, is not use')
   const code = (await client.authorize()).searchParams.get('code') ?? ''
   t.equal((await client.redeem(code, secret)).status, 200)
-  t.equal(await countDays(), 90)
+  t.equal(await countHours(), 90 * 24)
+
+  const record = JSON.parse((await redis.get(key)) ?? '')
+  t.notMatch(JSON.stringify(record), registered.client_secret)
+  const widened = { ...record, redirectUris: [...record.redirectUris, 'https://evil.example/cb'] }
+  await redis.set(key, JSON.stringify(widened), 'KEEPTTL')
+  const altered = await client.open({ redirect_uri: 'https://evil.example/cb' })
+  t.match(
+    altered,
+    { kind: 'page', page: { status: 503 } },
+    'a record that was changed in the store is not used',
+  )
 })
 
-test('every instance knows a confidential client, the store only the hash of its secret', async (t) => {
+test('every instance knows a confidential client, and the store holds nothing of it', async (t) => {
   const settings: Record<string, string> = {
     ...(await useRedisStore(t)),
     ENCRYPTION_KEY: 'e'.repeat(32),
     JWT_SIGNING_KEY: 'j'.repeat(32),
   }
   const { service, id, secret, createForm } = await startWithClient(t, 'client_secret_basic', settings)
+  const redis = new Redis(settings.REDIS_URL ?? '')
+  t.teardown(() => redis.disconnect())
+  t.same(await redis.keys(`*:client:*${id}*`), [])
   const other = await startService(t, {
     settings: { ...settings, BASE_URL: service.url },
     sharedSentry: service.sentry,
   })
-  const registered = await post(`${other.url}/oauth/token`, await createForm(), encode(id, secret))
-  t.equal(registered.status, 200)
-
-  const redis = new Redis(settings.REDIS_URL ?? '')
-  t.teardown(() => redis.disconnect())
-  const [key = ''] = await redis.keys(`*:client:{${id}}`)
-  const record = await redis.get(key)
-  t.match(record, hashToken(secret))
-  t.notMatch(record, secret)
+  const redeemed = await post(`${other.url}/oauth/token`, await createForm(), encode(id, secret))
+  t.equal(redeemed.status, 200)
   t.notMatch([...service.log, ...other.log].join(''), secret)
 })

@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import type { Browser, Page } from '../../sandbox/browser/browser.ts'
 import { createBrowser } from '../../sandbox/browser/browser.ts'
+import { findUnchecked, tickRequired } from '../../sandbox/browser/html-form.ts'
 import { registerClient, type TestClient } from '../../support/client.ts'
 import { startService, useEmbeddedStore } from '../../support/service.ts'
 
@@ -14,7 +15,7 @@ function press(browser: Browser, page: Page, decision: 'allow' | 'deny') {
   const [form] = page.forms
   const button = form?.buttons.find(({ value }) => value === decision)
   if (form === undefined || button === undefined) throw new Error('There is no such button.')
-  return browser.submit(page, form, button)
+  return browser.submit(page, tickRequired(form), button)
 }
 
 /** Posts the fields of a consent page with headers of the test's choice. */
@@ -31,7 +32,13 @@ function post(page: Page, headers: Record<string, string>, changes: Record<strin
     method: 'POST',
     redirect: 'manual',
     headers,
-    body: new URLSearchParams({ ...fields, skill: 'inspect', decision: 'allow', ...changes }),
+    body: new URLSearchParams({
+      ...fields,
+      skill: 'inspect',
+      confirmed: 'yes',
+      decision: 'allow',
+      ...changes,
+    }),
   })
 }
 
@@ -125,6 +132,32 @@ test('the client gets exactly the ticked skills', async (t) => {
   t.match(await nothing.text(), /tick at least one/)
 })
 
+test('allowing takes a second gesture, without script, and denying does not (double-clickjacking)', async (t) => {
+  const { url, sentry } = await startService(t)
+  const client = await registerClient(url)
+  const page = await openConsent(client)
+  t.match(page.html, /<input type="checkbox" name="confirmed" value="yes" required>/)
+  const [form] = page.forms
+  const [deny, allow] = form?.buttons ?? []
+  if (form === undefined || deny === undefined || allow === undefined) return t.fail('there is a form')
+  t.match(findUnchecked(form, allow), { name: 'confirmed' }, 'the browser asks for it')
+  t.equal(findUnchecked(form, deny), undefined)
+
+  const headers = { cookie: readCookie(page), origin: url }
+  for (const confirmed of ['', 'no', 'on', 'yes yes']) {
+    t.equal((await post(page, headers, { confirmed })).status, 400, `confirmed=${confirmed}`)
+  }
+  const fields = { transaction: '', csrf: '' }
+  for (const { name, value } of form.fields) if (name in fields) Object.assign(fields, { [name]: value })
+  const body = new URLSearchParams({ ...fields, skill: 'inspect', decision: 'allow' })
+  const single = await fetch(form.action, { method: 'POST', redirect: 'manual', headers, body })
+  t.equal(single.status, 400, 'a button alone')
+  t.match(await single.text(), /did not confirm/)
+  t.equal(sentry.requests.length, 0)
+  t.equal((await post(page, headers)).status, 303, 'going back and ticking works')
+  t.equal((await client.authorize({}, { consent: 'deny' })).searchParams.get('error'), 'access_denied')
+})
+
 test('the consent page of a read-only server says so', async (t) => {
   for (const READ_ONLY of ['true', 'false']) {
     const { url } = await startService(t, { settings: { ...useEmbeddedStore(t), READ_ONLY } })
@@ -155,7 +188,7 @@ test('the last choice for a client is preselected, for that client only', async 
   const allow = form?.buttons.find(({ value }) => value === 'allow')
   if (form === undefined || allow === undefined) return t.fail('there is a form')
   for (const field of form.fields) field.checked = field.value === 'inspect'
-  await client.browser.submit(first, form, allow)
+  await client.browser.submit(first, tickRequired(form), allow)
   t.same(readTicked(await openConsent(client)), ['inspect'])
   const other = await registerClient(url, 'http://127.0.0.1:41997/callback')
   const arrival = await client.browser.open(other.createAuthorizeUrl())

@@ -160,7 +160,10 @@ test('a policy narrowed later applies to registered clients too', async (t) => {
   const before = await startService(t, { settings: { ...useEmbeddedStore(t), ...keys } })
   const { registered } = await register(before.app, ALLOWED)
   const { app } = await startService(t, {
-    settings: { ...useEmbeddedStore(t), ...keys, ALLOWED_REDIRECT_URI_PATTERNS: 'http://localhost:*' },
+    settings: {
+      ...{ ...useEmbeddedStore(t), ...keys, BASE_URL: before.url },
+      ALLOWED_REDIRECT_URI_PATTERNS: 'http://localhost:*',
+    },
   })
   for (const uri of ALLOWED) {
     const { status, location, hasForm } = await authorize(app, registered.client_id, uri)

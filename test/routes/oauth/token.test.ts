@@ -45,7 +45,7 @@ test('several resources are invalid_target and do not spend the code (RFC 8707 Â
   const client = await registerClient(url)
   const twice = `${client.createAuthorizeUrl()}&${new URLSearchParams({ resource: `${url}/mcp/acme` })}`
   const refused = await client.browser.open(twice)
-  t.equal(refused.kind === 'client' && refused.url.searchParams.get('error'), 'invalid_target')
+  t.match(refused, { kind: 'page', page: { status: 400, html: /error=invalid_target/ } })
 
   const code = (await client.authorize()).searchParams.get('code') ?? ''
   const redeem = (...resources: string[]) => {

@@ -1,7 +1,14 @@
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { type CookieJar, createCookieJar } from './cookie-jar.ts'
-import { type Button, type HtmlForm, listEntries, parseForms } from './html-form.ts'
+import {
+  type Button,
+  findUnchecked,
+  type HtmlForm,
+  listEntries,
+  parseForms,
+  tickRequired,
+} from './html-form.ts'
 import {
   allowsFormTarget,
   chooseOrigin,
@@ -152,7 +159,9 @@ export function createBrowser({ ca, choosePort }: BrowserOptions = {}): Browser 
     chain,
     redirectUris,
     open: (url) => navigate({ method: 'GET', url: new URL(url), body: undefined, from: undefined }),
-    submit(page, form, button) {
+    async submit(page, form, button) {
+      const missing = findUnchecked(form, button)
+      if (missing !== undefined) throw new BrowserError(`The box ${missing.name} has to be ticked first.`)
       const entries = new URLSearchParams(listEntries(form, button)).toString()
       if (form.method === 'POST')
         return navigate({ method: 'POST', url: form.action, body: entries, from: page })
@@ -183,7 +192,8 @@ export async function signIn(
       ? findButton(page, 'decision', choices.consent ?? 'allow')
       : findButton(page, 'op', choices.sentry ?? 'approve')
     if (pressed === undefined || pages === MAX_PAGES) throw new BrowserError(describePage(page))
-    arrival = await browser.submit(page, pressed.form, pressed.button)
+    const form = choices.consent === 'deny' ? pressed.form : tickRequired(pressed.form)
+    arrival = await browser.submit(page, form, pressed.button)
   }
   return arrival.url
 }

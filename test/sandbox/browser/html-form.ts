@@ -12,6 +12,8 @@ export interface Field {
   type: string
   /** Only of check boxes and radio buttons; everything else is always sent. */
   checked: boolean
+  /** A browser does not send a form whose required boxes are not checked, except by a `formnovalidate` button. */
+  required: boolean
 }
 
 export interface Button {
@@ -19,6 +21,8 @@ export interface Button {
   value: string
   /** Its text. */
   label: string
+  /** Whether it sends the form as it is (`formnovalidate`). */
+  skipsValidation: boolean
 }
 
 /** The forms of a page at `url`, in order. */
@@ -44,6 +48,18 @@ export function listEntries(form: HtmlForm, button: Button): [string, string][] 
   return button.name === undefined ? entries : [...entries, [button.name, button.value]]
 }
 
+/** A required box that keeps a browser from sending the form when that button is pressed. */
+export function findUnchecked(form: HtmlForm, button: Button): Field | undefined {
+  if (button.skipsValidation) return undefined
+  return form.fields.find(({ type, required, checked }) => type === 'checkbox' && required && !checked)
+}
+
+/** Ticks the required boxes of a form, as its user does. */
+export function tickRequired(form: HtmlForm): HtmlForm {
+  const fields = form.fields.map((field) => (field.required ? { ...field, checked: true } : field))
+  return { ...form, fields }
+}
+
 function parseFields(html: string): Field[] {
   return [...html.matchAll(/<input\b([^>]*)>/gis)].flatMap(([, tag = '']) => {
     const attributes = parseAttributes(tag)
@@ -55,6 +71,7 @@ function parseFields(html: string): Field[] {
         value: attributes.get('value') ?? (isCheckable(type) ? 'on' : ''),
         type,
         checked: attributes.has('checked'),
+        required: attributes.has('required'),
       },
     ]
   })
@@ -71,7 +88,12 @@ function parseButtons(html: string): Button[] {
     const label =
       buttonTag === undefined ? (attributes.get('value') ?? '') : content.replaceAll(/<[^>]*>/g, '')
     return [
-      { name: attributes.get('name'), value: attributes.get('value') ?? '', label: decode(label).trim() },
+      {
+        name: attributes.get('name'),
+        value: attributes.get('value') ?? '',
+        label: decode(label).trim(),
+        skipsValidation: attributes.has('formnovalidate'),
+      },
     ]
   })
 }

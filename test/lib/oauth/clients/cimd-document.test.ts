@@ -71,17 +71,17 @@ test('a URL that a parser would have to normalize is not a client id', async (t)
   }
 })
 
-test('a document describes a public client with a verified host', async (t) => {
+test('a document describes a public client', async (t) => {
   t.strictSame(parse({ logo_uri: 'https://client.example/logo.png', 'client_name#de': 'Ein Client' }), {
     id: URL_,
     name: 'A client',
     redirectUris: DOCUMENT.redirect_uris,
     tokenEndpointAuthMethod: 'none',
-    verifiedHost: 'client.example',
+    documentUrl: URL_,
   })
   const withPort = 'https://client.example:8443/client'
   t.match(parseMetadataDocument({ ...DOCUMENT, client_id: withPort }, withPort), {
-    verifiedHost: 'client.example:8443',
+    documentUrl: withPort,
   })
 })
 

@@ -52,7 +52,7 @@ test('mode auto without egress offers no CIMD, but still reads reachable documen
   t.equal(documents.isDocumentUrl(id), true, 'for a client that was told otherwise a minute ago')
   const document = { client_id: id, client_name: 'A client', redirect_uris: ['http://localhost/callback'] }
   host.pages.set('/client.json', respondWithJson(document))
-  t.match(await documents.readClient(id), { id, verifiedHost: `client.example:${host.port}` })
+  t.match(await documents.readClient(id, 'requester'), { id, documentUrl: id })
 })
 
 test('a document has at most 5 KiB, a key set may be longer', async (t) => {
@@ -63,7 +63,7 @@ test('a document has at most 5 KiB, a key set may be longer', async (t) => {
   host.pages.set('/client.json', respondWithJson({ client_id: id, client_name: 'x'.repeat(6_000) }))
   host.pages.set('/keys', respondWithJson({ keys }))
   host.pages.set('/no-keys', respondWithJson({ keys: 'none' }))
-  await t.rejects(documents.readClient(id), { name: 'DocumentUnavailableError' })
-  t.equal((await documents.readKeys(host.locate('/keys'))).keys.length, 20)
-  await t.rejects(documents.readKeys(host.locate('/no-keys')), { code: 'invalid_client' })
+  await t.rejects(documents.readClient(id, 'requester'), { name: 'DocumentUnavailableError' })
+  t.equal((await documents.readKeys(host.locate('/keys'), 'requester')).keys.length, 20)
+  await t.rejects(documents.readKeys(host.locate('/no-keys'), 'requester'), { code: 'invalid_client' })
 })

@@ -108,16 +108,16 @@ test('a client is registered for what both client and server support (RFC 7591 �
 
 test('control, format and bidi characters are removed from a name (CVE-2021-42574)', async (t) => {
   t.equal(readName('Claude\u202e edoC'), 'Claude edoC')
-  t.equal(readName('a\u0000b\u001b[31mc\u200bd\u2066e\u2028f\u2029g\ufeffh\u00adi\nj'), 'ab[31mcdefghij')
+  t.equal(readName('a\u0000b\u001b[31mc\u200bd\u2066e\u2028f\u2029g\ufeffh\u00adi\nj'), 'ab[31mcde f ghi j')
   t.equal(readName('  Cursor  '), 'Cursor')
-  t.equal(readName('“Ünïcode” 名前 🤖'), '“Ünïcode” 名前 🤖')
+  t.equal(readName('“Ünïcode” 名前 🤖'), 'Ünïcode 名前 🤖')
   for (const name of ['', ' ', '\u200b\u200b', '\ud83d']) t.equal(readName(name), 'Unnamed client')
   t.equal(parse({ redirect_uris: URIS }).name, 'Unnamed client')
 })
 
-test('a name is cut to 100 whole characters', async (t) => {
-  t.equal(readName('a'.repeat(500)), 'a'.repeat(100))
-  t.equal(readName('🤖'.repeat(150)), '🤖'.repeat(100))
+test('a name is cut to 60 whole characters', async (t) => {
+  t.equal(readName('a'.repeat(500)), 'a'.repeat(60))
+  t.equal(readName(`a${'🤖'.repeat(150)}`), `a${'🤖'.repeat(59)}`)
   t.equal(readName(`a${'🤖'.repeat(150)}`).isWellFormed(), true)
 })
 
