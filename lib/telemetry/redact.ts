@@ -4,7 +4,7 @@ const SECRETS: readonly [pattern: RegExp, replacement: string][] = [
   [/\bsntry[a-z]{1,2}_[\w=+/-]+/g, '[redacted]'],
   [/\b[0-9a-f]{64}\b/gi, '[redacted]'],
   [/\bsk-[\w-]{16,}/g, '[redacted]'],
-  [/\brt1(\.[\w-]{20,}){3}/g, '[redacted]'],
+  [/\brt1(\.[\w-]{16,}){3}/g, '[redacted]'],
   [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, '[redacted]'],
 ]
 

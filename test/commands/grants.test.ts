@@ -39,7 +39,7 @@ test('list prints every grant, or those of a user or client', async (t) => {
   t.equal(all.at(-1), '3 grants')
   t.match(
     all[0],
-    /^[\w-]{43} {2}user 2002 {2}"Test client" {2}http:\S+\/mcp {2}created \d{4}-\d\d-\d\dT\d\d:\d\dZ {2}used /,
+    /^[\w-]{16} {2}user 2002 {2}"Test client" {2}http:\S+\/mcp {2}created \d{4}-\d\d-\d\dT\d\d:\d\dZ {2}used /,
     'newest first',
   )
   const count = async (...args: string[]) => (await grants('list', ...args)).at(-1)
