@@ -107,7 +107,7 @@ test('a code whose record was changed in the store, or points to another grant, 
     redirect_uri_hash: hashToken(attacker.redirectUri),
   })
   t.equal((await attacker.redeem(theirs.code)).status, 503)
-  await redis.hset(theirs.key, { ...record, state: 'live' })
+  await redis.hset(theirs.key, record)
   t.equal((await victim.redeem((await issue(victim)).code)).status, 200)
 })
 
@@ -123,7 +123,7 @@ test('a transaction that was moved to another browser is refused (CVE-2026-27124
     stage: 'approved',
   })
   const response = await fetch(`${url}/oauth/callback?code=x&state=${transaction}`, {
-    headers: { cookie: `sentry-mcp=${secret}` },
+    headers: { cookie: `sentry-mcp-tx-${hashToken(transaction).slice(0, 10)}=${secret}` },
     redirect: 'manual',
   })
   t.equal(response.status, 503)

@@ -1,6 +1,7 @@
 import { mock } from 'node:test'
 import { test } from 'tap'
 import { type Browser, createBrowser, type Page } from '../../sandbox/browser/browser.ts'
+import { tickRequired } from '../../sandbox/browser/html-form.ts'
 import { registerClient, type TestClient } from '../../support/client.ts'
 import { startService, useEmbeddedStore } from '../../support/service.ts'
 
@@ -33,7 +34,8 @@ async function press(browser: Browser, page: Page, value: string) {
   const [form] = page.forms
   const button = form?.buttons.find((candidate) => candidate.value === value)
   if (form === undefined || button === undefined) throw new Error('There is no such button.')
-  const arrival = await browser.submit(page, form, button)
+  const ticked = value === 'deny' ? form : tickRequired(form)
+  const arrival = await browser.submit(page, ticked, button)
   if (arrival.kind !== 'page' || arrival.page.url.pathname !== '/oauth/authorize/') return arrival
   const [atSentry] = arrival.page.forms
   const approve = atSentry?.buttons.find((candidate) => candidate.value === 'approve')
