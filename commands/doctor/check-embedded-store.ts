@@ -19,6 +19,7 @@ export async function checkEmbeddedStore(settings: Config): Promise<Finding[]> {
     reportFolder(directory, report)
     return report.findings
   }
+  reportMode(directory, report)
   try {
     openRecordTable(directory).close()
     report.ok(`${file} can be read and written.`)
@@ -44,6 +45,16 @@ function reportFolder(directory: string, report: Report): void {
   } catch {
     report.error(`${folder} cannot be written to.`, advice)
   }
+}
+
+/** A folder that other accounts can write to lets them replace the database; the file itself is 0600. */
+function reportMode(directory: string, report: Report): void {
+  const mode = statSync(directory).mode & 0o777
+  if ((mode & 0o022) === 0) return
+  report.warning(
+    `${directory} has mode 0${mode.toString(8)}: other accounts of this machine can replace the database.`,
+    `Run: chmod 700 ${directory}`,
+  )
 }
 
 /** The path, or its nearest parent that exists. */

@@ -92,7 +92,10 @@ export function createPageErrorResponse(error: OAuthError | PageError): PageErro
 export function logOAuthError(error: OAuthError, log: FastifyBaseLogger): void {
   const { code } = error
   if (error.cause instanceof UnsealError)
-    log.error({ err: error.cause, code }, 'cannot open stored data: its key is missing in ENCRYPTION_KEY')
+    log.error(
+      { err: error.cause, code },
+      'cannot open stored data: its key is missing in ENCRYPTION_KEY, or it was altered',
+    )
   else if (error.cause instanceof DocumentUnavailableError)
     log.warn({ err: error.cause, code }, 'cannot fetch a document of a client')
   else if (error.status >= 500) log.error({ err: error, code }, 'request failed')

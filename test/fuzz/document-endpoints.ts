@@ -50,7 +50,10 @@ function createAuthorizeByDocument(fixture: Fixture): Endpoint<JsonInput> {
         code_challenge_method: 'S256',
         state: STATE,
       })
-      return write(fixture, { method: 'GET', url: `/oauth/authorize?${query}` }, { headers: [] })
+      const request = write(fixture, { method: 'GET', url: `/oauth/authorize?${query}` }, { headers: [] })
+      // A requester for each, since one has few new documents fetched in a minute.
+      const remoteAddress = `10.${count >> 16}.${(count >> 8) & 255}.${count & 255}`
+      return { ...request, remoteAddress }
     },
     // A host that sends anything but a small JSON document counts as unavailable.
     mayBeUnavailable: (input) => !isDocument(body, findType(input)),

@@ -55,6 +55,22 @@ test('a path that is not a folder, not a database or not writable is an error', 
   )
 })
 
+test('a folder that other accounts can write to is a warning (CWE-732)', async (t) => {
+  const directory = t.testdir()
+  openRecordTable(directory).close()
+  for (const [mode, isOpen] of [
+    [0o777, true],
+    [0o770, true],
+    [0o755, false],
+    [0o700, false],
+  ] as const) {
+    chmodSync(directory, mode)
+    const warnings = list(await check(directory), 'warning')
+    t.equal(warnings.length, isOpen ? 1 : 0, mode.toString(8))
+    if (isOpen) t.match(warnings, [/has mode 07\d\d: other accounts.* → Run: chmod 700/])
+  }
+})
+
 function check(DATA_DIR: string, settings: Record<string, string> = {}) {
   const sentry = { host: 'sentry.invalid', clientId: 'id', clientSecret: 'secret' }
   return checkEmbeddedStore(
