@@ -139,6 +139,8 @@ function dropAbsent(value: unknown, schema: Schema): unknown {
   const { properties = {}, required = [] } = pickVariant(variants, value) ?? {}
   const entries = Object.entries(value).flatMap(([name, item]): [string, unknown][] => {
     const property = Object.hasOwn(properties, name) ? properties[name] : undefined
+    const isOfAnother = property === undefined && variants.some((one) => name in (one.properties ?? {}))
+    if (isOfAnother && item === null) return []
     if (property === undefined) return [[name, item]]
     if (!required.includes(name) && isAbsent(name, item, property)) return []
     return [[name, dropAbsent(item, property)]]
