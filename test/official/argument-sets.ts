@@ -34,7 +34,7 @@ interface Schema {
 }
 
 /** The sets that only this server takes come last, since they change its Sentry alone. */
-const LAST: readonly Kind[] = ['a link', ...KINDS.slice(KINDS.indexOf('null for an optional argument'))]
+const LAST = KINDS.slice(KINDS.indexOf('null for an optional argument'))
 
 /** Several argument sets for every tool that asks Sentry, by tool, in the order in which they are called. */
 export async function listArgumentSets(data: SentryData): Promise<Map<string, ArgumentSet[]>> {
@@ -50,8 +50,9 @@ export async function listArgumentSets(data: SentryData): Promise<Map<string, Ar
         ...valid.map((call): ArgumentSet => ({ ...call, kind: 'valid', argument: undefined })),
         ...valid.slice(0, 1).flatMap((call) => varyCall(call, schema)),
       ]
-      const isLast = ({ kind, argument }: ArgumentSet) => LAST.includes(kind) || argument === 'regionUrl'
-      return [name, [...list.filter((set) => !isLast(set)), ...list.filter(isLast)]]
+      const rank = ({ kind, argument }: ArgumentSet) =>
+        LAST.includes(kind) || argument === 'regionUrl' ? 2 : kind === 'a link' ? 1 : 0
+      return [name, list.toSorted((left, right) => rank(left) - rank(right))]
     })
   return new Map(sets)
 }
@@ -146,12 +147,13 @@ function listLinks(schema: Schema, valid: Record<string, unknown>): Omit<Argumen
     'https://sentry.io/organizations/tidewater-books/issues/STOREFRONT-1/',
     'https://tidewater-books.sentry.io/issues/STOREFRONT-1/',
     'https://sentry.example.com/organizations/tidewater-books/issues/STOREFRONT-1/?project=1',
-    'https://sentry.example.com/issues/STOREFRONT-1/',
-    'https://sentry.example.com/tidewater-books/issues/STOREFRONT-1/',
-    'http://localhost:9000/issues/STOREFRONT-1/',
     'https://sentry.example.com/settings/account/',
     'not a link',
     'ftp://sentry.io/issues/1',
+    // What follows, the two servers read differently.
+    'https://sentry.example.com/issues/STOREFRONT-1/',
+    'https://sentry.example.com/tidewater-books/issues/STOREFRONT-1/',
+    'http://localhost:9000/issues/STOREFRONT-1/',
   ]
   return links.flatMap((link) => [
     { argument, arguments: { ...others, [argument]: link } },

@@ -1,3 +1,4 @@
+import type { ArgumentSet } from './argument-sets.ts'
 import type { Difference, Outcome } from './compare.ts'
 
 /** A difference from Sentry's own server that is meant. */
@@ -9,6 +10,13 @@ export interface Deviation {
 }
 
 const LOOK_UP = /^GET \/api\/0\/organizations\/[^/]+\/ /
+
+function isLinkWithoutOrganization(set: ArgumentSet): boolean {
+  const url = URL.parse(String(set.argument === undefined ? '' : set.arguments[set.argument]))
+  return (
+    url !== null && !/(^|\.)sentry\.io$/.test(url.hostname) && !url.pathname.startsWith('/organizations/')
+  )
+}
 
 /** The results of search_sentry_tools without what is about regions. */
 function withoutRegions({ content }: Outcome): string {
@@ -26,7 +34,7 @@ export const DEVIATIONS: readonly Deviation[] = [
     reason:
       'An organization may report its own http address as a region, which mcp-core refuses, or one at sentry.io, to which it would send the token.',
     explains: ({ set, what, official, ours }) =>
-      (set.argument === 'regionUrl' && !ours.failed) ||
+      set.argument === 'regionUrl' ||
       (set.name === 'search_sentry_tools' &&
         what === 'content' &&
         withoutRegions(official) === withoutRegions(ours)),
@@ -37,6 +45,14 @@ export const DEVIATIONS: readonly Deviation[] = [
     explains: ({ what, official, ours }) =>
       what === 'requests' &&
       official.requests.filter((request) => !LOOK_UP.test(request)).join() === ours.requests.join(),
+  },
+  {
+    title:
+      'On a host that is not sentry.io, only `/organizations/<slug>/` in a link names an organization; any other link is one to the given organization, or to that of the connection.',
+    reason:
+      'mcp-core takes the first label of the host, or the first segment of the path, for an organization, which fails for links of a self-hosted Sentry.',
+    explains: ({ set, what }) =>
+      set.kind === 'a link' && what !== 'content' && isLinkWithoutOrganization(set),
   },
   {
     title: 'Null for an optional argument counts as absent.',

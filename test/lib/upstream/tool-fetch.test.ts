@@ -224,7 +224,10 @@ test('a dropped connection to another host than Sentry is the error that AI SDKs
     method: 'POST',
     headers: { authorization: 'Bearer key' },
   })
-  const error = await request.catch((cause: unknown) => cause as Error)
+  const error = await request.then(
+    () => new Error('It succeeded.'),
+    (thrown: unknown) => thrown as Error,
+  )
   t.match(error, { name: 'TypeError', message: 'fetch failed' })
   t.match(error.cause, { name: 'ToolFetchError', message: /^The AI provider could not be reached/ })
   t.notMatch(String(error.cause), /127\.0\.0\.1/)

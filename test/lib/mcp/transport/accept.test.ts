@@ -95,4 +95,3 @@ test('initialize negotiates by its body, whatever later revision its header name
   t.equal(later.status, 400, 'any other request has to name a revision that was negotiated')
   await later.body?.cancel()
 })
-})

@@ -26,14 +26,13 @@ test('the operator names the server, and clients get its icon and web site (MCP 
 })
 
 test('a name that clients cannot use is refused at start', async (t) => {
-  for (const settings of [
+  const refused: Record<string, string>[] = [
     { SERVER_NAME: 'two words' },
     { SERVER_TITLE: 'two\nlines' },
     { SERVER_TITLE: 'x'.repeat(81) },
-  ]) {
-    await t.rejects(startMcp(t, { settings: settings as Record<string, string> }), {
-      message: /SERVER_(NAME|TITLE)/,
-    })
+  ]
+  for (const settings of refused) {
+    await t.rejects(startMcp(t, { settings }), { message: /SERVER_(NAME|TITLE)/ })
   }
 })
 
