@@ -1,3 +1,4 @@
+import { redactInput } from '../../telemetry/redact.ts'
 import type { McpCore, SentryTool, ToolContext, ZodIssue } from '../core/types.ts'
 import { isRecord } from '../transport/json-rpc.ts'
 import { nameOrganization } from './links.ts'
@@ -89,7 +90,7 @@ function dropWithdrawn(
     if (limit !== undefined && contradicts(name, value, limit)) {
       const what = name === 'organizationSlug' ? 'organization' : 'project'
       throw new core.UserInputError(
-        `This connection is limited to the ${what} ${limit}, and ${name} names ${JSON.stringify(value)}. Leave ${name} out, or ask the user to connect to another ${what}.`,
+        `This connection is limited to the ${what} ${limit}, and ${name} names ${redactInput(JSON.stringify(value)).slice(0, 100)}. Leave ${name} out, or ask the user to connect to another ${what}.`,
       )
     }
     return false
@@ -185,7 +186,7 @@ function explainUnknown(tool: string, unknown: readonly UnknownName[]): string {
         : nearest === undefined
           ? `it takes ${known.join(', ')}`
           : `did you mean ${nearest}?`
-    return `${tool} has no argument ${path.slice(0, 100)}; ${rest}${nearest === undefined || known.length === 0 ? '.' : ''}`
+    return `${tool} has no argument ${redactInput(path).slice(0, 100)}; ${rest}${nearest === undefined || known.length === 0 ? '.' : ''}`
   })
   return sentences.join(' ')
 }
