@@ -1,4 +1,4 @@
-import { redactSecrets } from '../../telemetry/redact.ts'
+import { redactResult } from '../../telemetry/redact.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
 import type { UpstreamCall, UpstreamWrite } from '../../upstream/tool-call.ts'
 import { ToolFetchError, ToolFetchTimeoutError } from '../../upstream/tool-fetch.ts'
@@ -53,7 +53,7 @@ export function describeFailure(error: unknown, context: FailureContext): ToolFa
     text: `The tool failed for a reason that this server did not foresee. Try again once; if it fails again, tell the user to give the operator of this Sentry MCP server the reference ${context.reference}.`,
   }
   const note = outcome === 'sentry_unreadable' ? '' : describeWrites(context.writes)
-  return { text: redactSecrets(text + note), outcome }
+  return { text: redactResult(text + note), outcome }
 }
 
 /** Says what the user would have to allow for a tool. */
