@@ -29,6 +29,7 @@ export function createBaselineContext(core: McpCore, accessToken: string): ToolC
     experimentalMode: false,
     reportProgress: () => undefined,
     callTool: () => Promise.reject(new TypeError('No tool of the baseline calls another one this way.')),
+    describeError: String,
   }
 }
 

@@ -24,6 +24,18 @@ export const credential: Kind<string> = {
   },
 }
 
+/** The name of an MCP server, which clients also use in identifiers. */
+export const serverName: Kind<string> = {
+  expected: 'up to 64 letters, digits, dots, dashes and underscores',
+  parse: (value) => requireMatch(value, /^[A-Za-z0-9._-]{1,64}$/),
+}
+
+/** One line that people read. */
+export const title: Kind<string> = {
+  expected: 'up to 80 characters on one line',
+  parse: (value) => requireMatch(value, /^[^\p{C}\p{Zl}\p{Zp}]{1,80}$/u),
+}
+
 export const flag: Kind<boolean> = { expected: 'true or false', parse: parseFlag }
 
 /** A whole number of at most nine digits. */

@@ -94,7 +94,7 @@ const SENTRY = {
   SENTRY_SCOPES: withDefault(
     kind.scopes,
     ['org:read', 'project:read', 'project:write', 'team:read', 'team:write', 'event:write'],
-    'The scopes that are requested from Sentry.',
+    'The scopes that are requested from Sentry at sign-in. Those of existing sign-ins stay.',
   ),
 }
 
@@ -155,6 +155,12 @@ const SIGN_IN = {
 }
 
 const TOOLS = {
+  SERVER_NAME: withDefault(
+    kind.serverName,
+    'sentry-mcp',
+    'The name of this server for MCP clients. Give each of several instances another.',
+  ),
+  SERVER_TITLE: withDefault(kind.title, 'Sentry', 'The title that MCP clients show for this server.'),
   TOOL_SURFACE: withDefault(
     kind.choice(['standard', 'compact', 'full']),
     'standard',

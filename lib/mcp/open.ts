@@ -15,6 +15,9 @@ import { createMcpEndpoint, type McpEndpoint, type McpEndpointOptions } from './
 export interface McpSettings extends ToolSettings, AgentProviderSettings {
   /** Where documentation is searched. */
   MCP_URL: string
+  BASE_URL: string
+  SERVER_NAME: string
+  SERVER_TITLE: string
 }
 
 export interface McpOptions extends Pick<McpEndpointOptions, 'challengeScope' | 'timing'> {
@@ -57,7 +60,14 @@ export async function openMcp({
   return createMcpEndpoint({
     catalogue: createToolCatalogue({ core, tools, policy, isCloud: sentry.isCloud }),
     dependencies: { core, sentry, mcpUrl: settings.MCP_URL, timeouts, calls },
-    serverInfo: { name: 'sentry-mcp', title: 'Sentry', version },
+    serverInfo: {
+      name: settings.SERVER_NAME,
+      title: settings.SERVER_TITLE,
+      version,
+      // An address, since every response of 2026-07-28 has these fields.
+      icons: [{ src: `${settings.BASE_URL}/icon.png`, mimeType: 'image/png', sizes: ['96x96'] }],
+      websiteUrl: settings.BASE_URL,
+    },
     challengeScope: options.challengeScope,
     timing: options.timing,
   })

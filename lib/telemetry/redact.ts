@@ -32,6 +32,16 @@ export function redactInput(text: string): string {
   )
 }
 
+/**
+ * `redactSecrets` for the result of a call, which goes to the client that sent the words in it. It keeps long names of code and
+ * releases; what it also redacts are runs of at least 40 characters with digits and both cases but no dots, as codes are.
+ */
+export function redactResult(text: string): string {
+  return redactSecrets(text).replaceAll(/[\w-]{40,}/g, (run) =>
+    /[A-Z]/.test(run) && /[a-z]/.test(run) && /\d/.test(run) ? '[redacted]' : run,
+  )
+}
+
 /** `redactSecrets` for every string in a value. Levels deeper than `depth` are omitted. */
 export function redactValue(value: unknown, depth = 6): unknown {
   if (typeof value === 'string') return redactSecrets(value)

@@ -31,8 +31,16 @@ export interface UpstreamCall {
   retryAfterSeconds?: number
 }
 
+/** A request to Sentry other than a read. */
+export interface UpstreamWrite {
+  /** Of Sentry's response; undefined while there is none, so that Sentry may have carried it out. */
+  status: number | undefined
+}
+
 /** Process-wide: every tool call of every app in the process runs in it. */
 const calls = new AsyncLocalStorage<UpstreamCall>()
+
+const writes = new AsyncLocalStorage<UpstreamWrite[]>()
 
 /** Runs `work` so that every request it makes to Sentry belongs to `call`. */
 export function runUpstreamCall<Result>(call: UpstreamCall, work: () => Result): Result {
@@ -42,4 +50,14 @@ export function runUpstreamCall<Result>(call: UpstreamCall, work: () => Result):
 /** The call that the running code belongs to. */
 export function findUpstreamCall(): UpstreamCall | undefined {
   return calls.getStore()
+}
+
+/** Runs `work` so that its writes are added to `list`, and to no list around it. */
+export function collectWrites<Result>(list: UpstreamWrite[], work: () => Result): Result {
+  return writes.run(list, work)
+}
+
+/** Adds a write that is about to be sent to the innermost list, if there is one. */
+export function addWrite(write: UpstreamWrite): void {
+  writes.getStore()?.push(write)
 }

@@ -1,7 +1,7 @@
 import { BodyTooLargeError, readBounded } from '../http/read-bounded.ts'
 import { SignInRequiredError } from './access.ts'
 import { readRequiredAction } from './required-action.ts'
-import { findUpstreamCall, type UpstreamCall } from './tool-call.ts'
+import { addWrite, findUpstreamCall, type UpstreamCall, type UpstreamWrite } from './tool-call.ts'
 
 /**
  * What tools get in place of an access token. The real token replaces it in a request to Sentry only, so a tool can
@@ -21,6 +21,10 @@ export class ToolFetchError extends Error {
   override readonly name: string = 'ToolFetchError'
 }
 
+/** Codes of errors of undici and the system after which the server surely did not get the request. */
+const NOT_SENT =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_.*|CERT_.*|.*_CERT.*)$/
+
 /** The response did not come in time. */
 export class ToolFetchTimeoutError extends ToolFetchError {
   override readonly name = 'ToolFetchTimeoutError'
@@ -29,7 +33,8 @@ export class ToolFetchTimeoutError extends ToolFetchError {
 /**
  * The `fetch` of mcp-core's code, which works only inside `runUpstreamCall`. It limits time and size, sends the user's
  * token only to Sentry and to paths of the caller's organization, and renews the token once when Sentry refuses it.
- * Throws `ToolFetchError`.
+ * Throws `ToolFetchError`; for another host that could not be reached, the `TypeError` that `fetch` throws, with the
+ * `ToolFetchError` as its cause, since AI SDKs try again after that alone.
  */
 export async function fetchUpstream(
   input: string | URL | Request,
@@ -90,18 +95,22 @@ async function renew(call: UpstreamCall, refused: string): Promise<string | unde
 
 async function send(call: UpstreamCall, input: string | URL | Request, init: RequestInit): Promise<Response> {
   let target = new URL(input instanceof Request ? input.url : input)
-  const who = call.sentry.owns(target) ? 'Sentry' : target.host
+  const who = call.sentry.owns(target) ? 'Sentry' : describeOther(input, init)
   const timeoutMs = who === 'Sentry' ? call.timeouts.sentryMs : call.timeouts.otherMs
   const timeout = new AbortController()
   const timer = setTimeout(() => timeout.abort(), timeoutMs)
   const signals = [call.signal, timeout.signal, init.signal].filter((signal) => signal instanceof AbortSignal)
   const options: RequestInit = { ...init, redirect: 'manual', signal: AbortSignal.any(signals) }
+  const write: UpstreamWrite | undefined =
+    who === 'Sentry' && isWrite(init) ? { status: undefined } : undefined
+  if (write !== undefined) addWrite(write)
   try {
     let response = await fetch(input, options)
+    if (write !== undefined) write.status = response.status
     for (let hops = 0; isRedirect(response); hops += 1) {
       await response.body?.cancel()
       if (hops === MAX_REDIRECTS) throw new ToolFetchError(`${who} redirects in a circle.`)
-      target = followRedirect(response, target, init, who)
+      target = followRedirect(response, target, isWrite(init), who)
       response = await fetch(target, options)
     }
     if (who === 'Sentry' && [429, 503].includes(response.status)) {
@@ -111,11 +120,15 @@ async function send(call: UpstreamCall, input: string | URL | Request, init: Req
   } catch (error) {
     if (error instanceof ToolFetchError) throw error
     call.signal.throwIfAborted()
+    if (write !== undefined && wasNotSent(error)) write.status = 0
+    // After a write that Sentry may have carried out, trying again is not the advice.
+    const advice = write === undefined || write.status === 0 ? ` ${RETRY}` : ''
     if (timeout.signal.aborted) {
-      throw new ToolFetchTimeoutError(`${who} did not answer within ${timeoutMs / 1000} seconds. ${RETRY}`)
+      throw new ToolFetchTimeoutError(`${who} did not answer within ${timeoutMs / 1000} seconds.${advice}`)
     }
-    if (init.signal?.aborted) throw new ToolFetchTimeoutError(`${who} did not answer in time. ${RETRY}`)
-    throw new ToolFetchError(`${who} could not be reached. ${RETRY}`, { cause: error })
+    if (init.signal?.aborted) throw new ToolFetchTimeoutError(`${who} did not answer in time.${advice}`)
+    const failure = new ToolFetchError(`${who} could not be reached.${advice}`, { cause: error })
+    throw who === 'Sentry' ? failure : new TypeError('fetch failed', { cause: failure })
   } finally {
     clearTimeout(timer)
   }
@@ -142,14 +155,36 @@ function isRedirect(response: Response): boolean {
 }
 
 /** Another origin gets neither the token nor the request, and a write is not repeated at another URL. */
-function followRedirect(response: Response, from: URL, init: RequestInit, who: string): URL {
+function followRedirect(response: Response, from: URL, isWrite: boolean, who: string): URL {
   const location = response.headers.get('location') ?? ''
   const next = URL.parse(location, from.href)
-  if (next === null || next.origin !== from.origin || (init.method ?? 'GET').toUpperCase() !== 'GET') {
-    const where = next === null ? 'an invalid address' : next.origin
+  if (who === 'Sentry' && next?.origin === from.origin && isWrite) {
+    throw new ToolFetchError(
+      `Sentry redirects this change to ${next.pathname}: the project or organization was probably renamed, so use its present slug. A redirect of a change is not followed.`,
+    )
+  }
+  if (next === null || next.origin !== from.origin || isWrite) {
+    const where = next === null ? 'an invalid address' : who === 'Sentry' ? next.origin : 'another address'
     throw new ToolFetchError(`${who} redirects to ${where}, which is not followed.`)
   }
   return next
+}
+
+function isWrite({ method = 'GET' }: RequestInit): boolean {
+  return !['GET', 'HEAD', 'OPTIONS'].includes(method.toUpperCase())
+}
+
+/** The addresses of other hosts are the operator's affair, so that messages name what is there. */
+function describeOther(input: string | URL | Request, init: RequestInit): string {
+  const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
+  const hasKey = ['authorization', 'x-api-key', 'api-key'].some((name) => headers.has(name))
+  return hasKey ? 'The AI provider' : "Sentry's documentation"
+}
+
+/** Whether a request failed before the server can have got it. `fetch` puts the system's error into the cause. */
+function wasNotSent(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && NOT_SENT.test(String(cause.code))
 }
 
 /** Reads the body before the response is handed on, so that the timeout covers all of it. */
@@ -160,7 +195,9 @@ async function readWhole(response: Response, who: string): Promise<Response> {
   headers.delete('content-encoding')
   headers.delete('content-length')
   try {
-    return new Response(await readBounded(response.body, MAX_BYTES), { status, statusText, headers })
+    const whole = new Response(await readBounded(response.body, MAX_BYTES), { status, statusText, headers })
+    // A new response has no URL, and tools link to that of an attachment.
+    return Object.defineProperty(whole, 'url', { value: response.url })
   } catch (error) {
     if (!(error instanceof BodyTooLargeError)) throw error
     throw new ToolFetchError(`The response of ${who} is larger than ${MAX_BYTES / 1024 ** 2} MiB.`)

@@ -107,7 +107,7 @@ test('malformed requests of every revision get their error (MCP, Streamable HTTP
     ['a batch in 2026-07-28', [list], withHeader(MODERN), 400, -32600],
     ['an empty batch', [], {}, 400, -32600],
     ['a batch of 101', Array(101).fill(list), {}, 400, -32600],
-    ['only JSON is accepted', list, { accept: 'application/json' }, 406, -32000],
+    ['no type of a response is accepted', list, { accept: 'text/html' }, 406, -32000],
     ['a text', JSON.stringify(list), { 'content-type': 'text/plain' }, 415, -32000],
     ['a form', 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }, 415, -32000],
     ['2026-07-28 without its envelope', list, withHeader(MODERN), 400, -32602],

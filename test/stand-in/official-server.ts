@@ -1,10 +1,12 @@
-import { Client } from '@modelcontextprotocol/client'
+import { type CallToolResult, Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import type { ToolCall } from './tool-calls.ts'
 
 export interface OfficialServer {
   /** The result of a call: what went wrong, or undefined. */
   call(tool: ToolCall): Promise<string | undefined>
+  /** The result of a call as it is. Rejects with an error of the protocol. */
+  request(tool: ToolCall): Promise<CallToolResult>
   close(): Promise<void>
 }
 
@@ -34,11 +36,17 @@ export async function startOfficialServer(
   const { tools } = await client.listTools()
   const listed = new Set(tools.map(({ name }) => name))
 
+  function request(tool: ToolCall): Promise<CallToolResult> {
+    // It lists the tools for common work; the others are called by the one that calls tools.
+    return client.callTool(
+      listed.has(tool.name) ? tool : { name: 'execute_sentry_tool', arguments: { ...tool } },
+    )
+  }
+
   return {
+    request,
     async call(tool) {
-      // It lists the tools for common work; the others are called by the one that calls tools.
-      const request = listed.has(tool.name) ? tool : { name: 'execute_sentry_tool', arguments: { ...tool } }
-      const { isError, content } = await client.callTool(request)
+      const { isError, content } = await request(tool)
       if (isError !== true) return undefined
       const [first] = content
       return first?.type === 'text' ? first.text : 'an error without a text'

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { findPackageJSON } from 'node:module'
 import { dirname, join } from 'node:path'
 
 /** A program of a package in `test/programs`, where `npm run test:programs` installs them. */
@@ -19,7 +19,9 @@ interface Manifest {
 
 /** Throws when the package is not installed or has no such program. */
 export function findProgram(packageName: string, name: string): Program {
-  const manifest = createRequire(PROGRAMS).resolve(`${packageName}/package.json`)
+  // Packages need not export their manifest.
+  const manifest = findPackageJSON(packageName, PROGRAMS)
+  if (manifest === undefined) throw new Error(`${packageName} is not installed.`)
   const { version, bin } = JSON.parse(readFileSync(manifest, 'utf8')) as Manifest
   const script = bin[name]
   if (script === undefined) throw new Error(`${packageName} has no program ${name}.`)

@@ -34,8 +34,11 @@ const EXPORTS: Record<keyof McpCore, string> = {
   hasAgentProvider: 'hasAgentProvider',
   setAgentProvider: 'setAgentProvider',
   setProviderBaseUrls: 'setProviderBaseUrls',
-  callEmbeddedAgent: 'callEmbeddedAgent',
+  getAgentProvider: 'getAgentProvider',
+  generateText: 'generateText',
+  stepCountIs: 'stepCountIs',
   agentTool: 'agentTool',
+  jsonSchema: 'jsonSchema',
   isSentryHost: 'isSentryHost',
   isExpectedToolError: 'isExpectedToolError',
   UserInputError: 'UserInputError',
@@ -51,6 +54,18 @@ export class McpCoreShapeError extends StartUpError {
     super(`${PACKAGE} is not built as version 0.39.0 is; install the version that package.json names.`, {
       cause,
     })
+  }
+}
+
+/** A tool called another one that the caller may not use. */
+export class ToolRefusedError extends Error {
+  override readonly name = 'ToolRefusedError'
+  /** The names of the other tool. */
+  readonly aliases: readonly string[]
+
+  constructor(aliases: readonly string[]) {
+    super(`The tool ${aliases[0]} is not available in this session.`)
+    this.aliases = aliases
   }
 }
 
@@ -108,7 +123,7 @@ function guardHandlers(core: McpCore): McpCore {
   for (const [handler, aliases] of Map.groupBy(Object.values(core.tools), (tool) => tool.handler)) {
     const guarded: SentryTool['handler'] = async (params, context) => {
       if (!aliases.some((tool) => context.availableToolNames.has(tool.name))) {
-        throw new core.UserInputError(`The tool ${aliases[0]?.name} is not available in this session.`)
+        throw new ToolRefusedError(aliases.map(({ name }) => name))
       }
       return handler(params, context)
     }

@@ -2,12 +2,16 @@ import type { FastifyBaseLogger } from 'fastify'
 import { redactValue } from '../../telemetry/redact.ts'
 import type { LogEntry, McpCore } from './types.ts'
 
+/**
+ * What mcp-core reports as an error can be a user's wrong slug, so here it is a warning. A tool call that fails through a
+ * fault of this server is logged as an error with the call.
+ */
 const LEVELS = {
   trace: 'trace',
   debug: 'debug',
   info: 'info',
   warning: 'warn',
-  error: 'error',
+  error: 'warn',
   fatal: 'error',
 } as const satisfies Record<LogEntry['level'], keyof FastifyBaseLogger>
 

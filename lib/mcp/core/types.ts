@@ -1,4 +1,5 @@
 import type { Constraints } from '../../model/caller.ts'
+import type { UpstreamWrite } from '../../upstream/tool-call.ts'
 
 /** The part of mcp-core 0.39 that this server uses; the package has no types. */
 export interface McpCore {
@@ -28,19 +29,28 @@ export interface McpCore {
   setAgentProvider(provider: string | undefined): void
   setProviderBaseUrls(urls: { openaiBaseUrl?: string; anthropicBaseUrl?: string }): void
 
-  /** Runs a prompt with tools at the AI provider. Throws the provider's errors and `UserInputError`. */
-  callEmbeddedAgent(request: {
+  /** The configured AI provider. */
+  getAgentProvider(): { getModel(): object; getProviderOptions(): object }
+  /** The AI SDK's loop: asks the model until it calls no tool. Throws the provider's errors. */
+  generateText(request: {
+    model: object
     system: string
     prompt: string
     tools: Readonly<Record<string, object>>
-    schema: ZodType
-  }): Promise<{ result: { result: string }; toolCalls: readonly { toolName: string; args: unknown }[] }>
-  /** A tool for `callEmbeddedAgent`, which passes its errors to the model. */
+    stopWhen: object
+    providerOptions: object
+    abortSignal?: AbortSignal
+  }): Promise<{ text: string; finishReason: string }>
+  stepCountIs(count: number): object
+  /** A tool for `generateText`, which passes its errors to the model. */
   agentTool(tool: {
     description: string
-    parameters: ZodType
+    parameters: object
     execute(params: ToolParams): Promise<unknown>
   }): object
+
+  /** A schema for `agentTool` that is sent as it is and validates nothing. */
+  jsonSchema(schema: object): object
 
   isSentryHost(host: string): boolean
   /** Includes errors of an AI provider. */
@@ -87,7 +97,7 @@ export interface ToolNames {
   directToolNames: ReadonlySet<string>
 }
 
-/** The context of a tool call. mcp-core does not use the last two members. */
+/** The context of a tool call. mcp-core does not use the last three members. */
 export interface ToolContext extends ToolNames {
   accessToken: string
   userId: string
@@ -101,14 +111,32 @@ export interface ToolContext extends ToolNames {
   experimentalMode: false
   /** Notifies the client of progress, which must increase from report to report. */
   reportProgress(progress: number, total?: number, message?: string): void
-  /** Calls another tool for the same caller; the call is logged, counted and traced as its own. */
-  callTool(tool: SentryTool, params: unknown): Promise<unknown>
+  /**
+   * Calls another tool for the same caller; the call is logged, counted and traced as its own. Its writes are added to
+   * `writes`.
+   */
+  callTool(tool: SentryTool, params: unknown, writes: UpstreamWrite[]): Promise<unknown>
+  /** Describes the error of such a call for a model. */
+  describeError(error: unknown, writes: readonly UpstreamWrite[]): string
 }
 
 export type ZodShape = Readonly<Record<string, unknown>>
 
 /** A Zod schema, for the instance of Zod that created it only. */
-export type ZodType = object
+export interface ZodType {
+  safeParse?(value: unknown): { success: boolean; error?: { issues: readonly ZodIssue[] } }
+}
+
+/** What is wrong with a value (Zod 4). */
+export interface ZodIssue {
+  code: string
+  path: readonly PropertyKey[]
+  message: string
+  expected?: string
+  values?: readonly unknown[]
+  keys?: readonly string[]
+  errors?: readonly (readonly ZodIssue[])[]
+}
 
 /** A Zod schema under construction. */
 export interface ZodField {

@@ -1,10 +1,17 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import type { ToolCallRecorder } from '../../telemetry/tool-calls.ts'
 import type { SentryLocation } from '../../upstream/location.ts'
-import { runUpstreamCall, type UpstreamCall, type UpstreamTimeouts } from '../../upstream/tool-call.ts'
+import {
+  collectWrites,
+  runUpstreamCall,
+  type UpstreamCall,
+  type UpstreamTimeouts,
+  type UpstreamWrite,
+} from '../../upstream/tool-call.ts'
 import { TOKEN_PLACEHOLDER } from '../../upstream/tool-fetch.ts'
 import type { CallContext } from '../context.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
+import { prepareArguments } from './arguments.ts'
 import { findTarget } from './catalogue.ts'
 import { describeFailure } from './errors.ts'
 import { EXECUTE_TOOL } from './policy.ts'
@@ -35,18 +42,35 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
   const { core, sentry, timeouts } = dependencies
   const { tool, args, signal, reference } = toolCall
   const call: ToolCall & UpstreamCall = { ...toolCall, sentry, timeouts }
-  const describe = (error: unknown) =>
-    describeFailure(call.signInRequired ?? error, { core, call, reference })
+  const ownWrites: UpstreamWrite[] = []
+  const describe = (error: unknown, writes: readonly UpstreamWrite[] = ownWrites) =>
+    describeFailure(call.signInRequired ?? error, { core, call, reference, writes })
   const record = <Result>(names: { tool: string; via?: string }, work: () => Promise<Result>) =>
     dependencies.calls.record({ ...call, ...names }, work, (error) => describe(error).outcome)
   const context: ToolContext = {
     ...createContext(call, dependencies),
-    callTool: (inner, params) =>
-      record({ tool: inner.name, via: tool.name }, () => runHandler(core, inner, params, context)),
+    callTool: (inner, params, writes) =>
+      record({ tool: inner.name, via: tool.name }, () =>
+        collectWrites(writes, () => runHandler(core, inner, prepare(inner, params), context)),
+      ),
+    describeError: (error, writes) => describe(error, writes).text,
+  }
+  const prepare = (called: SentryTool, params: unknown): unknown => {
+    const prepared = prepareArguments({ core, tool: called, context }, params)
+    const target =
+      called.name === EXECUTE_TOOL ? findTarget({ name: called.name, arguments: prepared }) : undefined
+    const executed = target === undefined ? undefined : toolCall.variant.tools.get(target)
+    if (executed === undefined) return prepared
+    return {
+      ...prepared,
+      arguments: prepareArguments({ core, tool: executed, context }, prepared.arguments ?? {}),
+    }
   }
   try {
     return await record(readNames(call), async () => {
-      const work = runUpstreamCall(call, () => runHandler(core, tool, args, context))
+      const work = runUpstreamCall(call, () =>
+        collectWrites(ownWrites, async () => runHandler(core, tool, prepare(tool, args), context)),
+      )
       const output = await rejectOnAbort(work, signal)
       // A tool may ignore the refusal of Sentry, and would hide that no other call can succeed either.
       if (call.signInRequired !== undefined) throw call.signInRequired
@@ -83,7 +107,7 @@ function readNames({ tool, args, variant }: ToolCall): { tool: string; via?: str
 function createContext(
   { caller, variant, reportProgress }: ToolCall,
   { sentry, mcpUrl }: ToolDependencies,
-): Omit<ToolContext, 'callTool'> {
+): Omit<ToolContext, 'callTool' | 'describeError'> {
   const { constraints } = caller
   return {
     accessToken: TOKEN_PLACEHOLDER,

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
-import type { Constraints } from '../../model/caller.ts'
-import type { McpCore, SentryTool, ToolAnnotations, ToolNames, ToolRegistry } from '../core/types.ts'
+import type { McpCore, SentryTool, ToolNames, ToolRegistry } from '../core/types.ts'
 import { isRecord } from '../transport/json-rpc.ts'
+import { describeTool, type ListedTool } from './describe.ts'
 import { type Authority, CATALOGUE_TOOLS, EXECUTE_TOOL, type ToolPolicy } from './policy.ts'
 import { withoutRegion } from './single-region.ts'
 import { createUseSentryTool } from './use-sentry.ts'
@@ -29,15 +29,6 @@ export interface MissingGrant {
   tool: string
   scope: readonly string[]
   skills: readonly string[]
-}
-
-/** A tool as `tools/list` shows it; the schemas are JSON Schema 2020-12. */
-export interface ListedTool {
-  name: string
-  description: string
-  inputSchema: { type: 'object'; [keyword: string]: unknown }
-  outputSchema?: { type: 'object'; [keyword: string]: unknown }
-  annotations: ToolAnnotations
 }
 
 export interface ToolCatalogue {
@@ -84,7 +75,9 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
     const allowed = collectTools(names)
     const list = policy.sortNames(direct).flatMap((name) => {
       const tool = allowed.get(name)
-      return tool === undefined ? [] : [listTool(tool, names, caller.constraints)]
+      return tool === undefined
+        ? []
+        : [describeTool(core, tool, { ...names, constraints: caller.constraints })]
     })
     return {
       ...names,
@@ -111,18 +104,6 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
     add(core.createExecuteTool(() => findable))
     add(createUseSentryTool(core, new Map([...allowed].filter(([name]) => directToolNames.has(name)))))
     return allowed
-  }
-
-  function listTool(tool: SentryTool, names: ToolNames, constraints: Constraints): ListedTool {
-    const { name, description, annotations, outputSchema } = tool
-    return {
-      name,
-      description:
-        typeof description === 'string' ? description : description({ ...names, experimentalMode: false }),
-      inputSchema: toJsonSchema(core, core.z.object(core.getFilteredInputSchema(tool, { constraints }))),
-      ...(outputSchema === undefined ? {} : { outputSchema: toJsonSchema(core, outputSchema) }),
-      annotations,
-    }
   }
 
   return { findVariant }
@@ -164,35 +145,4 @@ function createKey({ scope, skills, constraints }: Authority): string {
   return [skills, scope, set.map(([name]) => name), has.map(([name]) => name)]
     .map((names) => [...names].sort().join(' '))
     .join('|')
-}
-
-/** Keywords that hold values instead of schemas (JSON Schema Validation §6.1, §9). */
-const VALUE_KEYWORDS = ['default', 'enum', 'const', 'examples']
-
-/**
- * The JSON Schema 2020-12 of an object, as `tools/list` shows it. Results too get the input side of their schema: the
- * output side forbids additional properties, and a client that validates results would refuse them.
- */
-function toJsonSchema({ z }: McpCore, schema: object): ListedTool['inputSchema'] {
-  const { $schema: _, ...keywords } = z.toJSONSchema(schema, {
-    target: 'draft-2020-12',
-    io: 'input',
-    unrepresentable: 'any',
-  })
-  return { ...(splitTypes(keywords) as object), type: 'object' }
-}
-
-/** Writes a list of types as `anyOf`, which is equivalent: strict clients warn of a `type` that is a list. */
-function splitTypes(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(splitTypes)
-  if (typeof node !== 'object' || node === null) return node
-  const { type, ...keywords } = node as Record<string, unknown>
-  const split = Object.fromEntries(
-    Object.entries(keywords).map(([name, value]) => [
-      name,
-      VALUE_KEYWORDS.includes(name) ? value : splitTypes(value),
-    ]),
-  )
-  if (Array.isArray(type)) return { ...split, anyOf: type.map((one) => ({ type: one })) }
-  return type === undefined ? split : { type: splitTypes(type), ...split }
 }

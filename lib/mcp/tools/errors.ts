@@ -1,11 +1,18 @@
-import { redactInput } from '../../telemetry/redact.ts'
+import { redactResult } from '../../telemetry/redact.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
-import type { UpstreamCall } from '../../upstream/tool-call.ts'
+import type { UpstreamCall, UpstreamWrite } from '../../upstream/tool-call.ts'
 import { ToolFetchError, ToolFetchTimeoutError } from '../../upstream/tool-fetch.ts'
+import { ToolRefusedError } from '../core/load.ts'
 import type { McpCore, SentryApiError } from '../core/types.ts'
+import type { MissingGrant, ToolVariant } from './catalogue.ts'
+import { AgentError } from './use-sentry.ts'
+import { describeWrites, isAccepted, isUncertain } from './writes.ts'
 
 /** Of Sentry's error message, in characters. */
 const MAX_DETAIL = 600
+
+const PROVIDER_FAILED =
+  'The AI provider behind this tool did not complete the request. Try again later, or use a tool that needs none.'
 
 /** How a call failed: a value of a metric's label. */
 export type ToolFailureOutcome =
@@ -13,6 +20,8 @@ export type ToolFailureOutcome =
   | 'timeout'
   | 'unreachable'
   | 'invalid_arguments'
+  | 'not_granted'
+  | 'disabled'
   | `sentry_${'401' | '403' | '404' | '429' | '4xx' | '5xx' | 'unreadable'}`
   | 'not_configured'
   | 'provider_failed'
@@ -25,45 +34,80 @@ export interface ToolFailure {
   outcome: ToolFailureOutcome
 }
 
-/**
- * Describes in plain words what went wrong and what to do, for a model that will act on it. The text consists of this
- * server's sentences and of error messages of Sentry's API, without credentials. An operator finds the log entry by
- * `reference`.
- */
-export function describeFailure(
-  error: unknown,
-  { core, call, reference }: { core: McpCore; call: UpstreamCall; reference: string },
-): ToolFailure {
-  const { text, outcome } = describeKnown(error, core, call) ?? {
-    outcome: 'unexpected',
-    text: `The tool failed for a reason that this server did not foresee. Try again once; if it fails again, tell the user to give the operator of this Sentry MCP server the reference ${reference}.`,
-  }
-  return { text: redactInput(text), outcome }
+export interface FailureContext {
+  core: McpCore
+  call: UpstreamCall & { args: Record<string, unknown>; variant: Pick<ToolVariant, 'notGranted'> }
+  reference: string
+  /** Of the failed call, oldest first. */
+  writes: readonly UpstreamWrite[]
 }
 
-function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): ToolFailure | undefined {
+/**
+ * Describes in plain words what went wrong and what to do, for a model that will act on it, and whether Sentry was or may
+ * have been changed. The text consists of this server's sentences and of error messages of Sentry's API, without
+ * credentials. An operator finds the log entry by `reference`.
+ */
+export function describeFailure(error: unknown, context: FailureContext): ToolFailure {
+  const { text, outcome } = describeKnown(error, context) ?? {
+    outcome: 'unexpected',
+    text: `The tool failed for a reason that this server did not foresee. Try again once; if it fails again, tell the user to give the operator of this Sentry MCP server the reference ${context.reference}.`,
+  }
+  const note = outcome === 'sentry_unreadable' ? '' : describeWrites(context.writes)
+  return { text: redactResult(text + note), outcome }
+}
+
+/** Says what the user would have to allow for a tool. */
+export function explainMissingGrant({ tool, scope, skills }: MissingGrant): string {
+  const needs = [
+    ...(skills.length > 0 ? [`the skill ${skills.join(' or ')}`] : []),
+    ...(scope.length > 0 ? [`the permission ${scope.join(', ')}`] : []),
+  ]
+  return `The tool ${tool} needs ${needs.join(' and ')}, which the user has not allowed. Ask the user to authorize this MCP server again in their client and to allow it there.`
+}
+
+function describeKnown(error: unknown, context: FailureContext): ToolFailure | undefined {
+  const { core, call, writes } = context
   if (error instanceof SignInRequiredError) {
     return {
       outcome: 'sign_in_required',
       text: "The user's sign-in at Sentry has ended. The user has to authorize this MCP server again in their client; until then no tool can reach Sentry.",
     }
   }
+  if (error instanceof AgentError) return describeAgentError(error, context)
+  if (error instanceof ToolRefusedError) {
+    const missing = error.aliases.map((name) => call.variant.notGranted.get(name)).find(Boolean)
+    if (missing !== undefined) return { outcome: 'not_granted', text: explainMissingGrant(missing) }
+    const text = `This needs another tool, and ${error.aliases[0]} is not available here: the operator of this server turned it off, or the connection is limited to a part of Sentry that does not have it. Other arguments will not help.`
+    return { outcome: 'disabled', text }
+  }
   const upstream = findCause(error, ToolFetchError)
   if (upstream !== undefined) {
     const outcome = upstream instanceof ToolFetchTimeoutError ? 'timeout' : 'unreachable'
     return { outcome, text: upstream.message }
+  }
+  if (
+    error instanceof core.UserInputError &&
+    /^Invalid regionUrl/.test(error.message) &&
+    !call.args.regionUrl
+  ) {
+    return {
+      outcome: 'not_configured',
+      text: 'The organization is in a region of Sentry that this server does not know. No argument changes that: the operator of this Sentry MCP server has to update it.',
+    }
   }
   if (error instanceof core.UserInputError) {
     const text = `The input cannot be used: ${error.message}\n\nCorrect it and call the tool again.`
     return { outcome: 'invalid_arguments', text }
   }
   const refusal = findCause(error, core.ApiError)
-  if (refusal !== undefined) return describeRefusal(refusal, core, call)
+  if (refusal !== undefined) return describeRefusal(refusal, context)
   if (isUnreadable(error)) {
-    return {
-      outcome: 'sentry_unreadable',
-      text: 'Sentry answered in a form that this server cannot read. A proxy or a maintenance page may stand between them, or this release of Sentry does not have what the tool needs.',
-    }
+    const accepted = writes.find(isAccepted)
+    const text =
+      accepted === undefined
+        ? 'Sentry answered in a form that this server cannot read. A proxy or a maintenance page may stand between them, or this release of Sentry does not have what the tool needs.'
+        : `Sentry accepted the change (HTTP ${accepted.status}), but answered in a form that this server cannot read. Do not repeat the call: look in Sentry first.`
+    return { outcome: 'sentry_unreadable', text }
   }
   if (error instanceof core.ConfigurationError) {
     return {
@@ -74,13 +118,23 @@ function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): ToolF
   if (core.isExpectedToolError(error)) {
     return {
       outcome: 'provider_failed',
-      text: 'The AI provider behind this tool did not complete the request. Try again later, or use a tool that needs none.',
+      text: PROVIDER_FAILED,
     }
   }
   return undefined
 }
 
-function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCall): ToolFailure {
+/** The failure of the model behind `use_sentry`, with the calls that it had made by then. */
+function describeAgentError({ cause, calls }: AgentError, context: FailureContext): ToolFailure {
+  const known = describeKnown(cause, context)
+  const { text, outcome } =
+    known === undefined || known.outcome === 'invalid_arguments'
+      ? { outcome: 'provider_failed' as const, text: PROVIDER_FAILED }
+      : known
+  return { outcome, text: calls === '' ? text : `${text}\n\n${calls}` }
+}
+
+function describeRefusal(error: SentryApiError, { core, call, writes }: FailureContext): ToolFailure {
   const { status } = error
   const detail = shorten(error.message)
   if (status === 401 && call.requiredAction !== undefined) {
@@ -105,12 +159,23 @@ function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCal
     const text = `Sentry takes no more requests just now (HTTP 429). Wait ${wait}, then call the tool again.`
     return { outcome: 'sentry_429', text }
   }
+  if (status === 410) {
+    const text = `Sentry no longer has this (HTTP 410): ${detail}\n\nOther arguments and another try will not help.`
+    return { outcome: 'sentry_4xx', text }
+  }
+  if (status === 501) {
+    const text = `This Sentry does not offer what the tool needs (HTTP 501): ${detail}\n\nTrying again will not help.`
+    return { outcome: 'sentry_5xx', text }
+  }
   if (error instanceof core.ApiClientError) {
     const text = `Sentry did not accept the request${status === undefined ? '' : ` (HTTP ${status})`}: ${detail}\n\nChange the arguments and call the tool again.`
     return { outcome: 'sentry_4xx', text }
   }
   const wait = call.retryAfterSeconds === undefined ? 'in a moment' : `in ${call.retryAfterSeconds} seconds`
-  const text = `Sentry could not answer (HTTP ${status}). Try again ${wait}; if it goes on, Sentry itself has a problem.`
+  const advice = writes.some(isUncertain)
+    ? ''
+    : ` Try again ${wait}; if it goes on, Sentry itself has a problem.`
+  const text = `Sentry could not answer (HTTP ${status}).${advice}`
   return { outcome: 'sentry_5xx', text }
 }
 

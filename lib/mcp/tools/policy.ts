@@ -44,6 +44,9 @@ export const EXECUTE_TOOL = 'execute_sentry_tool'
 /** They only find or call other tools, each of which the policy decides about. */
 export const CATALOGUE_TOOLS = ['search_sentry_tools', EXECUTE_TOOL, USE_SENTRY]
 
+/** Tools whose whole work is another tool: without that one they have no use. A test compares them with mcp-core. */
+export const WORK_OF_OTHERS: Readonly<Record<string, string>> = { get_span_details: 'get_trace_details' }
+
 export interface ToolSettings {
   TOOL_SURFACE: 'standard' | 'compact' | 'full'
   READ_ONLY: boolean
@@ -114,6 +117,7 @@ export function createToolPolicy({
   if (unknown.length > 0) throw new UnknownToolError(unknown)
 
   const disabled = includeAliases(tools, named)
+  for (const [name, other] of Object.entries(WORK_OF_OTHERS)) if (disabled.has(other)) disabled.add(name)
   const order = listNames(settings.TOOL_SURFACE, core, tools)
   const listed = new Set(order)
 

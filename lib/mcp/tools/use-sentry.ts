@@ -1,5 +1,8 @@
 import { ACTIVE_SKILLS } from '../../model/skills.ts'
+import type { UpstreamWrite } from '../../upstream/tool-call.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
+import { describeTool } from './describe.ts'
+import { isAccepted, isUncertain } from './writes.ts'
 
 export const USE_SENTRY = 'use_sentry'
 
@@ -25,12 +28,33 @@ const SYSTEM = `You carry out a request about Sentry, an error and performance m
 - If a tool fails, correct the call once or say what is missing.
 - You have five steps. Call tools in parallel where they do not depend on each other.
 
-When you are done, answer with JSON of the form {"result": "…"}: the answer in Markdown, complete for a reader who sees none of the tool calls, with links where tools gave them.`
+When you are done, answer in Markdown, complete for a reader who sees none of the tool calls, with links where tools gave them.`
+
+/** How many rounds of calls a request has. */
+const MAX_STEPS = 5
+
+/** How many calls a request has: a client's limit of requests counts them as one. */
+const MAX_CALLS = 30
 
 /** A call by the model. */
 interface AgentCall {
   toolName: string
   args: unknown
+  writes: UpstreamWrite[]
+  /** Whether the call failed; undefined while it runs. */
+  failed?: boolean
+}
+
+/** The model did not finish a request. */
+export class AgentError extends Error {
+  override readonly name = 'AgentError'
+  /** A list of the calls that it made and of what they changed, in Markdown; empty if there are none. */
+  readonly calls: string
+
+  constructor(calls: string, cause: unknown) {
+    super('The AI provider did not finish the request.', { cause })
+    this.calls = calls
+  }
 }
 
 /**
@@ -50,23 +74,66 @@ export function createUseSentryTool(core: McpCore, tools: ReadonlyMap<string, Se
     },
     annotations: { readOnlyHint: false, destructiveHint: true, openWorldHint: true },
     async handler({ request, trace }, context) {
-      const { result, toolCalls } = await core.callEmbeddedAgent({
-        system: SYSTEM,
-        prompt: String(request),
-        tools: Object.fromEntries([...tools].map(([name, tool]) => [name, toAgentTool(core, tool, context)])),
-        schema: z.object({ result: z.string() }),
-      })
-      return trace === true ? `${result.result}\n\n${describeCalls(toolCalls)}` : result.result
+      const calls: AgentCall[] = []
+      const agentTools = [...tools].map(([name, tool]) => [name, toAgentTool(core, tool, context, calls)])
+      const text = await runAgent(core, String(request), Object.fromEntries(agentTools)).catch(
+        (cause: unknown) => {
+          throw new AgentError(
+            calls.length === 0 ? '' : `${describeCalls(calls)}${warnOfWrites(calls)}`,
+            cause,
+          )
+        },
+      )
+      return trace === true ? `${text}\n\n${describeCalls(calls)}` : text
     },
   }
 }
 
-function toAgentTool(core: McpCore, tool: SentryTool, context: ToolContext): object {
-  const { description } = tool
+/** Returns the text with which the model ends its turn. Throws if there is none. */
+async function runAgent(core: McpCore, prompt: string, tools: Record<string, object>): Promise<string> {
+  const provider = core.getAgentProvider()
+  const { text, finishReason } = await core.generateText({
+    model: provider.getModel(),
+    system: SYSTEM,
+    prompt,
+    tools,
+    stopWhen: core.stepCountIs(MAX_STEPS),
+    providerOptions: provider.getProviderOptions(),
+  })
+  if (text.trim() === '') throw new Error(`The model ended with ${finishReason} and without a text.`)
+  return readAnswer(text)
+}
+
+/** Some models answer in JSON even when they are not asked to. */
+function readAnswer(text: string): string {
+  try {
+    const answer: unknown = JSON.parse(text)
+    if (typeof answer === 'object' && answer !== null && 'result' in answer) return String(answer.result)
+  } catch {
+    // It is plain text.
+  }
+  return text
+}
+
+function toAgentTool(core: McpCore, tool: SentryTool, context: ToolContext, calls: AgentCall[]): object {
+  const { description, inputSchema } = describeTool(core, tool, context)
   return core.agentTool({
-    description: typeof description === 'string' ? description : description(context),
-    parameters: core.z.object(core.getFilteredInputSchema(tool, context)),
-    execute: async (params) => readOutput(await context.callTool(tool, params)),
+    description,
+    // The call itself checks the arguments, and takes null for what is optional.
+    parameters: core.jsonSchema(inputSchema),
+    async execute(args) {
+      if (calls.length >= MAX_CALLS) return { error: `No more than ${MAX_CALLS} calls can be made.` }
+      const call: AgentCall = { toolName: tool.name, args, writes: [] }
+      calls.push(call)
+      try {
+        const output = await context.callTool(tool, args, call.writes)
+        call.failed = false
+        return readOutput(output)
+      } catch (error) {
+        call.failed = true
+        return { error: context.describeError(error, call.writes) }
+      }
+    },
   })
 }
 
@@ -83,6 +150,27 @@ function readOutput(output: unknown): unknown {
 
 function describeCalls(calls: readonly AgentCall[]): string {
   if (calls.length === 0) return '## Tool calls\n\nNone.'
-  const lines = calls.map(({ toolName, args }) => `- \`${toolName}(${JSON.stringify(args)})\``)
+  const lines = calls.map(
+    (call) => `- \`${call.toolName}(${JSON.stringify(call.args)})\`${describeEffect(call)}`,
+  )
   return `## Tool calls\n\n${lines.join('\n')}`
+}
+
+function describeEffect({ writes, failed }: AgentCall): string {
+  const effects = [
+    ...(writes.some(isAccepted)
+      ? ['changed Sentry']
+      : writes.some(isUncertain)
+        ? ['may have changed Sentry']
+        : []),
+    ...(failed === true ? ['failed'] : failed === undefined ? ['had not ended'] : []),
+  ]
+  return effects.length === 0 ? '' : `: ${effects.join(', ')}`
+}
+
+function warnOfWrites(calls: readonly AgentCall[]): string {
+  const writes = calls.flatMap((call) => call.writes)
+  return writes.some((write) => isAccepted(write) || isUncertain(write))
+    ? '\n\nDo not repeat what changed Sentry: look in Sentry first, then ask only for what is left.'
+    : '\n\nNone of these calls changed anything in Sentry.'
 }

@@ -9,14 +9,7 @@ import type { McpRequest } from '../context.ts'
 import { findMissingGrant, type ToolCatalogue } from '../tools/catalogue.ts'
 import { createJsonRpcError, INVALID_REQUEST, isRecord, SERVER_ERROR } from './json-rpc.ts'
 import { createProgress } from './progress.ts'
-import {
-  acceptsStream,
-  allowsBatch,
-  classifyRequest,
-  type Route,
-  readMcpHeaders,
-  toWebRequest,
-} from './request.ts'
+import { allowsBatch, classifyRequest, type Route, readMcpHeaders, toWebRequest } from './request.ts'
 import { createJsonResponse, createPreparedResponse, type McpResponse, readWebResponse } from './response.ts'
 import { createMcpServer, type McpServerOptions } from './server.ts'
 import { DEFAULT_TIMING, type StreamTiming, streamIfSlow } from './stream.ts'
@@ -46,7 +39,11 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
 
   async function respond(request: McpRequest): Promise<McpResponse> {
     const { caller, body } = request
-    const headers = readMcpHeaders(request.headers)
+    const headers = readMcpHeaders(request)
+    if (!headers.accept.json && !headers.accept.stream) {
+      const message = 'Not acceptable: responses are application/json or text/event-stream.'
+      return createJsonResponse(406, createJsonRpcError(SERVER_ERROR, message))
+    }
     if (Array.isArray(body) && !allowsBatch(headers)) {
       return createJsonResponse(
         400,
@@ -68,8 +65,7 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
     const progress = createProgress()
     const context = { ...request, variant, progress, accessToken: await caller.openAccessToken() }
     const served = serve(request, route, () => createMcpServer(context, options))
-    const mayStream = acceptsStream(headers)
-    return readWebResponse(await streamIfSlow(served, { timing, progress, mayStream }))
+    return readWebResponse(await streamIfSlow(served, { timing, progress, accept: headers.accept }))
   }
 
   function requestScope(missing: readonly string[], caller: Caller): McpResponse {

@@ -1,14 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { classifyInboundRequest } from '@modelcontextprotocol/server'
+import { classifyInboundRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 import type { McpRequest } from '../context.ts'
+import { type AcceptedTypes, readAccept } from './accept.ts'
+import { isRecord } from './json-rpc.ts'
 
 /** The last revision with batches, which also applies to a request that names none (MCP 2025-06-18, transports). */
 const LAST_WITH_BATCHES = '2025-03-26'
 
-/** The headers that MCP defines. */
+/** The revision whose requests each carry an envelope. */
+export const MODERN_REVISION = '2026-07-28'
+
+const KNOWN_REVISIONS = new Set([...SUPPORTED_PROTOCOL_VERSIONS, MODERN_REVISION])
+
+/** The headers that MCP defines. The media type of the body is JSON: another one is refused before it is read. */
 export interface McpHeaders {
-  accept: string | undefined
-  contentType: string | undefined
+  accept: AcceptedTypes
   protocolVersion: string | undefined
   method: string | undefined
   name: string | undefined
@@ -17,11 +23,17 @@ export interface McpHeaders {
 /** The era of MCP that a request belongs to, or why the request is invalid. */
 export type Route = ReturnType<typeof classifyInboundRequest>
 
-export function readMcpHeaders(headers: IncomingHttpHeaders): McpHeaders {
+/**
+ * Reads the headers of a request. `initialize` negotiates the revision by its body, so a revision in its header that this
+ * server does not know is no error (MCP 2025-11-25, lifecycle: the header is for subsequent requests).
+ */
+export function readMcpHeaders({ headers, body }: Pick<McpRequest, 'headers' | 'body'>): McpHeaders {
+  const revision = readHeader(headers, 'mcp-protocol-version')
+  const isInitialize = isRecord(body) && body.method === 'initialize'
+  const ignoresRevision = isInitialize && !KNOWN_REVISIONS.has(revision?.trim() ?? '')
   return {
-    accept: headers.accept,
-    contentType: headers['content-type'],
-    protocolVersion: readHeader(headers, 'mcp-protocol-version'),
+    accept: readAccept(headers.accept),
+    protocolVersion: ignoresRevision ? undefined : revision,
     method: readHeader(headers, 'mcp-method'),
     name: readHeader(headers, 'mcp-name'),
   }
@@ -43,18 +55,24 @@ export function allowsBatch({ protocolVersion = LAST_WITH_BATCHES }: McpHeaders)
   return protocolVersion.trim() <= LAST_WITH_BATCHES
 }
 
-export function acceptsStream({ accept = '*/*' }: McpHeaders): boolean {
-  return accept.includes('text/event-stream') || accept.includes('*/*')
-}
-
-/** The request for the SDK, with only the headers that MCP defines: above all, without credentials. */
-export function toWebRequest({ headers, signal }: Pick<McpRequest, 'headers' | 'signal'>): Request {
-  const names = Object.keys(headers).filter((name) => /^(accept|content-type|mcp-.*)$/.test(name))
-  return new Request('http://localhost/mcp', {
-    method: 'POST',
-    headers: names.map((name): [string, string] => [name, readHeader(headers, name) ?? '']),
-    signal,
-  })
+/**
+ * The request for the SDK, with only the headers that MCP defines: above all, without credentials. Its `Accept` is what
+ * the SDK insists on; `streamIfSlow` responds with what the client accepts.
+ */
+export function toWebRequest({
+  headers,
+  body,
+  signal,
+}: Pick<McpRequest, 'headers' | 'body' | 'signal'>): Request {
+  const { protocolVersion } = readMcpHeaders({ headers, body })
+  const names = Object.keys(headers).filter((name) => name.startsWith('mcp-'))
+  const forwarded = new Headers(
+    names.map((name): [string, string] => [name, readHeader(headers, name) ?? '']),
+  )
+  if (protocolVersion === undefined) forwarded.delete('mcp-protocol-version')
+  forwarded.set('accept', 'application/json, text/event-stream')
+  forwarded.set('content-type', 'application/json')
+  return new Request('http://localhost/mcp', { method: 'POST', headers: forwarded, signal })
 }
 
 function readHeader(headers: IncomingHttpHeaders, name: string): string | undefined {

@@ -1,3 +1,4 @@
+import type { AcceptedTypes } from './accept.ts'
 import type { JsonRpcMessage } from './json-rpc.ts'
 import type { Progress } from './progress.ts'
 
@@ -13,8 +14,8 @@ export const DEFAULT_TIMING: StreamTiming = { streamAfterMs: 5_000, heartbeatMs:
 export interface StreamOptions {
   timing: StreamTiming
   progress: Progress
-  /** Whether the client accepts a stream; if not, it waits for the JSON response. */
-  mayStream: boolean
+  /** A client that accepts no stream waits for the JSON response; one that accepts only streams gets one at once. */
+  accept: AcceptedTypes
 }
 
 const STREAM_HEADERS = {
@@ -29,8 +30,8 @@ const STREAM_HEADERS = {
  * `streamAfterMs` or with the first report of progress, sends a heartbeat, and ends with the response.
  */
 export function streamIfSlow(pending: Promise<Response>, options: StreamOptions): Promise<Response> {
-  const { timing, progress, mayStream } = options
-  if (!mayStream) return pending
+  const { timing, progress, accept } = options
+  if (!accept.stream) return pending
   return new Promise((resolve, reject) => {
     let stream: EventStream | undefined
     const openStream = (): EventStream => {
@@ -43,8 +44,9 @@ export function streamIfSlow(pending: Promise<Response>, options: StreamOptions)
     progress.listen((notification) => openStream().send(notification))
     pending
       .then(async (response) => {
-        if (stream === undefined) resolve(response)
-        else stream.end(await readMessages(response))
+        // An error has a status, and there is nothing to stream in a response without a body.
+        if (stream === undefined && (accept.json || response.status !== 200)) resolve(response)
+        else openStream().end(await readMessages(response))
       })
       .catch((error: unknown) => {
         if (stream === undefined) reject(error)

@@ -1,14 +1,7 @@
-import {
-  isJsonContentType,
-  SERVER_INFO_META_KEY,
-  SUPPORTED_PROTOCOL_VERSIONS,
-} from '@modelcontextprotocol/server'
+import { SERVER_INFO_META_KEY, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 import type { ToolVariant } from '../tools/catalogue.ts'
 import { isRecord, type JsonRpcId } from './json-rpc.ts'
-import { classifyRequest, type McpHeaders, type Route } from './request.ts'
-
-/** The revision whose requests each carry an envelope. */
-const MODERN_REVISION = '2026-07-28'
+import { classifyRequest, type McpHeaders, MODERN_REVISION, type Route } from './request.ts'
 
 const LEGACY_REVISIONS = new Set(
   SUPPORTED_PROTOCOL_VERSIONS.filter((revision) => revision !== MODERN_REVISION),
@@ -17,11 +10,13 @@ const LEGACY_REVISIONS = new Set(
 /** For how long a client may cache a list, and that the cache is private (MCP 2026-07-28, caching). */
 export const LIST_CACHE = { ttlMs: 300_000, cacheScope: 'private' as const }
 
-/** The name and version by which clients know this server. */
+/** What clients know and show of this server (MCP 2025-11-25, `Implementation`). */
 export interface ServerInfo {
   name: string
   title: string
   version: string
+  icons: { src: string; mimeType: string; sizes: string[] }[]
+  websiteUrl: string
 }
 
 /** A valid `tools/list` request. */
@@ -39,7 +34,7 @@ export function findListRequest(body: unknown, headers: McpHeaders): ListRequest
   const { id, params } = body
   if (typeof id !== 'string' && typeof id !== 'number') return undefined
   if (params !== undefined && (!isRecord(params) || 'cursor' in params)) return undefined
-  if (!isJsonContentType(headers.contentType ?? null)) return undefined
+  if (!headers.accept.json) return undefined
   if (isValidLegacy(headers, params)) return { id, isModern: false }
   return isValidModern(headers, classifyRequest(body, headers)) ? { id, isModern: true } : undefined
 }
@@ -51,13 +46,12 @@ function isValidModern({ protocolVersion, method }: McpHeaders, route: Route): b
 }
 
 function isValidLegacy(
-  { accept = '', protocolVersion, method, name }: McpHeaders,
+  { protocolVersion, method, name }: McpHeaders,
   params: Record<string, unknown> | undefined,
 ): boolean {
-  const acceptsBoth = accept.includes('application/json') && accept.includes('text/event-stream')
   const isKnown = protocolVersion === undefined || LEGACY_REVISIONS.has(protocolVersion)
   const isLegacy = params?._meta === undefined && method === undefined && name === undefined
-  return acceptsBoth && isKnown && isLegacy
+  return isKnown && isLegacy
 }
 
 const HEAD = Buffer.from('{"jsonrpc":"2.0","result":')

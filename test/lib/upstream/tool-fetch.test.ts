@@ -4,8 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { SignInRequiredError } from '../../../lib/upstream/access.ts'
 import { createSentryLocation } from '../../../lib/upstream/location.ts'
-import { DEFAULT_TIMEOUTS, runUpstreamCall, type UpstreamCall } from '../../../lib/upstream/tool-call.ts'
+import {
+  collectWrites,
+  DEFAULT_TIMEOUTS,
+  runUpstreamCall,
+  type UpstreamCall,
+  type UpstreamWrite,
+} from '../../../lib/upstream/tool-call.ts'
 import { fetchUpstream, TOKEN_PLACEHOLDER, ToolFetchError } from '../../../lib/upstream/tool-fetch.ts'
+import { findFreePort } from '../../support/free-port.ts'
 import { startMcp } from '../../support/mcp-service.ts'
 
 const AUTHORIZED = { headers: { Authorization: `Bearer ${TOKEN_PLACEHOLDER}` } }
@@ -204,3 +211,59 @@ for (const status of [400, 401]) {
     t.equal(service.sentry.requests.at(-1)?.token, successor)
   })
 }
+
+test('a response keeps its address, to which tools link', async (t) => {
+  const sentry = await startHost(t)
+  const address = `${sentry.origin}/attachments/1/?download=1`
+  t.equal((await fetchIn(createCall(sentry.origin), address, AUTHORIZED)).url, address)
+})
+
+test('a dropped connection to another host than Sentry is the error that AI SDKs retry, without the host', async (t) => {
+  const provider = await startHost(t, (request) => request.socket.destroy())
+  const request = fetchIn(createCall('https://sentry.example.com'), provider.origin, {
+    method: 'POST',
+    headers: { authorization: 'Bearer key' },
+  })
+  const error = await request.then(
+    () => new Error('It succeeded.'),
+    (thrown: unknown) => thrown as Error,
+  )
+  t.match(error, { name: 'TypeError', message: 'fetch failed' })
+  t.match(error.cause, { name: 'ToolFetchError', message: /^The AI provider could not be reached/ })
+  t.notMatch(String(error.cause), /127\.0\.0\.1/)
+})
+
+test('a redirect of a change names the path, and is not followed', async (t) => {
+  const sentry = await startHost(t, (_request, response) =>
+    response.writeHead(307, { location: '/api/0/projects/acme/new-name/' }).end(),
+  )
+  const change = { ...AUTHORIZED, method: 'PUT', body: '{}' }
+  await t.rejects(fetchIn(createCall(sentry.origin), sentry.origin, change), {
+    message: /\/api\/0\/projects\/acme\/new-name\/.*renamed.*is not followed\.$/,
+  })
+})
+
+test('a write is recorded with what is known of it', async (t) => {
+  const statuses = [201, 400, 502]
+  const sentry = await startHost(t, (request, response) => {
+    const status = statuses.shift()
+    if (status === undefined) request.socket.destroy()
+    else response.writeHead(status).end('{}')
+  })
+  const writes: UpstreamWrite[] = []
+  const call = createCall(sentry.origin)
+  const send = (url: string, method: string, of = call) =>
+    collectWrites(writes, () => fetchIn(of, url, { ...AUTHORIZED, method })).catch(() => undefined)
+  await send(sentry.origin, 'POST')
+  await send(sentry.origin, 'DELETE')
+  await send(sentry.origin, 'PUT')
+  await send(sentry.origin, 'PATCH')
+  await send(sentry.origin, 'GET')
+  const closed = `http://127.0.0.1:${await findFreePort()}`
+  await send(closed, 'POST', createCall(closed))
+  t.same(
+    writes.map(({ status }) => status),
+    [201, 400, 502, undefined, 0],
+    'the last was surely not sent',
+  )
+})

@@ -38,6 +38,8 @@ export interface SandboxOptions extends Partial<OAuthBehaviour>, PlaceOptions {
   version?: string
   /** How often Seer responds `processing` before its analysis is complete. */
   seerPolls?: number
+  /** What its sample data is recent as of, in milliseconds since the epoch; now by default. */
+  now?: number
   /** Told of every response of the API. */
   onResponse?: (response: SentResponse) => void
 }
@@ -98,7 +100,7 @@ export async function startSentry(options: SandboxOptions = {}): Promise<SentryS
   }
   const ttl = options.accessTokenTtl === undefined ? THIRTY_DAYS : options.accessTokenTtl
   const accounts = createAccounts(options.user ?? MARA, ttl)
-  const data = createSampleData(Date.now())
+  const data = createSampleData(options.now ?? Date.now())
   const release = createReleaseBehaviour(options.release, options.features)
   const place = createPlace(options)
 

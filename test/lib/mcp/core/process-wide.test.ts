@@ -46,6 +46,7 @@ test('the fetch of a tool is ours: outside of a call it refuses', async (t) => {
     directToolNames: new Set(['whoami']),
     reportProgress() {},
     callTool: () => Promise.reject(new TypeError('No tool is called.')),
+    describeError: String,
   }
   const whoami = core.tools.whoami
   t.ok(whoami)

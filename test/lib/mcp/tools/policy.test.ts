@@ -1,8 +1,14 @@
+import { readFile } from 'node:fs/promises'
 import { test } from 'tap'
 import { loadMcpCore } from '../../../../lib/mcp/core/load.ts'
-import { type Authority, createToolPolicy, UnknownToolError } from '../../../../lib/mcp/tools/policy.ts'
+import {
+  type Authority,
+  createToolPolicy,
+  UnknownToolError,
+  WORK_OF_OTHERS,
+} from '../../../../lib/mcp/tools/policy.ts'
 import { DEFAULT_SCOPES } from '../../../sandbox/sentry/server.ts'
-import { createSettings, EVERY_SKILL } from '../../../support/mcp-service.ts'
+import { createSettings, EVERY_SKILL, startMcp } from '../../../support/mcp-service.ts'
 
 const core = await loadMcpCore()
 const names = Object.keys(core.tools)
@@ -154,3 +160,17 @@ function listed(settings: Record<string, string>, options?: { hasAgentProvider: 
 function decisionOn(name: string, settings: Record<string, string>) {
   return createPolicy(settings).decide(name, everything())
 }
+
+test('a tool whose whole work is another tool goes with it', async (t) => {
+  const program = await readFile(new URL(import.meta.resolve('@sentry/mcp-core')), 'utf8')
+  const found = program.matchAll(
+    /name: "(\w+)",(?:(?!defineTool\().)*?async handler\(params, context\$1\) \{\s*return (\w+)_default\.handler\(params, context\$1\);/gs,
+  )
+  t.same(Object.fromEntries([...found].map(([, name, other]) => [name, other])), WORK_OF_OTHERS)
+  const service = await startMcp(t, {
+    settings: { DISABLED_TOOLS: 'get_trace_details', TOOL_SURFACE: 'full' },
+  })
+  const names = await service.list()
+  t.notOk(names.includes('get_span_details'))
+  t.ok(names.includes('get_replay_details'))
+})

@@ -14,8 +14,7 @@ import { DEFAULT_SCOPES } from '../../../sandbox/sentry/server.ts'
 import { createEnvelope, createSettings, EVERY_SKILL, UNWATCHED } from '../../../support/mcp-service.ts'
 
 const HEADERS: McpHeaders = {
-  accept: 'application/json, text/event-stream',
-  contentType: 'application/json',
+  accept: { json: true, stream: true },
   protocolVersion: undefined,
   method: undefined,
   name: undefined,
@@ -58,8 +57,7 @@ test('any other request is left to the SDK', async (t) => {
     ['a cursor', { ...LIST, params: { cursor: 'x' } }, HEADERS],
     ['parameters that are an array', { ...LIST, params: [] }, HEADERS],
     ['malformed metadata', { ...LIST, params: { _meta: 'x' } }, HEADERS],
-    ['no Accept', LIST, { ...HEADERS, accept: undefined }],
-    ['another Content-Type', LIST, { ...HEADERS, contentType: 'text/plain' }],
+    ['only a stream is accepted', LIST, { ...HEADERS, accept: { json: false, stream: true } }],
     ['an unknown revision', LIST, { ...HEADERS, protocolVersion: '2024-01-01' }],
     ['a modern revision without envelope', LIST, MODERN_HEADERS],
     ['an envelope without header', MODERN_LIST, HEADERS],
@@ -93,7 +91,13 @@ async function assemble() {
     renewAccessToken: async () => 'token',
   }
   const variant = catalogue.findVariant(caller)
-  const serverInfo = { name: 'sentry-mcp', title: 'Sentry', version: '1.2.3' }
+  const serverInfo = {
+    name: 'sentry-mcp',
+    title: 'Sentry',
+    version: '1.2.3',
+    icons: [{ src: 'https://mcp.example.com/icon.png', mimeType: 'image/png', sizes: ['96x96'] }],
+    websiteUrl: 'https://mcp.example.com',
+  }
   const context = {
     caller,
     accessToken: 'token',
@@ -114,8 +118,11 @@ async function assemble() {
   return { variant, serverInfo, createServer }
 }
 
-function createRequest({ accept, contentType, protocolVersion, method }: McpHeaders): Request {
-  const headers = new Headers({ accept: accept ?? '', 'content-type': contentType ?? '' })
+function createRequest({ protocolVersion, method }: McpHeaders): Request {
+  const headers = new Headers({
+    accept: 'application/json, text/event-stream',
+    'content-type': 'application/json',
+  })
   if (protocolVersion !== undefined) headers.set('mcp-protocol-version', protocolVersion)
   if (method !== undefined) headers.set('mcp-method', method)
   return new Request('http://localhost/mcp', { method: 'POST', headers })
