@@ -92,7 +92,7 @@ function serve(request: McpRequest, route: Route, createServer: () => Server): P
 }
 
 function createRefusalLog({ log }: McpRequest): (error: Error) => void {
-  return ({ message }) => log.debug({ reason: redactInput(message) }, 'MCP request refused')
+  return ({ message }) => log.debug({ reason: redactInput(message, 500) }, 'MCP request refused')
 }
 
 /** The SDK's own handler responds to the older revisions with a stream each time. */
