@@ -28,6 +28,7 @@ export function createBaselineContext(core: McpCore, accessToken: string): ToolC
     transport: 'http',
     experimentalMode: false,
     reportProgress: () => undefined,
+    countAgentRun: async () => undefined,
     callTool: () => Promise.reject(new TypeError('No tool of the baseline calls another one this way.')),
   }
 }

@@ -17,13 +17,18 @@ declare module 'fastify' {
 
 export interface McpRouteOptions {
   endpoint: McpEndpoint
+  /** Counts a run of the AI provider for the caller. Throws `TooManyRequestsError`. */
+  limitAgentRuns(request: FastifyRequest): Promise<void>
 }
 
 /**
  * `POST /mcp`, and the same for parts of Sentry (MCP, Streamable HTTP). There is no stream to GET and no session to
  * DELETE. The plugin that registers these routes authenticates their requests and handles their errors.
  */
-export default async function mcpRoute(fastify: FastifyInstance, { endpoint }: McpRouteOptions) {
+export default async function mcpRoute(
+  fastify: FastifyInstance,
+  { endpoint, limitAgentRuns }: McpRouteOptions,
+) {
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser(
     'application/json',
@@ -45,7 +50,8 @@ export default async function mcpRoute(fastify: FastifyInstance, { endpoint }: M
   async function respond(request: FastifyRequest, reply: FastifyReply) {
     const { caller, body, headers, id: reference, log } = request
     const signal = createDisconnectSignal(reply)
-    const response = await endpoint.respond({ caller, headers, body, signal, reference, log })
+    const countAgentRun = () => limitAgentRuns(request)
+    const response = await endpoint.respond({ caller, headers, body, signal, reference, log, countAgentRun })
     if (Array.isArray(response.body))
       return sendPieces(reply, response.status, response.headers, response.body)
     return reply.code(response.status).headers(response.headers).send(response.body)

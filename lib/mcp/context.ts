@@ -12,6 +12,8 @@ export interface RequestContext {
   /** The id under which the log has the request's entries. */
   reference: string
   log: FastifyBaseLogger
+  /** Counts a run of the AI provider against the limit of the caller. Rejects with `TooManyRequestsError`. */
+  countAgentRun(): Promise<void>
 }
 
 /** A POST of an authenticated caller. */

@@ -87,7 +87,7 @@ export interface ToolNames {
   directToolNames: ReadonlySet<string>
 }
 
-/** The context of a tool call. mcp-core does not use the last two members. */
+/** The context of a tool call. mcp-core does not use the last three members. */
 export interface ToolContext extends ToolNames {
   accessToken: string
   userId: string
@@ -103,6 +103,8 @@ export interface ToolContext extends ToolNames {
   reportProgress(progress: number, total?: number, message?: string): void
   /** Calls another tool for the same caller; the call is logged, counted and traced as its own. */
   callTool(tool: SentryTool, params: unknown): Promise<unknown>
+  /** Counts a run of the AI provider, which the operator pays for. Rejects beyond the caller's limit. */
+  countAgentRun(): Promise<void>
 }
 
 export type ZodShape = Readonly<Record<string, unknown>>

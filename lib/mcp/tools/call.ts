@@ -5,6 +5,7 @@ import { runUpstreamCall, type UpstreamCall, type UpstreamTimeouts } from '../..
 import { TOKEN_PLACEHOLDER } from '../../upstream/tool-fetch.ts'
 import type { CallContext } from '../context.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
+import { assertArgumentLimits } from './argument-limits.ts'
 import { findTarget } from './catalogue.ts'
 import { describeFailure } from './errors.ts'
 import { EXECUTE_TOOL } from './policy.ts'
@@ -68,6 +69,7 @@ async function runHandler(
   args: unknown,
   context: ToolContext,
 ): Promise<unknown> {
+  assertArgumentLimits(args, { tool: findTarget({ name: tool.name, arguments: args }) ?? tool.name, core })
   return tool.handler(core.prepareToolParams({ tool, params: args, context }), context)
 }
 
@@ -81,7 +83,7 @@ function readNames({ tool, args, variant }: ToolCall): { tool: string; via?: str
 
 /** mcp-core caches look-ups in the context, so each call has its own. */
 function createContext(
-  { caller, variant, reportProgress }: ToolCall,
+  { caller, variant, reportProgress, countAgentRun }: ToolCall,
   { sentry, mcpUrl }: ToolDependencies,
 ): Omit<ToolContext, 'callTool'> {
   const { constraints } = caller
@@ -99,6 +101,7 @@ function createContext(
     transport: 'http',
     experimentalMode: false,
     reportProgress,
+    countAgentRun,
   }
 }
 

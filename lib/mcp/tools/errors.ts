@@ -1,3 +1,4 @@
+import { TooManyRequestsError } from '../../oauth/errors.ts'
 import { redactInput } from '../../telemetry/redact.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
 import type { UpstreamCall } from '../../upstream/tool-call.ts'
@@ -14,6 +15,8 @@ export type ToolFailureOutcome =
   | 'unreachable'
   | 'invalid_arguments'
   | `sentry_${'401' | '403' | '404' | '429' | '4xx' | '5xx' | 'unreadable'}`
+  /** Too many runs of the AI provider. */
+  | 'rate_limited'
   | 'not_configured'
   | 'provider_failed'
   /** A fault of this server or of mcp-core. */
@@ -47,6 +50,11 @@ function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): ToolF
       outcome: 'sign_in_required',
       text: "The user's sign-in at Sentry has ended. The user has to authorize this MCP server again in their client; until then no tool can reach Sentry.",
     }
+  }
+  const limited = findCause(error, TooManyRequestsError)
+  if (limited !== undefined) {
+    const text = `This server runs AI-powered tools only so often for one user. Try again in ${limited.retryAfterSeconds} seconds, or use a tool that needs no AI.`
+    return { outcome: 'rate_limited', text }
   }
   const upstream = findCause(error, ToolFetchError)
   if (upstream !== undefined) {
@@ -135,7 +143,7 @@ function isUnreadable(error: unknown): boolean {
 /** The first error of a class among an error and its next five causes. */
 function findCause<Wanted extends Error>(
   error: unknown,
-  wanted: new (message: string) => Wanted,
+  wanted: new (...args: never[]) => Wanted,
 ): Wanted | undefined {
   let cause = error
   for (let depth = 0; depth < 6 && cause instanceof Error; depth += 1) {

@@ -2,6 +2,7 @@ import { StartUpError } from '../../errors.ts'
 import type { Caller } from '../../model/caller.ts'
 import { coversSentryScope } from '../../model/scope.ts'
 import { SKILLS } from '../../model/skills.ts'
+import { SEARCH_TOOLS } from '../core/agent-provider.ts'
 import { includeAliases } from '../core/load.ts'
 import type { McpCore, SentryTool, ToolRegistry } from '../core/types.ts'
 import { USE_SENTRY } from './use-sentry.ts'
@@ -33,9 +34,6 @@ const STANDARD_TOOLS = [
   'search_sentry_tools',
   'execute_sentry_tool',
 ]
-
-/** They convert plain language to a query with an AI provider, and also accept the query itself. */
-const SEARCH_TOOLS = ['search_events', 'search_issues', 'search_issue_events']
 
 /** Calls a tool that is not listed. */
 export const EXECUTE_TOOL = 'execute_sentry_tool'

@@ -13,6 +13,7 @@ import {
   acceptsStream,
   allowsBatch,
   classifyRequest,
+  MAX_BATCH,
   type Route,
   readMcpHeaders,
   toWebRequest,
@@ -52,6 +53,10 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
         400,
         createJsonRpcError(INVALID_REQUEST, 'This revision of MCP has no batches.'),
       )
+    }
+    if (Array.isArray(body) && body.length > MAX_BATCH) {
+      const message = `A batch may have ${MAX_BATCH} messages; this one has ${body.length}.`
+      return createJsonResponse(400, createJsonRpcError(INVALID_REQUEST, message))
     }
     const variant = catalogue.findVariant(caller)
     const list = findListRequest(body, headers)

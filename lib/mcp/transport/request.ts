@@ -1,9 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { classifyInboundRequest } from '@modelcontextprotocol/server'
 import type { McpRequest } from '../context.ts'
+import { isRecord } from './json-rpc.ts'
 
 /** The last revision with batches, which also applies to a request that names none (MCP 2025-06-18, transports). */
 const LAST_WITH_BATCHES = '2025-03-26'
+
+/** The most messages of a batch. */
+export const MAX_BATCH = 10
 
 /** The headers that MCP defines. */
 export interface McpHeaders {
@@ -60,4 +64,9 @@ export function toWebRequest({ headers, signal }: Pick<McpRequest, 'headers' | '
 function readHeader(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name]
   return Array.isArray(value) ? value.join(', ') : value
+}
+
+/** How many tools a request calls: a batch may call several. */
+export function countToolCalls(body: unknown): number {
+  return [body].flat().filter((message) => isRecord(message) && message.method === 'tools/call').length
 }

@@ -102,6 +102,7 @@ async function assemble() {
     signal: new AbortController().signal,
     reference: 'reference',
     log: Fastify().log,
+    countAgentRun: async () => undefined,
   }
   const dependencies = {
     core,
