@@ -57,10 +57,11 @@ test('use_sentry’s model has the same limits (CWE-400)', async (t) => {
 test('texts of 64 KiB and lists of 200 entries are passed on', async (t) => {
   const service = await startMcp(t, { settings: { TOOL_SURFACE: 'full', DIRECT_SEARCH: 'true' } })
   const text = 'word '.repeat(12 * KIBI)
-  const request = { organizationSlug: ORGANIZATION, issueId: 'CHECKOUT-API-1', instruction: text }
+  const check = { organizationSlug: ORGANIZATION, projectSlug: 'storefront', name: 'Shop', body: text }
+  const request = { ...check, url: 'https://tidewater.example/', intervalSeconds: 60, method: 'POST' }
   for (const [tool, args] of [
-    ['analyze_issue_with_seer', request],
-    ['execute_sentry_tool', { name: 'analyze_issue_with_seer', arguments: request }],
+    ['create_uptime_monitor', request],
+    ['execute_sentry_tool', { name: 'create_uptime_monitor', arguments: request }],
   ] as const) {
     const result = await service.call(tool, args)
     t.notOk(result.isError, readText(result).slice(0, 200))
