@@ -1,5 +1,14 @@
 import { BodyTooLargeError, readBounded } from '../http/read-bounded.ts'
 import { SignInRequiredError } from './access.ts'
+import { UpstreamBusyError } from './budget.ts'
+import {
+  findFile,
+  isAttachmentList,
+  LargeFileError,
+  MAX_FILE_BYTES,
+  noteLargeAttachments,
+  readLength,
+} from './large-file.ts'
 import { findUpstreamCall, type UpstreamCall } from './tool-call.ts'
 
 /**
@@ -10,6 +19,9 @@ export const TOKEN_PLACEHOLDER = 'access-token-of-this-call'
 
 /** The longest response that is read, in bytes after decompression. */
 const MAX_BYTES = 20 * 1024 * 1024
+
+/** A response up to this length needs no place among the large ones. */
+const FREE_BYTES = 256 * 1024
 
 const MAX_REDIRECTS = 5
 
@@ -28,7 +40,7 @@ export class ToolFetchTimeoutError extends ToolFetchError {
 /**
  * The `fetch` of mcp-core's code, which works only inside `runUpstreamCall`. It limits time and size, sends the user's
  * token only to Sentry and to paths of the caller's organization, and renews the token once when Sentry refuses it.
- * Throws `ToolFetchError`.
+ * Throws `ToolFetchError`, `LargeFileError` or `UpstreamBusyError`.
  */
 export async function fetchUpstream(
   input: string | URL | Request,
@@ -90,8 +102,10 @@ async function send(call: UpstreamCall, input: string | URL | Request, init: Req
   let target = new URL(input instanceof Request ? input.url : input)
   const who = call.sentry.owns(target) ? 'Sentry' : target.host
   const timeoutMs = who === 'Sentry' ? call.timeouts.sentryMs : call.timeouts.otherMs
-  const timeout = new AbortController()
-  const timer = setTimeout(() => timeout.abort(), timeoutMs)
+  const known = call.largeFiles.get(target.pathname)
+  if (known !== undefined && who === 'Sentry') throw new LargeFileError(known)
+  const endRequest = who === 'Sentry' ? await call.share.beginRequest() : () => undefined
+  const timeout = createTimeout(timeoutMs)
   const signals = [call.signal, timeout.signal, init.signal].filter((signal) => signal instanceof AbortSignal)
   const options: RequestInit = { ...init, redirect: 'manual', signal: AbortSignal.any(signals) }
   try {
@@ -105,9 +119,15 @@ async function send(call: UpstreamCall, input: string | URL | Request, init: Req
     if (who === 'Sentry' && [429, 503].includes(response.status)) {
       call.retryAfterSeconds = readRetryAfter(response.headers)
     }
-    return await readWhole(response, who)
+    const reserve = (bytes: number) => waitForMemory(call, bytes, { timeout, endRequest, who })
+    const whole = await readWhole(response, { call, target, who, reserve })
+    if (who === 'Sentry' && isAttachmentList(target) && whole.ok) {
+      noteLargeAttachments(await whole.clone().json(), target, call.largeFiles)
+    }
+    return whole
   } catch (error) {
-    if (error instanceof ToolFetchError) throw error
+    if ([ToolFetchError, LargeFileError, UpstreamBusyError].some((known) => error instanceof known))
+      throw error
     call.signal.throwIfAborted()
     if (timeout.signal.aborted) {
       throw new ToolFetchTimeoutError(`${who} did not answer within ${timeoutMs / 1000} seconds. ${RETRY}`)
@@ -115,8 +135,45 @@ async function send(call: UpstreamCall, input: string | URL | Request, init: Req
     if (init.signal?.aborted) throw new ToolFetchTimeoutError(`${who} did not answer in time. ${RETRY}`)
     throw new ToolFetchError(`${who} could not be reached. ${RETRY}`, { cause: error })
   } finally {
-    clearTimeout(timer)
+    timeout.stop()
+    endRequest()
   }
+}
+
+interface Timeout {
+  signal: AbortSignal
+  start(): void
+  stop(): void
+}
+
+/** A timeout that has started, and that waiting for other calls can stop. */
+function createTimeout(timeoutMs: number): Timeout {
+  const controller = new AbortController()
+  const begin = () => setTimeout(() => controller.abort(), timeoutMs)
+  let timer = begin()
+  return {
+    signal: controller.signal,
+    start() {
+      timer = begin()
+    },
+    stop: () => clearTimeout(timer),
+  }
+}
+
+/** Waits until a large response may be read. Meanwhile it neither counts as a request nor runs out of time. */
+async function waitForMemory(
+  { share }: UpstreamCall,
+  bytes: number,
+  { timeout, endRequest, who }: { timeout: Timeout; endRequest: () => void; who: string },
+): Promise<void> {
+  timeout.stop()
+  endRequest()
+  if (!(await share.reserve(bytes))) {
+    throw new ToolFetchError(
+      `The responses of ${who} to this call are too large together. Ask for less at once.`,
+    )
+  }
+  timeout.start()
 }
 
 /** Refuses to send the token to another host than Sentry, or to another organization than the caller's. */
@@ -150,17 +207,40 @@ function followRedirect(response: Response, from: URL, init: RequestInit, who: s
   return next
 }
 
+interface Reading {
+  call: UpstreamCall
+  target: URL
+  who: string
+  /** Waits until a response of so many bytes may be read. */
+  reserve(bytes: number): Promise<void>
+}
+
 /** Reads the body before the response is handed on, so that the timeout covers all of it. */
-async function readWhole(response: Response, who: string): Promise<Response> {
+async function readWhole(response: Response, { call, target, who, reserve }: Reading): Promise<Response> {
   if (response.body === null) return response
   const { status, statusText } = response
   const headers = new Headers(response.headers)
   headers.delete('content-encoding')
   headers.delete('content-length')
+  const file = response.ok ? findFile(target, response.headers, call.sentry) : undefined
+  const maxBytes = file === undefined ? MAX_BYTES : MAX_FILE_BYTES
+  const length = readLength(response.headers)
+  let reserved = 0
   try {
-    return new Response(await readBounded(response.body, MAX_BYTES), { status, statusText, headers })
+    if (length !== undefined && length > maxBytes) throw new BodyTooLargeError(maxBytes)
+    const body = await readBounded(response.body, maxBytes, {
+      bytes: FREE_BYTES,
+      async onBeyond() {
+        reserved = length ?? maxBytes
+        await reserve(reserved)
+      },
+    })
+    if (reserved > body.length) call.share.release(reserved - body.length)
+    return new Response(body, { status, statusText, headers })
   } catch (error) {
+    await response.body.cancel().catch(() => undefined)
     if (!(error instanceof BodyTooLargeError)) throw error
+    if (file !== undefined) throw new LargeFileError(file)
     throw new ToolFetchError(`The response of ${who} is larger than ${MAX_BYTES / 1024 ** 2} MiB.`)
   }
 }

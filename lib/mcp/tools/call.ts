@@ -1,5 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import type { ToolCallRecorder } from '../../telemetry/tool-calls.ts'
+import type { UpstreamBudget } from '../../upstream/budget.ts'
+import { describeLargeFile, LargeFileError } from '../../upstream/large-file.ts'
 import type { SentryLocation } from '../../upstream/location.ts'
 import { runUpstreamCall, type UpstreamCall, type UpstreamTimeouts } from '../../upstream/tool-call.ts'
 import { TOKEN_PLACEHOLDER } from '../../upstream/tool-fetch.ts'
@@ -7,7 +9,7 @@ import type { CallContext } from '../context.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
 import { assertArgumentLimits } from './argument-limits.ts'
 import { findTarget } from './catalogue.ts'
-import { describeFailure } from './errors.ts'
+import { describeFailure, findCause } from './errors.ts'
 import { EXECUTE_TOOL } from './policy.ts'
 import { withoutRegionConstraint } from './single-region.ts'
 
@@ -25,6 +27,8 @@ export interface ToolDependencies {
   /** Where documentation is searched. */
   mcpUrl: string
   timeouts: UpstreamTimeouts
+  /** Shared by all calls of the process. */
+  budget: UpstreamBudget
   calls: ToolCallRecorder
 }
 
@@ -35,7 +39,8 @@ export interface ToolDependencies {
 export async function callTool(toolCall: ToolCall, dependencies: ToolDependencies): Promise<CallToolResult> {
   const { core, sentry, timeouts } = dependencies
   const { tool, args, signal, reference } = toolCall
-  const call: ToolCall & UpstreamCall = { ...toolCall, sentry, timeouts }
+  const share = dependencies.budget.open(toolCall.caller.subject, signal)
+  const call: ToolCall & UpstreamCall = { ...toolCall, sentry, timeouts, share, largeFiles: new Map() }
   const describe = (error: unknown) =>
     describeFailure(call.signInRequired ?? error, { core, call, reference })
   const record = <Result>(names: { tool: string; via?: string }, work: () => Promise<Result>) =>
@@ -56,6 +61,8 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
   } catch (error) {
     signal.throwIfAborted()
     return { content: [{ type: 'text', text: describe(error).text }], isError: true }
+  } finally {
+    share.close()
   }
 }
 
@@ -70,7 +77,13 @@ async function runHandler(
   context: ToolContext,
 ): Promise<unknown> {
   assertArgumentLimits(args, { tool: findTarget({ name: tool.name, arguments: args }) ?? tool.name, core })
-  return tool.handler(core.prepareToolParams({ tool, params: args, context }), context)
+  try {
+    return await tool.handler(core.prepareToolParams({ tool, params: args, context }), context)
+  } catch (error) {
+    const large = findCause(error, LargeFileError)
+    if (large === undefined) throw error
+    return describeLargeFile(large.file)
+  }
 }
 
 /** A call through `execute_sentry_tool` counts under the name of the tool that it executes. */
