@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
 const MEBI = 1024 * 1024
 
 /** How much may be in use at once, and how many may wait for more. */
@@ -27,8 +30,8 @@ export const DEFAULT_BUDGET: BudgetLimits = {
   },
 }
 
-/** What a byte of a large response takes in memory until its call ends: as buffer, text, parsed value and result. */
-const MEMORY_PER_BYTE = 4
+/** What a byte of a large response takes until ours was sent: as buffers, text, parsed value, result and JSON. */
+const MEMORY_PER_BYTE = 8
 
 /** This server has too much to do with Sentry at the moment; nothing was sent. The message is fit for a model. */
 export class UpstreamBusyError extends Error {
@@ -43,20 +46,20 @@ export class UpstreamBusyError extends Error {
   }
 }
 
-/** The requests and large responses of all tool calls of a process. */
+/** The requests to Sentry and the large responses of all tool calls of a process. */
 export interface UpstreamBudget {
-  /** The share of one tool call; it has to be closed when the call ends. */
+  /** The share of one request; it has to be closed when its response was sent. */
   open(subject: string, signal: AbortSignal): BudgetShare
 }
 
 /**
- * A call with a large response waits for nothing else, so calls cannot wait for each other. Both methods reject with
- * `UpstreamBusyError`, or with the reason of the call's signal.
+ * A request with a large response waits for nothing else, so requests cannot wait for each other. Both methods reject
+ * with `UpstreamBusyError`, or with the reason of the signal.
  */
 export interface BudgetShare {
-  /** Waits for the turn of a request. Returns what ends it. */
+  /** Waits for the turn of a request to Sentry. Returns what ends it. */
   beginRequest(): Promise<() => void>
-  /** Waits until a response of so many bytes may be read. False if the call would hold too much. */
+  /** Waits until a response of so many bytes may be read. False if the request would hold too much. */
   reserve(bytes: number): Promise<boolean>
   /** Says how long a response was that `reserve` expected to be longer. */
   release(bytes: number): void
@@ -79,7 +82,7 @@ export function createUpstreamBudget({ requests, memory }: BudgetLimits = DEFAUL
         const weight = bytes * MEMORY_PER_BYTE
         if (place === undefined) {
           place = memoryQueue.enter(subject, weight, signal)
-          // Without a place the call is like one that never asked.
+          // Without a place it is as if it never asked.
           place.catch(() => {
             place = undefined
           })
@@ -95,7 +98,10 @@ export function createUpstreamBudget({ requests, memory }: BudgetLimits = DEFAUL
         place?.then((held) => held.resize(Math.max(held.weight - bytes * MEMORY_PER_BYTE, 0)), ignore)
       },
       close() {
-        place?.then((held) => held.resize(0), ignore)
+        place?.then((held) => {
+          collectGarbage()
+          held.resize(0)
+        }, ignore)
       },
     }
   }
@@ -104,6 +110,24 @@ export function createUpstreamBudget({ requests, memory }: BudgetLimits = DEFAUL
 }
 
 function ignore(): void {}
+
+/**
+ * What a large response leaves behind is freed before the next one is admitted. V8 on its own waits until the heap has
+ * grown by half, so a few of them would take several times the budget. It takes a tenth of a second, as long as parsing
+ * such a response.
+ */
+function collectGarbage(): void {
+  collector ??= exposeCollector()
+  collector()
+}
+
+let collector: (() => void) | undefined
+
+/** Node.js has the function only with --expose-gc, which can be set later for new contexts. */
+function exposeCollector(): () => void {
+  setFlagsFromString('--expose-gc')
+  return runInNewContext('gc')
+}
 
 /** What is in use for one request or call. */
 interface Place {

@@ -1,9 +1,11 @@
 import { BodyTooLargeError, readBounded } from '../http/read-bounded.ts'
 import { SignInRequiredError } from './access.ts'
 import { UpstreamBusyError } from './budget.ts'
+import { findEscape } from './destination.ts'
 import {
   findFile,
   isAttachmentList,
+  type LargeFile,
   LargeFileError,
   MAX_FILE_BYTES,
   noteLargeAttachments,
@@ -54,7 +56,6 @@ export async function fetchUpstream(
   }
   const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
   if (headers.get('authorization') !== `Bearer ${TOKEN_PLACEHOLDER}`) return send(call, input, init)
-  assertDestination(call, url)
   return sendWithToken(call, url, { ...init, headers })
 }
 
@@ -65,14 +66,14 @@ async function sendWithToken(
 ): Promise<Response> {
   const presented = call.accessToken
   init.headers.set('authorization', `Bearer ${presented}`)
-  const response = normalizeRefusal(await send(call, url, init), url)
+  const response = normalizeRefusal(await send(call, url, init, assertDestination), url)
   if (response.status !== 401) return response
   call.requiredAction = await readRequiredAction(response)
   if (call.requiredAction !== undefined) return response
   const successor = call.accessToken === presented ? await renew(call, presented) : call.accessToken
   if (successor === undefined) return response
   init.headers.set('authorization', `Bearer ${successor}`)
-  return normalizeRefusal(await send(call, url, init), url)
+  return normalizeRefusal(await send(call, url, init, assertDestination), url)
 }
 
 /** Sentry responds 401 to an invalid token, but 400 at the endpoint that names its user. */
@@ -98,12 +99,19 @@ async function renew(call: UpstreamCall, refused: string): Promise<string | unde
   }
 }
 
-async function send(call: UpstreamCall, input: string | URL | Request, init: RequestInit): Promise<Response> {
+async function send(
+  call: UpstreamCall,
+  input: string | URL | Request,
+  init: RequestInit,
+  assertTarget: typeof assertDestination = () => undefined,
+): Promise<Response> {
   let target = new URL(input instanceof Request ? input.url : input)
+  const method = (init.method ?? 'GET').toUpperCase()
+  assertTarget(call, target, method)
   const who = call.sentry.owns(target) ? 'Sentry' : target.host
   const timeoutMs = who === 'Sentry' ? call.timeouts.sentryMs : call.timeouts.otherMs
   const known = call.largeFiles.get(target.pathname)
-  if (known !== undefined && who === 'Sentry') throw new LargeFileError(known)
+  if (known !== undefined && who === 'Sentry') throw leaveOut(call, known)
   const endRequest = who === 'Sentry' ? await call.share.beginRequest() : () => undefined
   const timeout = createTimeout(timeoutMs)
   const signals = [call.signal, timeout.signal, init.signal].filter((signal) => signal instanceof AbortSignal)
@@ -113,21 +121,22 @@ async function send(call: UpstreamCall, input: string | URL | Request, init: Req
     for (let hops = 0; isRedirect(response); hops += 1) {
       await response.body?.cancel()
       if (hops === MAX_REDIRECTS) throw new ToolFetchError(`${who} redirects in a circle.`)
-      target = followRedirect(response, target, init, who)
+      target = followRedirect(response, target, method, who)
+      // Sentry's redirect could leave the caller's organization or project.
+      assertTarget(call, target, method)
       response = await fetch(target, options)
     }
     if (who === 'Sentry' && [429, 503].includes(response.status)) {
       call.retryAfterSeconds = readRetryAfter(response.headers)
     }
-    const reserve = (bytes: number) => waitForMemory(call, bytes, { timeout, endRequest, who })
+    const reserve = (bytes: number) => waitForMemory(call, bytes, { timeout, endRequest })
     const whole = await readWhole(response, { call, target, who, reserve })
     if (who === 'Sentry' && isAttachmentList(target) && whole.ok) {
       noteLargeAttachments(await whole.clone().json(), target, call.largeFiles)
     }
     return whole
   } catch (error) {
-    if ([ToolFetchError, LargeFileError, UpstreamBusyError].some((known) => error instanceof known))
-      throw error
+    if ([ToolFetchError, LargeFileError, UpstreamBusyError].some((kind) => error instanceof kind)) throw error
     call.signal.throwIfAborted()
     if (timeout.signal.aborted) {
       throw new ToolFetchTimeoutError(`${who} did not answer within ${timeoutMs / 1000} seconds. ${RETRY}`)
@@ -138,6 +147,11 @@ async function send(call: UpstreamCall, input: string | URL | Request, init: Req
     timeout.stop()
     endRequest()
   }
+}
+
+function leaveOut({ leftOut }: UpstreamCall, file: LargeFile): LargeFileError {
+  leftOut.push(file)
+  return new LargeFileError(file)
 }
 
 interface Timeout {
@@ -164,32 +178,22 @@ function createTimeout(timeoutMs: number): Timeout {
 async function waitForMemory(
   { share }: UpstreamCall,
   bytes: number,
-  { timeout, endRequest, who }: { timeout: Timeout; endRequest: () => void; who: string },
-): Promise<void> {
+  { timeout, endRequest }: { timeout: Timeout; endRequest: () => void },
+): Promise<boolean> {
   timeout.stop()
   endRequest()
-  if (!(await share.reserve(bytes))) {
-    throw new ToolFetchError(
-      `The responses of ${who} to this call are too large together. Ask for less at once.`,
-    )
-  }
+  const isReserved = await share.reserve(bytes)
   timeout.start()
+  return isReserved
 }
 
-/** Refuses to send the token to another host than Sentry, or to another organization than the caller's. */
-function assertDestination({ sentry, caller }: UpstreamCall, url: URL): void {
+/** Refuses to send the token to another host than Sentry, or beyond the caller's organization or project. */
+function assertDestination({ sentry, caller }: UpstreamCall, url: URL, method: string): void {
   if (!sentry.owns(url)) {
     throw new ToolFetchError(`The user's access to Sentry cannot be used at ${url.host}.`)
   }
-  const { organizationSlug } = caller.constraints
-  if (organizationSlug === undefined) return
-  const [, , , collection, organization] = url.pathname.split('/')
-  const isWithin =
-    collection === 'auth' ||
-    (['organizations', 'projects', 'teams'].includes(collection ?? '') && organization === organizationSlug)
-  if (!isWithin) {
-    throw new ToolFetchError(`This connection is limited to the organization ${organizationSlug}.`)
-  }
+  const escape = findEscape(url, method, caller.constraints)
+  if (escape !== undefined) throw new ToolFetchError(escape)
 }
 
 function isRedirect(response: Response): boolean {
@@ -197,10 +201,10 @@ function isRedirect(response: Response): boolean {
 }
 
 /** Another origin gets neither the token nor the request, and a write is not repeated at another URL. */
-function followRedirect(response: Response, from: URL, init: RequestInit, who: string): URL {
+function followRedirect(response: Response, from: URL, method: string, who: string): URL {
   const location = response.headers.get('location') ?? ''
   const next = URL.parse(location, from.href)
-  if (next === null || next.origin !== from.origin || (init.method ?? 'GET').toUpperCase() !== 'GET') {
+  if (next === null || next.origin !== from.origin || method !== 'GET') {
     const where = next === null ? 'an invalid address' : next.origin
     throw new ToolFetchError(`${who} redirects to ${where}, which is not followed.`)
   }
@@ -211,8 +215,8 @@ interface Reading {
   call: UpstreamCall
   target: URL
   who: string
-  /** Waits until a response of so many bytes may be read. */
-  reserve(bytes: number): Promise<void>
+  /** Waits until a response of so many bytes may be read. False if it may not. */
+  reserve(bytes: number): Promise<boolean>
 }
 
 /** Reads the body before the response is handed on, so that the timeout covers all of it. */
@@ -232,7 +236,11 @@ async function readWhole(response: Response, { call, target, who, reserve }: Rea
       bytes: FREE_BYTES,
       async onBeyond() {
         reserved = length ?? maxBytes
-        await reserve(reserved)
+        if (await reserve(reserved)) return
+        if (file !== undefined) throw leaveOut(call, file)
+        throw new ToolFetchError(
+          `The responses of ${who} to this request are too large together. Ask for less at once.`,
+        )
       },
     })
     if (reserved > body.length) call.share.release(reserved - body.length)
@@ -240,7 +248,7 @@ async function readWhole(response: Response, { call, target, who, reserve }: Rea
   } catch (error) {
     await response.body.cancel().catch(() => undefined)
     if (!(error instanceof BodyTooLargeError)) throw error
-    if (file !== undefined) throw new LargeFileError(file)
+    if (file !== undefined) throw leaveOut(call, file)
     throw new ToolFetchError(`The response of ${who} is larger than ${MAX_BYTES / 1024 ** 2} MiB.`)
   }
 }

@@ -27,7 +27,7 @@ export interface ToolDependencies {
   /** Where documentation is searched. */
   mcpUrl: string
   timeouts: UpstreamTimeouts
-  /** Shared by all calls of the process. */
+  /** Of all calls of the process. */
   budget: UpstreamBudget
   calls: ToolCallRecorder
 }
@@ -39,8 +39,10 @@ export interface ToolDependencies {
 export async function callTool(toolCall: ToolCall, dependencies: ToolDependencies): Promise<CallToolResult> {
   const { core, sentry, timeouts } = dependencies
   const { tool, args, signal, reference } = toolCall
-  const share = dependencies.budget.open(toolCall.caller.subject, signal)
-  const call: ToolCall & UpstreamCall = { ...toolCall, sentry, timeouts, share, largeFiles: new Map() }
+  const call: ToolCall & UpstreamCall = {
+    ...{ ...toolCall, sentry, timeouts },
+    ...{ largeFiles: new Map(), leftOut: [] },
+  }
   const describe = (error: unknown) =>
     describeFailure(call.signInRequired ?? error, { core, call, reference })
   const record = <Result>(names: { tool: string; via?: string }, work: () => Promise<Result>) =>
@@ -56,13 +58,11 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
       const output = await rejectOnAbort(work, signal)
       // A tool may ignore the refusal of Sentry, and would hide that no other call can succeed either.
       if (call.signInRequired !== undefined) throw call.signInRequired
-      return toResult(output)
+      return addLeftOut(toResult(output), call)
     })
   } catch (error) {
     signal.throwIfAborted()
     return { content: [{ type: 'text', text: describe(error).text }], isError: true }
-  } finally {
-    share.close()
   }
 }
 
@@ -134,6 +134,15 @@ function rejectOnAbort<Value>(work: Promise<Value>, signal: AbortSignal): Promis
     signal.addEventListener('abort', abort, { once: true })
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
+}
+
+/** Adds the files that a tool did without and does not mention. */
+function addLeftOut(result: CallToolResult, { leftOut }: UpstreamCall): CallToolResult {
+  const isNamed = (url: string) =>
+    result.content.some((part) => part.type === 'text' && part.text.includes(url))
+  const missing = leftOut.filter(({ url }) => !isNamed(url))
+  const notes = missing.map((file) => ({ type: 'text' as const, text: describeLargeFile(file) }))
+  return missing.length === 0 ? result : { ...result, content: [...result.content, ...notes] }
 }
 
 /** Converts the four kinds of output of mcp-core's tools. */
