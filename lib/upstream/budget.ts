@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -98,7 +99,9 @@ export function createUpstreamBudget({ requests, memory }: BudgetLimits = DEFAUL
         place?.then((held) => held.resize(Math.max(held.weight - bytes * MEMORY_PER_BYTE, 0)), ignore)
       },
       close() {
-        place?.then((held) => {
+        place?.then(async (held) => {
+          // Until the next turn, the request that ends still refers to its response.
+          await setImmediate()
           collectGarbage()
           held.resize(0)
         }, ignore)

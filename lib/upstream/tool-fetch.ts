@@ -192,8 +192,8 @@ function assertDestination({ sentry, caller }: UpstreamCall, url: URL, method: s
   if (!sentry.owns(url)) {
     throw new ToolFetchError(`The user's access to Sentry cannot be used at ${url.host}.`)
   }
-  const escape = findEscape(url, method, caller.constraints)
-  if (escape !== undefined) throw new ToolFetchError(escape)
+  const problem = findEscape(url, method, caller.constraints)
+  if (problem !== undefined) throw new ToolFetchError(problem)
 }
 
 function isRedirect(response: Response): boolean {
