@@ -38,9 +38,11 @@ test('waiting requests go on by turns of their users, and in order for each', as
 
 test('past the bounds of waiting a call is told when to try again', async (t) => {
   const crowded = create({ total: 1, perUser: 1, maxWaiting: 1 })
-  await crowded.open('a', signal).beginRequest()
-  void crowded.open('b', signal).beginRequest()
+  const first = await crowded.open('a', signal).beginRequest()
+  const second = crowded.open('b', signal).beginRequest()
   await t.rejects(crowded.open('c', signal).beginRequest(), { message: /Try again in 5 seconds/ })
+  first()
+  ;(await second)()
   const slow = create({ total: 1, perUser: 1, maxWaitMs: 20 })
   const end = await slow.open('a', signal).beginRequest()
   await t.rejects(slow.open('b', signal).beginRequest(), { name: 'UpstreamBusyError' })
