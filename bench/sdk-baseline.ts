@@ -1,4 +1,5 @@
 import type { McpCore, ToolContext } from '../lib/mcp/core/types.ts'
+import { createUpstreamBudget } from '../lib/upstream/budget.ts'
 import { createSentryLocation } from '../lib/upstream/location.ts'
 import { DEFAULT_TIMEOUTS, type UpstreamCall } from '../lib/upstream/tool-call.ts'
 
@@ -28,6 +29,7 @@ export function createBaselineContext(core: McpCore, accessToken: string): ToolC
     transport: 'http',
     experimentalMode: false,
     reportProgress: () => undefined,
+    countAgentRun: async () => undefined,
     callTool: () => Promise.reject(new TypeError('No tool of the baseline calls another one this way.')),
     describeError: String,
   }
@@ -40,6 +42,9 @@ export function createBaselineCall(): UpstreamCall {
     signal: new AbortController().signal,
     sentry: createSentryLocation({ SENTRY_HOST: host, SENTRY_PROTOCOL: 'http' }),
     timeouts: DEFAULT_TIMEOUTS,
+    share: createUpstreamBudget().open('user', new AbortController().signal),
+    largeFiles: new Map(),
+    leftOut: [],
     accessToken,
     caller: { constraints: {}, renewAccessToken: async () => accessToken },
   }

@@ -6,6 +6,7 @@ import { createOriginPolicy } from '../lib/http/origin.ts'
 import type { ToolRegistry } from '../lib/mcp/core/types.ts'
 import { openMcp } from '../lib/mcp/open.ts'
 import { RefusedRequestError, sendErrorResponse } from '../lib/mcp/transport/error-response.ts'
+import { countToolCalls, MAX_BATCH } from '../lib/mcp/transport/request.ts'
 import type { Caller } from '../lib/model/caller.ts'
 import { createResource, type Resource, spellResource } from '../lib/model/resource.ts'
 import { createAuthentication } from '../lib/oauth/resource/authentication.ts'
@@ -74,14 +75,15 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
       throw new RefusedRequestError(403, 'Requests from this origin are not allowed.')
     }
   })
-  fastify.addHook(
-    'onRequest',
-    fastify.limitRequests({
-      name: 'mcp',
-      max: config.RATE_LIMIT_MCP,
-      identify: ({ caller }) => caller.subject,
-    }),
-  )
+  const identify = ({ caller }: FastifyRequest) => caller.subject
+  const limitCalls = fastify.limitRequests({ name: 'mcp', max: config.RATE_LIMIT_MCP, identify })
+  const limitAgentRuns = fastify.limitRequests({ name: 'ai', max: config.RATE_LIMIT_AI, identify })
+  fastify.addHook('onRequest', limitCalls)
+  // The request itself was counted before its body was read; the other calls of a batch count as well.
+  fastify.addHook('preHandler', async (request) => {
+    const calls = Math.min(countToolCalls(request.body), MAX_BATCH)
+    for (let counted = 1; counted < calls; counted += 1) await limitCalls(request)
+  })
   fastify.setErrorHandler<Error>((error, request, reply) =>
     sendErrorResponse(error, reply, {
       resource: spellResource(findResource(request), request.url),
@@ -89,7 +91,7 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
       log: request.log,
     }),
   )
-  await fastify.register(mcpRoute, { endpoint })
+  await fastify.register(mcpRoute, { endpoint, limitAgentRuns })
 
   function findResource({ params }: FastifyRequest): Resource | undefined {
     const { organization, project } = params as ResourcePath

@@ -147,6 +147,11 @@ const SIGN_IN = {
     'The time a rotated refresh token still works, in seconds.',
   ),
   RATE_LIMIT_MCP: withDefault(kind.count, 600, 'MCP requests per minute and user; 0 turns the limit off.'),
+  RATE_LIMIT_AI: withDefault(
+    kind.count,
+    30,
+    'Runs of the AI provider per minute and user; 0 turns the limit off.',
+  ),
   RATE_LIMIT_OAUTH: withDefault(
     kind.count,
     120,

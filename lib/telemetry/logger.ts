@@ -1,9 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { publishErrorLine } from './error-log-channel.ts'
-import { redactInput } from './redact.ts'
-
-/** Paths of at least this length may contain a token, and are redacted in the log. */
-const REDACTED_PATH_LENGTH = 40
+import { redactPath } from './redact.ts'
 
 /**
  * Fastify's logger options. Headers, tokens and secrets are not logged, and neither are the queries of requests, which
@@ -23,6 +20,5 @@ export function createLoggerOptions({ level, reportsErrors }: { level: string; r
 
 function serializeRequest(request: FastifyRequest) {
   const [path = ''] = request.url?.split('?') ?? []
-  const shown = path.length < REDACTED_PATH_LENGTH ? path : redactInput(path)
-  return { method: request.method, path: shown, ip: request.ip }
+  return { method: request.method, path: redactPath(path), ip: request.ip }
 }

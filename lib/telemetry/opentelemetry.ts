@@ -30,7 +30,7 @@ import {
   type OutgoingResult,
   type TargetRules,
 } from './outgoing-requests.ts'
-import { redactInput, redactSecrets } from './redact.ts'
+import { redactPath, redactSecrets } from './redact.ts'
 import type { SpanAttributes, Tracing } from './tracing.ts'
 
 export interface OpenTelemetry extends Tracing {
@@ -135,7 +135,7 @@ export function startTracing(options: OpenTelemetryOptions): OpenTelemetry {
       'server.port': Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
       'url.scheme': url.protocol.slice(0, -1),
       // Paths of other services may contain anything.
-      ...(isSentry && { 'url.path': redactInput(url.pathname) }),
+      ...(isSentry && { 'url.path': redactPath(url.pathname) }),
     })
     if (isSentry) propagator.inject(context, undefined, { set: (_, name, value) => addHeader(name, value) })
     return ({ status, error }: OutgoingResult) => {

@@ -6,7 +6,7 @@ import { breakOff, type FakeBackend, startFakeBackend, stream } from '../support
 import { findFreePort } from '../support/free-port.ts'
 import { type Nginx, startNginx } from '../support/nginx.ts'
 
-const MEGABYTE = 1024 * 1024
+const MAX_BODY = 256 * 1024
 
 function startWith(t: Parameters<typeof startNginx>[0], ...backends: FakeBackend[]): Promise<Nginx> {
   return startNginx(t, { instances: backends.map(({ port }) => port) })
@@ -54,12 +54,12 @@ test('nginx replaces forwarding headers of clients, and forwards Host', async (t
   t.equal(headers.forwarded, undefined)
 })
 
-test('a body of 1 MiB passes and a longer one gets 413', async (t) => {
+test('a body of 256 KiB passes and a longer one gets 413', async (t) => {
   const instance = await startFakeBackend(t)
   const nginx = await startWith(t, instance)
   const post = (length: number) => fetch(`${nginx.url}/mcp`, { method: 'POST', body: 'a'.repeat(length) })
-  t.equal((await post(MEGABYTE)).status, 200)
-  t.equal((await post(MEGABYTE + 1)).status, 413)
+  t.equal((await post(MAX_BODY)).status, 200)
+  t.equal((await post(MAX_BODY + 1)).status, 413)
   t.equal(instance.requests.length, 1)
 })
 

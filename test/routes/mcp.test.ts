@@ -115,7 +115,7 @@ test('malformed requests of every revision get their error (MCP, Streamable HTTP
     ['a call without a name', { ...list, method: 'tools/call', params: {} }, {}, 200, -32602],
     ['arguments that are text', callOf('whoami', 'text'), {}, 200, -32602],
     ['an unknown tool', callOf('no_such_tool', {}), {}, 200, -32602],
-    ['a body of more than 1 MiB', callOf('whoami', { text: 'x'.repeat(1024 * 1024) }), {}, 413, -32000],
+    ['a body of more than 256 KiB', callOf('whoami', { text: 'x'.repeat(256 * 1024) }), {}, 413, -32000],
   ]
   for (const [title, body, headers, status, code] of cases) {
     const response = await service.post(body, { headers })

@@ -104,7 +104,7 @@ export async function startMcp(t: Test, options: McpServiceOptions = {}): Promis
   app.setErrorHandler<Error>((error, { log }, reply) =>
     sendErrorResponse(error, reply, { resource: undefined, scope: [], log }),
   )
-  await app.register(mcpRoute, { endpoint })
+  await app.register(mcpRoute, { endpoint, limitAgentRuns: async () => undefined })
   await app.listen({ host: '127.0.0.1', port: 0 })
   const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/mcp`
 

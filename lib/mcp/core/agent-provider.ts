@@ -1,6 +1,9 @@
 import { registerSecrets } from '../../telemetry/redact.ts'
 import type { McpCore } from './types.ts'
 
+/** They convert plain language to a query with an AI provider, and also accept the query itself. */
+export const SEARCH_TOOLS = ['search_events', 'search_issues', 'search_issue_events']
+
 /** The settings that mcp-core reads from its environment. */
 const ENVIRONMENT = [
   'EMBEDDED_AGENT_PROVIDER',

@@ -1,5 +1,6 @@
 import { registerHooks } from 'node:module'
 import { StartUpError } from '../../errors.ts'
+import { SEARCH_TOOLS } from './agent-provider.ts'
 import type { McpCore, SentryTool, ToolRegistry } from './types.ts'
 
 const PACKAGE = '@sentry/mcp-core'
@@ -116,15 +117,18 @@ export function toLibrary(source: string): string {
 
 /**
  * Makes every tool refuse a caller that may not use it. Tools call each other's handlers directly, `get_sentry_resource`
- * those of a dozen others, so a check in front of the called tool alone would not hold. The tools are changed in place,
+ * those of a dozen others, so a check in front of the called tool alone would not hold. It also counts what the
+ * operator pays for. The tools are changed in place,
  * for the whole process. A tool and its alias share a handler before and after.
  */
 function guardHandlers(core: McpCore): McpCore {
   for (const [handler, aliases] of Map.groupBy(Object.values(core.tools), (tool) => tool.handler)) {
+    const usesAgent = aliases.some(({ name }) => SEARCH_TOOLS.includes(name))
     const guarded: SentryTool['handler'] = async (params, context) => {
       if (!aliases.some((tool) => context.availableToolNames.has(tool.name))) {
         throw new ToolRefusedError(aliases.map(({ name }) => name))
       }
+      if (usesAgent && core.hasAgentProvider()) await context.countAgentRun()
       return handler(params, context)
     }
     for (const tool of aliases) Object.assign(tool, { handler: guarded })

@@ -118,6 +118,8 @@ export interface ToolContext extends ToolNames {
   callTool(tool: SentryTool, params: unknown, writes: UpstreamWrite[]): Promise<unknown>
   /** Describes the error of such a call for a model. */
   describeError(error: unknown, writes: readonly UpstreamWrite[]): string
+  /** Counts a run of the AI provider, which the operator pays for. Rejects beyond the caller's limit. */
+  countAgentRun(): Promise<void>
 }
 
 export type ZodShape = Readonly<Record<string, unknown>>

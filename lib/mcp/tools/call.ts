@@ -1,5 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import type { ToolCallRecorder } from '../../telemetry/tool-calls.ts'
+import type { UpstreamBudget } from '../../upstream/budget.ts'
+import { describeLargeFile, LargeFileError } from '../../upstream/large-file.ts'
 import type { SentryLocation } from '../../upstream/location.ts'
 import {
   collectWrites,
@@ -11,9 +13,10 @@ import {
 import { TOKEN_PLACEHOLDER } from '../../upstream/tool-fetch.ts'
 import type { CallContext } from '../context.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
+import { assertArgumentLimits } from './argument-limits.ts'
 import { prepareArguments } from './arguments.ts'
 import { findTarget } from './catalogue.ts'
-import { describeFailure } from './errors.ts'
+import { describeFailure, findCause } from './errors.ts'
 import { EXECUTE_TOOL } from './policy.ts'
 import { withoutRegionConstraint } from './single-region.ts'
 
@@ -31,6 +34,8 @@ export interface ToolDependencies {
   /** Where documentation is searched. */
   mcpUrl: string
   timeouts: UpstreamTimeouts
+  /** Of all calls of the process. */
+  budget: UpstreamBudget
   calls: ToolCallRecorder
 }
 
@@ -41,7 +46,10 @@ export interface ToolDependencies {
 export async function callTool(toolCall: ToolCall, dependencies: ToolDependencies): Promise<CallToolResult> {
   const { core, sentry, timeouts } = dependencies
   const { tool, args, signal, reference } = toolCall
-  const call: ToolCall & UpstreamCall = { ...toolCall, sentry, timeouts }
+  const call: ToolCall & UpstreamCall = {
+    ...{ ...toolCall, sentry, timeouts },
+    ...{ largeFiles: new Map(), leftOut: [] },
+  }
   const ownWrites: UpstreamWrite[] = []
   const describe = (error: unknown, writes: readonly UpstreamWrite[] = ownWrites) =>
     describeFailure(call.signInRequired ?? error, { core, call, reference, writes })
@@ -56,6 +64,8 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
     describeError: (error, writes) => describe(error, writes).text,
   }
   const prepare = (called: SentryTool, params: unknown): unknown => {
+    const name = findTarget({ name: called.name, arguments: params }) ?? called.name
+    assertArgumentLimits(params, { tool: name, core })
     const prepared = prepareArguments({ core, tool: called, context }, params)
     const target =
       called.name === EXECUTE_TOOL ? findTarget({ name: called.name, arguments: prepared }) : undefined
@@ -74,7 +84,7 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
       const output = await rejectOnAbort(work, signal)
       // A tool may ignore the refusal of Sentry, and would hide that no other call can succeed either.
       if (call.signInRequired !== undefined) throw call.signInRequired
-      return toResult(output)
+      return addLeftOut(toResult(output), call)
     })
   } catch (error) {
     signal.throwIfAborted()
@@ -92,7 +102,13 @@ async function runHandler(
   args: unknown,
   context: ToolContext,
 ): Promise<unknown> {
-  return tool.handler(core.prepareToolParams({ tool, params: args, context }), context)
+  try {
+    return await tool.handler(core.prepareToolParams({ tool, params: args, context }), context)
+  } catch (error) {
+    const large = findCause(error, LargeFileError)
+    if (large === undefined) throw error
+    return describeLargeFile(large.file)
+  }
 }
 
 /** A call through `execute_sentry_tool` counts under the name of the tool that it executes. */
@@ -105,7 +121,7 @@ function readNames({ tool, args, variant }: ToolCall): { tool: string; via?: str
 
 /** mcp-core caches look-ups in the context, so each call has its own. */
 function createContext(
-  { caller, variant, reportProgress }: ToolCall,
+  { caller, variant, reportProgress, countAgentRun }: ToolCall,
   { sentry, mcpUrl }: ToolDependencies,
 ): Omit<ToolContext, 'callTool' | 'describeError'> {
   const { constraints } = caller
@@ -123,6 +139,7 @@ function createContext(
     transport: 'http',
     experimentalMode: false,
     reportProgress,
+    countAgentRun,
   }
 }
 
@@ -142,6 +159,15 @@ function rejectOnAbort<Value>(work: Promise<Value>, signal: AbortSignal): Promis
     signal.addEventListener('abort', abort, { once: true })
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
+}
+
+/** Adds the files that a tool did without and does not mention. */
+function addLeftOut(result: CallToolResult, { leftOut }: UpstreamCall): CallToolResult {
+  const isNamed = (url: string) =>
+    result.content.some((part) => part.type === 'text' && part.text.includes(url))
+  const missing = leftOut.filter(({ url }) => !isNamed(url))
+  const notes = missing.map((file) => ({ type: 'text' as const, text: describeLargeFile(file) }))
+  return missing.length === 0 ? result : { ...result, content: [...result.content, ...notes] }
 }
 
 /** Converts the four kinds of output of mcp-core's tools. */

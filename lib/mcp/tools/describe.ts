@@ -2,7 +2,7 @@ import type { McpCore, SentryTool, ToolAnnotations, ToolContext } from '../core/
 import { type ObjectSchema, type PlainSchema, toPlainSchema } from './schema.ts'
 
 /** The longest description of a tool, in characters: OpenAI's API refuses longer ones. */
-export const MAX_DESCRIPTION = 1024
+const MAX_DESCRIPTION = 1024
 
 /** A tool as `tools/list` shows it; the schemas are JSON Schema 2020-12. */
 export interface ListedTool {

@@ -1,5 +1,7 @@
+import { TooManyRequestsError } from '../../oauth/errors.ts'
 import { redactResult } from '../../telemetry/redact.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
+import { UpstreamBusyError } from '../../upstream/budget.ts'
 import type { UpstreamCall, UpstreamWrite } from '../../upstream/tool-call.ts'
 import { ToolFetchError, ToolFetchTimeoutError } from '../../upstream/tool-fetch.ts'
 import { ToolRefusedError } from '../core/load.ts'
@@ -23,6 +25,10 @@ export type ToolFailureOutcome =
   | 'not_granted'
   | 'disabled'
   | `sentry_${'401' | '403' | '404' | '429' | '4xx' | '5xx' | 'unreadable'}`
+  /** Too many requests, or too much to read, at once. */
+  | 'busy'
+  /** Too many runs of the AI provider. */
+  | 'rate_limited'
   | 'not_configured'
   | 'provider_failed'
   /** A fault of this server or of mcp-core. */
@@ -73,6 +79,11 @@ function describeKnown(error: unknown, context: FailureContext): ToolFailure | u
       text: "The user's sign-in at Sentry has ended. The user has to authorize this MCP server again in their client; until then no tool can reach Sentry.",
     }
   }
+  const limited = findCause(error, TooManyRequestsError)
+  if (limited !== undefined) {
+    const text = `This server runs AI-powered tools only so often for one user. Try again in ${limited.retryAfterSeconds} seconds, or use a tool that needs no AI.`
+    return { outcome: 'rate_limited', text }
+  }
   if (error instanceof AgentError) return describeAgentError(error, context)
   if (error instanceof ToolRefusedError) {
     const missing = error.aliases.map((name) => call.variant.notGranted.get(name)).find(Boolean)
@@ -80,6 +91,8 @@ function describeKnown(error: unknown, context: FailureContext): ToolFailure | u
     const text = `This needs another tool, and ${error.aliases[0]} is not available here: the operator of this server turned it off, or the connection is limited to a part of Sentry that does not have it. Other arguments will not help.`
     return { outcome: 'disabled', text }
   }
+  const busy = findCause(error, UpstreamBusyError)
+  if (busy !== undefined) return { outcome: 'busy', text: busy.message }
   const upstream = findCause(error, ToolFetchError)
   if (upstream !== undefined) {
     const outcome = upstream instanceof ToolFetchTimeoutError ? 'timeout' : 'unreachable'
@@ -198,9 +211,9 @@ function isUnreadable(error: unknown): boolean {
 }
 
 /** The first error of a class among an error and its next five causes. */
-function findCause<Wanted extends Error>(
+export function findCause<Wanted extends Error>(
   error: unknown,
-  wanted: new (message: string) => Wanted,
+  wanted: new (...args: never[]) => Wanted,
 ): Wanted | undefined {
   let cause = error
   for (let depth = 0; depth < 6 && cause instanceof Error; depth += 1) {

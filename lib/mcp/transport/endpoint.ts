@@ -5,11 +5,19 @@ import {
 } from '@modelcontextprotocol/server'
 import type { Caller } from '../../model/caller.ts'
 import { redactInput } from '../../telemetry/redact.ts'
+import type { BudgetShare } from '../../upstream/budget.ts'
 import type { McpRequest } from '../context.ts'
 import { findMissingGrant, type ToolCatalogue } from '../tools/catalogue.ts'
 import { createJsonRpcError, INVALID_REQUEST, isRecord, SERVER_ERROR } from './json-rpc.ts'
 import { createProgress } from './progress.ts'
-import { allowsBatch, classifyRequest, type Route, readMcpHeaders, toWebRequest } from './request.ts'
+import {
+  allowsBatch,
+  classifyRequest,
+  MAX_BATCH,
+  type Route,
+  readMcpHeaders,
+  toWebRequest,
+} from './request.ts'
 import { createJsonResponse, createPreparedResponse, type McpResponse, readWebResponse } from './response.ts'
 import { createMcpServer, type McpServerOptions } from './server.ts'
 import { DEFAULT_TIMING, type StreamTiming, streamIfSlow } from './stream.ts'
@@ -50,6 +58,10 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
         createJsonRpcError(INVALID_REQUEST, 'This revision of MCP has no batches.'),
       )
     }
+    if (Array.isArray(body) && body.length > MAX_BATCH) {
+      const message = `A batch may have ${MAX_BATCH} messages; this one has ${body.length}.`
+      return createJsonResponse(400, createJsonRpcError(INVALID_REQUEST, message))
+    }
     const variant = catalogue.findVariant(caller)
     const list = findListRequest(body, headers)
     if (list !== undefined) return createPreparedResponse(encodeListResponse(variant, list, serverInfo))
@@ -63,9 +75,19 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
     }
 
     const progress = createProgress()
-    const context = { ...request, variant, progress, accessToken: await caller.openAccessToken() }
+    const accessToken = await caller.openAccessToken()
+    const share = openShare(request)
+    const context = { ...request, variant, progress, accessToken, share }
     const served = serve(request, route, () => createMcpServer(context, options))
     return readWebResponse(await streamIfSlow(served, { timing, progress, accept: headers.accept }))
+  }
+
+  /** Memory counts until the response was sent: until then its text is held. */
+  function openShare({ caller, signal, ended }: McpRequest): BudgetShare {
+    const share = dependencies.budget.open(caller.subject, signal)
+    if (ended.aborted) share.close()
+    else ended.addEventListener('abort', () => share.close(), { once: true })
+    return share
   }
 
   function requestScope(missing: readonly string[], caller: Caller): McpResponse {
@@ -88,7 +110,7 @@ function serve(request: McpRequest, route: Route, createServer: () => Server): P
 }
 
 function createRefusalLog({ log }: McpRequest): (error: Error) => void {
-  return ({ message }) => log.debug({ reason: redactInput(message) }, 'MCP request refused')
+  return ({ message }) => log.debug({ reason: redactInput(message, 500) }, 'MCP request refused')
 }
 
 /** The SDK's own handler responds to the older revisions with a stream each time. */

@@ -18,7 +18,7 @@ import {
 } from './json-rpc.ts'
 
 /** The longest request, in bytes. */
-export const MAX_REQUEST_BYTES = 1024 * 1024
+export const MAX_REQUEST_BYTES = 256 * 1024
 
 /** A request that is refused with an HTTP status for any caller. The message is for the client. */
 export class RefusedRequestError extends Error {

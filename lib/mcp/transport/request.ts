@@ -12,6 +12,9 @@ export const MODERN_REVISION = '2026-07-28'
 
 const KNOWN_REVISIONS = new Set([...SUPPORTED_PROTOCOL_VERSIONS, MODERN_REVISION])
 
+/** The most messages of a batch. */
+export const MAX_BATCH = 10
+
 /** The headers that MCP defines. The media type of the body is JSON: another one is refused before it is read. */
 export interface McpHeaders {
   accept: AcceptedTypes
@@ -78,4 +81,9 @@ export function toWebRequest({
 function readHeader(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name]
   return Array.isArray(value) ? value.join(', ') : value
+}
+
+/** How many tools a request calls: a batch may call several. */
+export function countToolCalls(body: unknown): number {
+  return [body].flat().filter((message) => isRecord(message) && message.method === 'tools/call').length
 }

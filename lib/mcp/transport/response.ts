@@ -1,4 +1,4 @@
-import { redactInput } from '../../telemetry/redact.ts'
+import { redactInput, redactValue } from '../../telemetry/redact.ts'
 
 export interface McpResponse {
   status: number
@@ -6,6 +6,9 @@ export interface McpResponse {
   /** Buffers in an array are sent one after the other. A web stream stays open for as long as the work takes. */
   body: Buffer | Buffer[] | ReadableStream<Uint8Array> | undefined
 }
+
+/** Of a text in an error of the SDK, in characters. */
+const MAX_ERROR_TEXT = 500
 
 /** Responses concern one user and must not be cached. */
 const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' }
@@ -31,9 +34,15 @@ export async function readWebResponse(response: Response): Promise<McpResponse> 
   if (headers['content-type'] === 'text/event-stream') {
     return { status, headers, body: response.body ?? undefined }
   }
-  // The SDK's errors repeat headers and parameters, which can hold a misplaced token.
-  const body =
-    status < 400 ? Buffer.from(await response.arrayBuffer()) : Buffer.from(redactInput(await response.text()))
+  const bytes = Buffer.from(await response.arrayBuffer())
+  const body = status < 400 ? bytes : redactError(bytes.toString())
   if (body.length === 0) return { status, headers, body: undefined }
   return { status, headers: { ...headers, ...JSON_HEADERS }, body }
+}
+
+/** The SDK's errors repeat headers and parameters, which can be long and hold a misplaced token. They stay JSON. */
+function redactError(text: string): Buffer {
+  if (text === '') return Buffer.alloc(0)
+  const redact = (value: string) => redactInput(value, MAX_ERROR_TEXT)
+  return Buffer.from(JSON.stringify(redactValue(JSON.parse(text), redact)))
 }

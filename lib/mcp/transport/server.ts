@@ -72,10 +72,7 @@ async function serveCall(
   const tool = variant.tools.get(params.name)
   if (tool === undefined) {
     dependencies.calls.recordRefusal({ ...context, tool: 'unknown' }, 'unknown_tool')
-    throw new ProtocolError(
-      ProtocolErrorCode.InvalidParams,
-      `Unknown tool: ${redactInput(params.name).slice(0, 100)}`,
-    )
+    throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${redactInput(params.name, 100)}`)
   }
   const reportProgress = progress.follow(params._meta?.progressToken)
   return callTool({ ...context, tool, args: params.arguments ?? {}, reportProgress }, dependencies)

@@ -45,6 +45,7 @@ test('the fetch of a tool is ours: outside of a call it refuses', async (t) => {
     availableToolNames: new Set(['whoami']),
     directToolNames: new Set(['whoami']),
     reportProgress() {},
+    countAgentRun: async () => undefined,
     callTool: () => Promise.reject(new TypeError('No tool is called.')),
     describeError: String,
   }
