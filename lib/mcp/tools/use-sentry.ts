@@ -6,6 +6,9 @@ import { isAccepted, isUncertain } from './writes.ts'
 
 export const USE_SENTRY = 'use_sentry'
 
+/** How many calls a request has: a model may ask for any number in each round, and RATE_LIMIT_MCP counts one. */
+const MAX_CALLS = 20
+
 const DESCRIPTION = `Ask for anything about Sentry in plain words; another model carries it out with the tools of this session.
 
 Use this tool when a request needs several steps or you do not know which tool fits. When you know the tool and its arguments, call that tool: it is faster and exact.
@@ -32,9 +35,6 @@ When you are done, answer in Markdown, complete for a reader who sees none of th
 
 /** How many rounds of calls a request has. */
 const MAX_STEPS = 5
-
-/** How many calls a request has: a model may ask for any number in each round, and RATE_LIMIT_MCP counts one. */
-const MAX_CALLS = 20
 
 /** A call by the model. */
 interface AgentCall {

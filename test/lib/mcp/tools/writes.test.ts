@@ -72,7 +72,7 @@ test('a plain-text last message of the model is the result', async (t) => {
   t.match(readText(result), /^Done\.\n\n## Tool calls\n\n- `update_issue\(.*\)`: changed Sentry$/)
 })
 
-test('one use_sentry makes at most 30 calls', async (t) => {
+test('one use_sentry makes at most 20 calls', async (t) => {
   const calls = Array.from({ length: 40 }, () => ({ name: 'whoami', args: {} }))
   const provider = await startAiProvider(t, [{ calls }, { says: 'Done.' }])
   const service = await startMcp(t, { settings: provider.settings })
