@@ -1,7 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-
 const MEBI = 1024 * 1024
 
 /** How much may be in use at once, and how many may wait for more. */
@@ -99,12 +95,7 @@ export function createUpstreamBudget({ requests, memory }: BudgetLimits = DEFAUL
         place?.then((held) => held.resize(Math.max(held.weight - bytes * MEMORY_PER_BYTE, 0)), ignore)
       },
       close() {
-        place?.then(async (held) => {
-          // Until the next turn, the request that ends still refers to its response.
-          await setImmediate()
-          collectGarbage()
-          held.resize(0)
-        }, ignore)
+        place?.then((held) => held.resize(0), ignore)
       },
     }
   }
@@ -113,24 +104,6 @@ export function createUpstreamBudget({ requests, memory }: BudgetLimits = DEFAUL
 }
 
 function ignore(): void {}
-
-/**
- * What a large response leaves behind is freed before the next one is admitted. V8 on its own waits until the heap has
- * grown by half, so a few of them would take several times the budget. It takes a tenth of a second, as long as parsing
- * such a response.
- */
-function collectGarbage(): void {
-  collector ??= exposeCollector()
-  collector()
-}
-
-let collector: (() => void) | undefined
-
-/** Node.js has the function only with --expose-gc, which can be set later for new contexts. */
-function exposeCollector(): () => void {
-  setFlagsFromString('--expose-gc')
-  return runInNewContext('gc')
-}
 
 /** What is in use for one request or call. */
 interface Place {
