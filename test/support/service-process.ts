@@ -17,6 +17,8 @@ export interface ServiceProcess {
   signal(signal: NodeJS.Signals): void
   /** Sends a signal, and resolves when the process has ended. */
   end(signal: NodeJS.Signals): Promise<Ending>
+  /** Of the running process. */
+  readonly pid: number
   /** How it ended, if it has. */
   readonly ending: Ending | undefined
 }
@@ -55,6 +57,11 @@ export async function createServiceProcess(
       requireRunning().child.kill(signal)
     },
     end: (signal) => requireRunning().end(signal),
+    get pid() {
+      const { pid } = requireRunning().child
+      if (pid === undefined) throw new TypeError('The service has no process.')
+      return pid
+    },
     get ending() {
       return running?.ending
     },
