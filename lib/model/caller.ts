@@ -27,6 +27,8 @@ export interface Constraints {
   organizationSlug?: string
   /** Never without an organization. */
   projectSlug?: string
+  /** The id of the project. */
+  projectId?: string
   /** The URL of the organization's region at sentry.io. */
   regionUrl?: string
   /** Which data the project sends to Sentry, such as `traces`; a tool that needs other data is not offered. */

@@ -9,6 +9,7 @@ const OrganizationSchema = Type.Object({
 })
 
 const ProjectSchema = Type.Object({
+  id: Type.Union([Type.String({ minLength: 1 }), Type.Number()]),
   firstTransactionEvent: Type.Optional(Type.Boolean()),
   hasProfiles: Type.Optional(Type.Boolean()),
   hasReplays: Type.Optional(Type.Boolean()),
@@ -28,6 +29,7 @@ export interface SentryOrganization {
 }
 
 export interface SentryProject {
+  id: string
   /** Which data it sends to Sentry, by the names that tools require. Unknown to an older release: left out. */
   capabilities: Record<string, boolean>
 }
@@ -65,7 +67,7 @@ export function createSentryApi({ origin }: Pick<SentryLocation, 'origin'>): Sen
     const capabilities = Object.entries(reported).filter(
       (entry): entry is [string, boolean] => entry[1] !== undefined,
     )
-    return { capabilities: Object.fromEntries(capabilities) }
+    return { id: String(project.id), capabilities: Object.fromEntries(capabilities) }
   }
 
   async function readUserId(accessToken: string): Promise<string> {

@@ -35,6 +35,26 @@ const STANDARD_TOOLS = [
   'execute_sentry_tool',
 ]
 
+/**
+ * The tools that keep to a project. The others show or change what belongs to several projects: traces, snapshots and
+ * teams. A tool that a new version brings is not offered there until it stands here.
+ */
+const PROJECT_TOOLS = new Set([
+  ...['whoami', 'search_docs', 'get_doc', 'search_sentry_tools', 'execute_sentry_tool', USE_SENTRY],
+  ...['get_sentry_resource', 'search_events', 'search_issues', 'search_issue_events'],
+  ...['get_issue_details', 'get_issue_activity', 'get_issue_breadcrumbs', 'get_issue_user_reports'],
+  ...['get_issue_tag_values', 'get_event_stacktrace', 'get_event_attachment', 'get_replay_details'],
+  ...['get_profile', 'get_profile_details', 'analyze_issue_with_seer', 'update_issue', 'add_issue_note'],
+  ...['search_agent_conversations', 'search_ai_conversations'],
+  ...['get_agent_conversation_details', 'get_ai_conversation_details'],
+  ...['find_releases', 'get_release_details', 'find_dashboards', 'get_dashboard_details'],
+  ...['find_monitors', 'get_monitor_details', 'find_alert_rules', 'get_alert_rule'],
+  ...['find_uptime_monitors', 'get_uptime_monitor_details'],
+  ...['create_uptime_monitor', 'update_uptime_monitor', 'delete_uptime_monitor'],
+  ...['update_project', 'add_team_to_project', 'remove_team_from_project'],
+  ...['find_dsns', 'create_dsn', 'update_dsn'],
+])
+
 /** Calls a tool that is not listed. */
 export const EXECUTE_TOOL = 'execute_sentry_tool'
 
@@ -127,8 +147,9 @@ export function createToolPolicy({ core, tools, settings, hasAgentProvider }: To
     return tool.name === USE_SENTRY
   }
 
-  /** By mcp-core's own rules, as if every skill were granted. */
+  /** By mcp-core's own rules, as if every skill were granted, and by ours for projects. */
   function fitsConstraints(tool: SentryTool, { constraints }: Authority): boolean {
+    if (constraints.projectSlug !== undefined && !PROJECT_TOOLS.has(tool.name)) return false
     const context = { constraints, grantedSkills: new Set(tool.skills) }
     const request = {
       tools: { [tool.name]: tool },

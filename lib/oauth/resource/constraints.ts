@@ -48,7 +48,8 @@ export function createConstraintResolver(api: SentryApi, isCloud: boolean): Cons
     if (projectSlug === undefined) return constraints
     const project = await api.findProject(organizationSlug, projectSlug, accessToken)
     if (project === undefined) throw createNotFound('project', projectSlug)
-    return { ...constraints, projectSlug, projectCapabilities: project.capabilities }
+    const { id: projectId, capabilities: projectCapabilities } = project
+    return { ...constraints, projectSlug, projectId, projectCapabilities }
   }
 
   return { resolve }
