@@ -1,4 +1,5 @@
 import type { McpCore, ToolContext } from '../lib/mcp/core/types.ts'
+import { createUpstreamBudget } from '../lib/upstream/budget.ts'
 import { createSentryLocation } from '../lib/upstream/location.ts'
 import { DEFAULT_TIMEOUTS, type UpstreamCall } from '../lib/upstream/tool-call.ts'
 
@@ -40,6 +41,9 @@ export function createBaselineCall(): UpstreamCall {
     signal: new AbortController().signal,
     sentry: createSentryLocation({ SENTRY_HOST: host, SENTRY_PROTOCOL: 'http' }),
     timeouts: DEFAULT_TIMEOUTS,
+    share: createUpstreamBudget().open('user', new AbortController().signal),
+    largeFiles: new Map(),
+    leftOut: [],
     accessToken,
     caller: { constraints: {}, renewAccessToken: async () => accessToken },
   }

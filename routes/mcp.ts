@@ -49,9 +49,10 @@ export default async function mcpRoute(
 
   async function respond(request: FastifyRequest, reply: FastifyReply) {
     const { caller, body, headers, id: reference, log } = request
-    const signal = createDisconnectSignal(reply)
+    const { signal, ended } = watchResponse(reply)
     const countAgentRun = () => limitAgentRuns(request)
-    const response = await endpoint.respond({ caller, headers, body, signal, reference, log, countAgentRun })
+    const context = { caller, headers, body, signal, ended, reference, log, countAgentRun }
+    const response = await endpoint.respond(context)
     if (Array.isArray(response.body))
       return sendPieces(reply, response.status, response.headers, response.body)
     return reply.code(response.status).headers(response.headers).send(response.body)
@@ -78,11 +79,12 @@ async function refuseMethod(_request: FastifyRequest, reply: FastifyReply) {
   return reply.code(405).header('allow', 'POST').send(createJsonRpcError(SERVER_ERROR, 'Method not allowed.'))
 }
 
-/** A signal that aborts when the client disconnects before it has the response. */
-function createDisconnectSignal(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController()
+/** Signals that abort when the client disconnects before it has the response, and when it has or never will. */
+function watchResponse(reply: FastifyReply): { signal: AbortSignal; ended: AbortSignal } {
+  const [disconnected, ended] = [new AbortController(), new AbortController()]
   reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort()
+    if (!reply.raw.writableFinished) disconnected.abort()
+    ended.abort()
   })
-  return controller.signal
+  return { signal: disconnected.signal, ended: ended.signal }
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Caller } from '../model/caller.ts'
+import type { BudgetShare } from '../upstream/budget.ts'
 import type { ToolVariant } from './tools/catalogue.ts'
 import type { Progress } from './transport/progress.ts'
 
@@ -21,6 +22,8 @@ export interface McpRequest extends RequestContext {
   headers: IncomingHttpHeaders
   /** Parsed JSON. */
   body: unknown
+  /** Aborts when the response was sent, or the client has disconnected. */
+  ended: AbortSignal
 }
 
 /** The context of the tool calls of a request. */
@@ -29,4 +32,6 @@ export interface CallContext extends RequestContext {
   /** Of the caller, at Sentry. */
   accessToken: string
   progress: Progress
+  /** What the request may use of the budget for Sentry. */
+  share: BudgetShare
 }

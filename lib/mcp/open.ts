@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { ToolCallRecorder } from '../telemetry/tool-calls.ts'
+import { createUpstreamBudget, type UpstreamBudget } from '../upstream/budget.ts'
 import type { SentryLocation } from '../upstream/location.ts'
 import { DEFAULT_TIMEOUTS, type UpstreamTimeouts } from '../upstream/tool-call.ts'
 import { type AgentProviderSettings, configureAgentProvider } from './core/agent-provider.ts'
@@ -26,6 +27,7 @@ export interface McpOptions extends Pick<McpEndpointOptions, 'challengeScope' | 
   /** Replaces Sentry's tools. */
   tools?: ToolRegistry
   timeouts?: UpstreamTimeouts
+  budget?: UpstreamBudget
 }
 
 /**
@@ -42,12 +44,12 @@ export async function openMcp({
 }: McpOptions): Promise<McpEndpoint> {
   const core = await loadMcpCore()
   routeMcpCoreLogs(core, log)
-  const { tools = listOwnTools(core), timeouts = DEFAULT_TIMEOUTS } = options
+  const { tools = listOwnTools(core), timeouts = DEFAULT_TIMEOUTS, budget = createUpstreamBudget() } = options
   const hasAgentProvider = configureAgentProvider(core, settings)
   const policy = createToolPolicy({ core, tools, settings, hasAgentProvider })
   return createMcpEndpoint({
     catalogue: createToolCatalogue({ core, tools, policy, isCloud: sentry.isCloud }),
-    dependencies: { core, sentry, mcpUrl: settings.MCP_URL, timeouts, calls },
+    dependencies: { core, sentry, mcpUrl: settings.MCP_URL, timeouts, budget, calls },
     serverInfo: { name: 'sentry-mcp', title: 'Sentry', version },
     challengeScope: options.challengeScope,
     timing: options.timing,

@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Caller } from '../model/caller.ts'
 import type { SignInRequiredError } from './access.ts'
+import type { BudgetShare } from './budget.ts'
+import type { KnownFiles, LargeFile } from './large-file.ts'
 import type { SentryLocation } from './location.ts'
 
 /** How long one request of a tool may take, its response included. */
@@ -19,6 +21,12 @@ export interface UpstreamCall {
   readonly signal: AbortSignal
   readonly sentry: SentryLocation
   readonly timeouts: UpstreamTimeouts
+  /** Of the requests and large responses of the process. */
+  readonly share: BudgetShare
+  /** The files that are known to be too large to download. */
+  readonly largeFiles: KnownFiles
+  /** The files that were asked for and not downloaded. */
+  readonly leftOut: LargeFile[]
   /** The user's token at Sentry, replaced when it is renewed. */
   accessToken: string
   /** The renewal of this call, which its parallel requests share. There is at most one. */

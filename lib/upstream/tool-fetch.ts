@@ -1,5 +1,16 @@
 import { BodyTooLargeError, readBounded } from '../http/read-bounded.ts'
 import { SignInRequiredError } from './access.ts'
+import { UpstreamBusyError } from './budget.ts'
+import { findEscape } from './destination.ts'
+import {
+  findFile,
+  isAttachmentList,
+  type LargeFile,
+  LargeFileError,
+  MAX_FILE_BYTES,
+  noteLargeAttachments,
+  readLength,
+} from './large-file.ts'
 import { findUpstreamCall, type UpstreamCall } from './tool-call.ts'
 
 /**
@@ -10,6 +21,9 @@ export const TOKEN_PLACEHOLDER = 'access-token-of-this-call'
 
 /** The longest response that is read, in bytes after decompression. */
 const MAX_BYTES = 20 * 1024 * 1024
+
+/** A response up to this length needs no place among the large ones. */
+const FREE_BYTES = 256 * 1024
 
 const MAX_REDIRECTS = 5
 
@@ -28,7 +42,7 @@ export class ToolFetchTimeoutError extends ToolFetchError {
 /**
  * The `fetch` of mcp-core's code, which works only inside `runUpstreamCall`. It limits time and size, sends the user's
  * token only to Sentry and to paths of the caller's organization, and renews the token once when Sentry refuses it.
- * Throws `ToolFetchError`.
+ * Throws `ToolFetchError`, `LargeFileError` or `UpstreamBusyError`.
  */
 export async function fetchUpstream(
   input: string | URL | Request,
@@ -42,7 +56,6 @@ export async function fetchUpstream(
   }
   const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
   if (headers.get('authorization') !== `Bearer ${TOKEN_PLACEHOLDER}`) return send(call, input, init)
-  assertDestination(call, url)
   return sendWithToken(call, url, { ...init, headers })
 }
 
@@ -53,14 +66,14 @@ async function sendWithToken(
 ): Promise<Response> {
   const presented = call.accessToken
   init.headers.set('authorization', `Bearer ${presented}`)
-  const response = normalizeRefusal(await send(call, url, init), url)
+  const response = normalizeRefusal(await send(call, url, init, assertDestination), url)
   if (response.status !== 401) return response
   call.requiredAction = await readRequiredAction(response)
   if (call.requiredAction !== undefined) return response
   const successor = call.accessToken === presented ? await renew(call, presented) : call.accessToken
   if (successor === undefined) return response
   init.headers.set('authorization', `Bearer ${successor}`)
-  return normalizeRefusal(await send(call, url, init), url)
+  return normalizeRefusal(await send(call, url, init, assertDestination), url)
 }
 
 /** Sentry responds 401 to an invalid token, but 400 at the endpoint that names its user. */
@@ -86,12 +99,21 @@ async function renew(call: UpstreamCall, refused: string): Promise<string | unde
   }
 }
 
-async function send(call: UpstreamCall, input: string | URL | Request, init: RequestInit): Promise<Response> {
+async function send(
+  call: UpstreamCall,
+  input: string | URL | Request,
+  init: RequestInit,
+  assertTarget: typeof assertDestination = () => undefined,
+): Promise<Response> {
   let target = new URL(input instanceof Request ? input.url : input)
+  const method = (init.method ?? 'GET').toUpperCase()
+  assertTarget(call, target, method)
   const who = call.sentry.owns(target) ? 'Sentry' : target.host
   const timeoutMs = who === 'Sentry' ? call.timeouts.sentryMs : call.timeouts.otherMs
-  const timeout = new AbortController()
-  const timer = setTimeout(() => timeout.abort(), timeoutMs)
+  const known = call.largeFiles.get(target.pathname)
+  if (known !== undefined && who === 'Sentry') throw leaveOut(call, known)
+  const endRequest = who === 'Sentry' ? await call.share.beginRequest() : () => undefined
+  const timeout = createTimeout(timeoutMs)
   const signals = [call.signal, timeout.signal, init.signal].filter((signal) => signal instanceof AbortSignal)
   const options: RequestInit = { ...init, redirect: 'manual', signal: AbortSignal.any(signals) }
   try {
@@ -99,15 +121,22 @@ async function send(call: UpstreamCall, input: string | URL | Request, init: Req
     for (let hops = 0; isRedirect(response); hops += 1) {
       await response.body?.cancel()
       if (hops === MAX_REDIRECTS) throw new ToolFetchError(`${who} redirects in a circle.`)
-      target = followRedirect(response, target, init, who)
+      target = followRedirect(response, target, method, who)
+      // Sentry's redirect could leave the caller's organization or project.
+      assertTarget(call, target, method)
       response = await fetch(target, options)
     }
     if (who === 'Sentry' && [429, 503].includes(response.status)) {
       call.retryAfterSeconds = readRetryAfter(response.headers)
     }
-    return await readWhole(response, who)
+    const reserve = (bytes: number) => waitForMemory(call, bytes, { timeout, endRequest })
+    const whole = await readWhole(response, { call, target, who, reserve })
+    if (who === 'Sentry' && isAttachmentList(target) && whole.ok) {
+      noteLargeAttachments(await whole.clone().json(), target, call.largeFiles)
+    }
+    return whole
   } catch (error) {
-    if (error instanceof ToolFetchError) throw error
+    if ([ToolFetchError, LargeFileError, UpstreamBusyError].some((kind) => error instanceof kind)) throw error
     call.signal.throwIfAborted()
     if (timeout.signal.aborted) {
       throw new ToolFetchTimeoutError(`${who} did not answer within ${timeoutMs / 1000} seconds. ${RETRY}`)
@@ -115,24 +144,56 @@ async function send(call: UpstreamCall, input: string | URL | Request, init: Req
     if (init.signal?.aborted) throw new ToolFetchTimeoutError(`${who} did not answer in time. ${RETRY}`)
     throw new ToolFetchError(`${who} could not be reached. ${RETRY}`, { cause: error })
   } finally {
-    clearTimeout(timer)
+    timeout.stop()
+    endRequest()
   }
 }
 
-/** Refuses to send the token to another host than Sentry, or to another organization than the caller's. */
-function assertDestination({ sentry, caller }: UpstreamCall, url: URL): void {
+function leaveOut({ leftOut }: UpstreamCall, file: LargeFile): LargeFileError {
+  leftOut.push(file)
+  return new LargeFileError(file)
+}
+
+interface Timeout {
+  signal: AbortSignal
+  start(): void
+  stop(): void
+}
+
+/** A timeout that has started, and that waiting for other calls can stop. */
+function createTimeout(timeoutMs: number): Timeout {
+  const controller = new AbortController()
+  const begin = () => setTimeout(() => controller.abort(), timeoutMs)
+  let timer = begin()
+  return {
+    signal: controller.signal,
+    start() {
+      timer = begin()
+    },
+    stop: () => clearTimeout(timer),
+  }
+}
+
+/** Waits until a large response may be read. Meanwhile it neither counts as a request nor runs out of time. */
+async function waitForMemory(
+  { share }: UpstreamCall,
+  bytes: number,
+  { timeout, endRequest }: { timeout: Timeout; endRequest: () => void },
+): Promise<boolean> {
+  timeout.stop()
+  endRequest()
+  const isReserved = await share.reserve(bytes)
+  timeout.start()
+  return isReserved
+}
+
+/** Refuses to send the token to another host than Sentry, or beyond the caller's organization or project. */
+function assertDestination({ sentry, caller }: UpstreamCall, url: URL, method: string): void {
   if (!sentry.owns(url)) {
     throw new ToolFetchError(`The user's access to Sentry cannot be used at ${url.host}.`)
   }
-  const { organizationSlug } = caller.constraints
-  if (organizationSlug === undefined) return
-  const [, , , collection, organization] = url.pathname.split('/')
-  const isWithin =
-    collection === 'auth' ||
-    (['organizations', 'projects', 'teams'].includes(collection ?? '') && organization === organizationSlug)
-  if (!isWithin) {
-    throw new ToolFetchError(`This connection is limited to the organization ${organizationSlug}.`)
-  }
+  const problem = findEscape(url, method, caller.constraints)
+  if (problem !== undefined) throw new ToolFetchError(problem)
 }
 
 function isRedirect(response: Response): boolean {
@@ -140,27 +201,54 @@ function isRedirect(response: Response): boolean {
 }
 
 /** Another origin gets neither the token nor the request, and a write is not repeated at another URL. */
-function followRedirect(response: Response, from: URL, init: RequestInit, who: string): URL {
+function followRedirect(response: Response, from: URL, method: string, who: string): URL {
   const location = response.headers.get('location') ?? ''
   const next = URL.parse(location, from.href)
-  if (next === null || next.origin !== from.origin || (init.method ?? 'GET').toUpperCase() !== 'GET') {
+  if (next === null || next.origin !== from.origin || method !== 'GET') {
     const where = next === null ? 'an invalid address' : next.origin
     throw new ToolFetchError(`${who} redirects to ${where}, which is not followed.`)
   }
   return next
 }
 
+interface Reading {
+  call: UpstreamCall
+  target: URL
+  who: string
+  /** Waits until a response of so many bytes may be read. False if it may not. */
+  reserve(bytes: number): Promise<boolean>
+}
+
 /** Reads the body before the response is handed on, so that the timeout covers all of it. */
-async function readWhole(response: Response, who: string): Promise<Response> {
+async function readWhole(response: Response, { call, target, who, reserve }: Reading): Promise<Response> {
   if (response.body === null) return response
   const { status, statusText } = response
   const headers = new Headers(response.headers)
   headers.delete('content-encoding')
   headers.delete('content-length')
+  const file = response.ok ? findFile(target, response.headers, call.sentry) : undefined
+  const maxBytes = file === undefined ? MAX_BYTES : MAX_FILE_BYTES
+  const length = readLength(response.headers)
+  let reserved = 0
   try {
-    return new Response(await readBounded(response.body, MAX_BYTES), { status, statusText, headers })
+    if (length !== undefined && length > maxBytes) throw new BodyTooLargeError(maxBytes)
+    const body = await readBounded(response.body, maxBytes, {
+      bytes: FREE_BYTES,
+      async onBeyond() {
+        reserved = length ?? maxBytes
+        if (await reserve(reserved)) return
+        if (file !== undefined) throw leaveOut(call, file)
+        throw new ToolFetchError(
+          `The responses of ${who} to this request are too large together. Ask for less at once.`,
+        )
+      },
+    })
+    if (reserved > body.length) call.share.release(reserved - body.length)
+    return new Response(body, { status, statusText, headers })
   } catch (error) {
+    await response.body.cancel().catch(() => undefined)
     if (!(error instanceof BodyTooLargeError)) throw error
+    if (file !== undefined) throw leaveOut(call, file)
     throw new ToolFetchError(`The response of ${who} is larger than ${MAX_BYTES / 1024 ** 2} MiB.`)
   }
 }

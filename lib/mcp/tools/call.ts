@@ -1,5 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import type { ToolCallRecorder } from '../../telemetry/tool-calls.ts'
+import type { UpstreamBudget } from '../../upstream/budget.ts'
+import { describeLargeFile, LargeFileError } from '../../upstream/large-file.ts'
 import type { SentryLocation } from '../../upstream/location.ts'
 import { runUpstreamCall, type UpstreamCall, type UpstreamTimeouts } from '../../upstream/tool-call.ts'
 import { TOKEN_PLACEHOLDER } from '../../upstream/tool-fetch.ts'
@@ -7,7 +9,7 @@ import type { CallContext } from '../context.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
 import { assertArgumentLimits } from './argument-limits.ts'
 import { findTarget } from './catalogue.ts'
-import { describeFailure } from './errors.ts'
+import { describeFailure, findCause } from './errors.ts'
 import { EXECUTE_TOOL } from './policy.ts'
 import { withoutRegionConstraint } from './single-region.ts'
 
@@ -25,6 +27,8 @@ export interface ToolDependencies {
   /** Where documentation is searched. */
   mcpUrl: string
   timeouts: UpstreamTimeouts
+  /** Of all calls of the process. */
+  budget: UpstreamBudget
   calls: ToolCallRecorder
 }
 
@@ -35,7 +39,10 @@ export interface ToolDependencies {
 export async function callTool(toolCall: ToolCall, dependencies: ToolDependencies): Promise<CallToolResult> {
   const { core, sentry, timeouts } = dependencies
   const { tool, args, signal, reference } = toolCall
-  const call: ToolCall & UpstreamCall = { ...toolCall, sentry, timeouts }
+  const call: ToolCall & UpstreamCall = {
+    ...{ ...toolCall, sentry, timeouts },
+    ...{ largeFiles: new Map(), leftOut: [] },
+  }
   const describe = (error: unknown) =>
     describeFailure(call.signInRequired ?? error, { core, call, reference })
   const record = <Result>(names: { tool: string; via?: string }, work: () => Promise<Result>) =>
@@ -51,7 +58,7 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
       const output = await rejectOnAbort(work, signal)
       // A tool may ignore the refusal of Sentry, and would hide that no other call can succeed either.
       if (call.signInRequired !== undefined) throw call.signInRequired
-      return toResult(output)
+      return addLeftOut(toResult(output), call)
     })
   } catch (error) {
     signal.throwIfAborted()
@@ -70,7 +77,13 @@ async function runHandler(
   context: ToolContext,
 ): Promise<unknown> {
   assertArgumentLimits(args, { tool: findTarget({ name: tool.name, arguments: args }) ?? tool.name, core })
-  return tool.handler(core.prepareToolParams({ tool, params: args, context }), context)
+  try {
+    return await tool.handler(core.prepareToolParams({ tool, params: args, context }), context)
+  } catch (error) {
+    const large = findCause(error, LargeFileError)
+    if (large === undefined) throw error
+    return describeLargeFile(large.file)
+  }
 }
 
 /** A call through `execute_sentry_tool` counts under the name of the tool that it executes. */
@@ -121,6 +134,15 @@ function rejectOnAbort<Value>(work: Promise<Value>, signal: AbortSignal): Promis
     signal.addEventListener('abort', abort, { once: true })
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
+}
+
+/** Adds the files that a tool did without and does not mention. */
+function addLeftOut(result: CallToolResult, { leftOut }: UpstreamCall): CallToolResult {
+  const isNamed = (url: string) =>
+    result.content.some((part) => part.type === 'text' && part.text.includes(url))
+  const missing = leftOut.filter(({ url }) => !isNamed(url))
+  const notes = missing.map((file) => ({ type: 'text' as const, text: describeLargeFile(file) }))
+  return missing.length === 0 ? result : { ...result, content: [...result.content, ...notes] }
 }
 
 /** Converts the four kinds of output of mcp-core's tools. */

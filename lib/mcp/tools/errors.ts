@@ -1,6 +1,7 @@
 import { TooManyRequestsError } from '../../oauth/errors.ts'
 import { redactInput } from '../../telemetry/redact.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
+import { UpstreamBusyError } from '../../upstream/budget.ts'
 import type { UpstreamCall } from '../../upstream/tool-call.ts'
 import { ToolFetchError, ToolFetchTimeoutError } from '../../upstream/tool-fetch.ts'
 import type { McpCore, SentryApiError } from '../core/types.ts'
@@ -15,6 +16,8 @@ export type ToolFailureOutcome =
   | 'unreachable'
   | 'invalid_arguments'
   | `sentry_${'401' | '403' | '404' | '429' | '4xx' | '5xx' | 'unreadable'}`
+  /** Too many requests, or too much to read, at once. */
+  | 'busy'
   /** Too many runs of the AI provider. */
   | 'rate_limited'
   | 'not_configured'
@@ -56,6 +59,8 @@ function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): ToolF
     const text = `This server runs AI-powered tools only so often for one user. Try again in ${limited.retryAfterSeconds} seconds, or use a tool that needs no AI.`
     return { outcome: 'rate_limited', text }
   }
+  const busy = findCause(error, UpstreamBusyError)
+  if (busy !== undefined) return { outcome: 'busy', text: busy.message }
   const upstream = findCause(error, ToolFetchError)
   if (upstream !== undefined) {
     const outcome = upstream instanceof ToolFetchTimeoutError ? 'timeout' : 'unreachable'
@@ -141,7 +146,7 @@ function isUnreadable(error: unknown): boolean {
 }
 
 /** The first error of a class among an error and its next five causes. */
-function findCause<Wanted extends Error>(
+export function findCause<Wanted extends Error>(
   error: unknown,
   wanted: new (...args: never[]) => Wanted,
 ): Wanted | undefined {

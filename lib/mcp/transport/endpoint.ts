@@ -5,6 +5,7 @@ import {
 } from '@modelcontextprotocol/server'
 import type { Caller } from '../../model/caller.ts'
 import { redactInput } from '../../telemetry/redact.ts'
+import type { BudgetShare } from '../../upstream/budget.ts'
 import type { McpRequest } from '../context.ts'
 import { findMissingGrant, type ToolCatalogue } from '../tools/catalogue.ts'
 import { createJsonRpcError, INVALID_REQUEST, isRecord, SERVER_ERROR } from './json-rpc.ts'
@@ -71,10 +72,20 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
     }
 
     const progress = createProgress()
-    const context = { ...request, variant, progress, accessToken: await caller.openAccessToken() }
+    const accessToken = await caller.openAccessToken()
+    const share = openShare(request)
+    const context = { ...request, variant, progress, accessToken, share }
     const served = serve(request, route, () => createMcpServer(context, options))
     const mayStream = acceptsStream(headers)
     return readWebResponse(await streamIfSlow(served, { timing, progress, mayStream }))
+  }
+
+  /** Memory counts until the response was sent: until then its text is held. */
+  function openShare({ caller, signal, ended }: McpRequest): BudgetShare {
+    const share = dependencies.budget.open(caller.subject, signal)
+    if (ended.aborted) share.close()
+    else ended.addEventListener('abort', () => share.close(), { once: true })
+    return share
   }
 
   function requestScope(missing: readonly string[], caller: Caller): McpResponse {

@@ -58,16 +58,18 @@ export function streamIfSlow(pending: Promise<Response>, options: StreamOptions)
   })
 }
 
-/** The messages of a response: several for a batch, each of which becomes an event. */
-async function readMessages(response: Response): Promise<JsonRpcMessage[]> {
-  const body: JsonRpcMessage | JsonRpcMessage[] = JSON.parse((await response.text()) || '[]')
-  return Array.isArray(body) ? body : [body]
+/** The messages of a response, as JSON: several for a batch, each of which becomes an event. */
+async function readMessages(response: Response): Promise<string[]> {
+  const text = await response.text()
+  // One message is passed on as it is: it can have megabytes.
+  if (!text.startsWith('[')) return text === '' ? [] : [text]
+  return JSON.parse(text).map((message: JsonRpcMessage) => JSON.stringify(message))
 }
 
 interface EventStream {
   body: ReadableStream<Uint8Array>
   send(message: JsonRpcMessage): void
-  end(messages: readonly JsonRpcMessage[]): void
+  end(messages: readonly string[]): void
 }
 
 function createEventStream(heartbeatMs: number, progress: Progress): EventStream {
@@ -84,11 +86,15 @@ function createEventStream(heartbeatMs: number, progress: Progress): EventStream
   }
 
   function send(message: JsonRpcMessage): void {
-    write(`event: message\ndata: ${JSON.stringify(message)}\n\n`)
+    writeEvent(JSON.stringify(message))
   }
 
-  function end(messages: readonly JsonRpcMessage[]): void {
-    for (const message of messages) send(message)
+  function writeEvent(json: string): void {
+    write(`event: message\ndata: ${json}\n\n`)
+  }
+
+  function end(messages: readonly string[]): void {
+    for (const message of messages) writeEvent(message)
     stopHeartbeat()
     void writer.close().catch(() => undefined)
   }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { SignInRequiredError } from '../../../lib/upstream/access.ts'
+import { createUpstreamBudget } from '../../../lib/upstream/budget.ts'
 import { createSentryLocation } from '../../../lib/upstream/location.ts'
 import { DEFAULT_TIMEOUTS, runUpstreamCall, type UpstreamCall } from '../../../lib/upstream/tool-call.ts'
 import { fetchUpstream, TOKEN_PLACEHOLDER, ToolFetchError } from '../../../lib/upstream/tool-fetch.ts'
@@ -167,6 +168,9 @@ function createCall(origin: string, caller: Partial<UpstreamCall['caller']> = {}
       SENTRY_PROTOCOL: protocol === 'https:' ? 'https' : 'http',
     }),
     timeouts: DEFAULT_TIMEOUTS,
+    share: createUpstreamBudget().open('user', new AbortController().signal),
+    largeFiles: new Map(),
+    leftOut: [],
     accessToken: 'the token',
     caller: {
       constraints: {},

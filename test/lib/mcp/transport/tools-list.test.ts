@@ -8,6 +8,7 @@ import { createProgress } from '../../../../lib/mcp/transport/progress.ts'
 import type { McpHeaders } from '../../../../lib/mcp/transport/request.ts'
 import { createMcpServer } from '../../../../lib/mcp/transport/server.ts'
 import { encodeListResponse, findListRequest } from '../../../../lib/mcp/transport/tools-list.ts'
+import { createUpstreamBudget } from '../../../../lib/upstream/budget.ts'
 import { createSentryLocation } from '../../../../lib/upstream/location.ts'
 import { DEFAULT_TIMEOUTS } from '../../../../lib/upstream/tool-call.ts'
 import { DEFAULT_SCOPES } from '../../../sandbox/sentry/server.ts'
@@ -103,12 +104,14 @@ async function assemble() {
     reference: 'reference',
     log: Fastify().log,
     countAgentRun: async () => undefined,
+    share: createUpstreamBudget().open('user', new AbortController().signal),
   }
   const dependencies = {
     core,
     sentry: createSentryLocation(settings),
     mcpUrl: 'https://mcp.sentry.dev',
     timeouts: DEFAULT_TIMEOUTS,
+    budget: createUpstreamBudget(),
     calls: UNWATCHED,
   }
   const createServer = () => createMcpServer(context, { dependencies, serverInfo })
