@@ -91,6 +91,51 @@ test('redirects are followed at the same origin and for GET only', async (t) => 
   t.equal(other.requests.length, 0)
 })
 
+test('a limit to a project is checked on the way out, at every hop of a redirect (RFC 8707 §2)', async (t) => {
+  const sentry = await startHost(t, (request, response) => {
+    const location = new URL(request.url ?? '', 'http://localhost').searchParams.get('to')
+    if (location === null) response.end('{}')
+    else response.writeHead(302, { location }).end()
+  })
+  const constraints = { organizationSlug: 'acme', projectSlug: 'web', projectId: '7' }
+  const call = createCall(sentry.origin, { constraints })
+  const base = `${sentry.origin}/api/0`
+  const ask = (path: string, method = 'GET') => fetchIn(call, `${base}${path}`, { ...AUTHORIZED, method })
+  for (const path of [
+    '/projects/acme/web/',
+    '/projects/acme/7/keys/',
+    '/organizations/acme/events/?project=7',
+  ]) {
+    t.ok((await ask(path)).ok, path)
+  }
+  t.ok((await ask('/organizations/acme/issues/1/', 'PUT')).ok)
+  const outside = [
+    '/projects/acme/shop/',
+    '/projects/acme/8/',
+    '/organizations/acme/events/',
+    '/organizations/acme/events/?project=8',
+    '/organizations/acme/events/?project=7&project=8',
+    '/organizations/acme/trace/1/?project=7',
+    '/organizations/acme/preprodartifacts/snapshots/1/',
+    '/projects/other/web/',
+  ]
+  for (const path of outside) {
+    const before = sentry.requests.length
+    await t.rejects(ask(path), { message: /limited to the (project web|organization acme)/ }, path)
+    t.equal(sentry.requests.length, before)
+    const hop = `/projects/acme/web/?to=${encodeURIComponent(`/api/0${path}`)}`
+    await t.rejects(
+      ask(hop),
+      { message: /limited to the (project web|organization acme)/ },
+      `redirect to ${path}`,
+    )
+    t.equal(sentry.requests.length, before + 1, 'the redirect is not followed')
+  }
+  for (const path of ['/organizations/acme/teams/', '/teams/acme/all/projects/']) {
+    await t.rejects(ask(path, 'POST'), { message: /limited to the project web/ }, path)
+  }
+})
+
 test('refused parallel requests of a call share one renewal', async (t) => {
   const sentry = await startHost(t, (request, response) => {
     const isNew = request.headers.authorization === 'Bearer the next'
