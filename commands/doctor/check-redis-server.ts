@@ -14,9 +14,10 @@ const MAX_KEYS = 10_000
  * string that expires, so the commands for other types change nothing. The first one creates it, the last removes it.
  */
 const COMMANDS: readonly string[] = [
-  `set KEY 1 PX 10000; get KEY; incr KEY; pexpire KEY 10000; pexpireat KEY ${Date.now() + 60_000}; pttl KEY`,
-  'hset KEY field 1; hget KEY field; hmget KEY field; hdel KEY field',
-  'zadd KEY 1 member; zrange KEY 0 -1; zrem KEY member; zremrangebyscore KEY 0 1',
+  `set KEY 1 PX 10000; get KEY; incr KEY; pexpire KEY 10000; pexpireat KEY ${Date.now() + 60_000}`,
+  'pttl KEY; pexpiretime KEY',
+  'hset KEY field 1; hget KEY field; hmget KEY field; hexists KEY field; hdel KEY field',
+  'zadd KEY 1 member; zrange KEY 0 -1; zrevrange KEY 0 -1; zrem KEY member',
   `evalsha ${'0'.repeat(40)} 1 KEY; eval return(1) 1 KEY; time; ping; del KEY`,
 ].flatMap((commands) => commands.split('; '))
 

@@ -234,7 +234,13 @@ const PARSERS: { [Key in Name]?: { good: Record<string, unknown>; bad: string[] 
   STATIC_CLIENTS: { good: { '[]': [] }, bad: ['{}', 'gateway', '[', '"x"'] },
   CLIENT_ID_METADATA_DOCUMENTS: { good: { auto: 'auto', True: 'true', false: 'false' }, bad: ['yes', '1'] },
   RATE_LIMIT_MCP: COUNTS,
+  RATE_LIMIT_AI: COUNTS,
   RATE_LIMIT_OAUTH: COUNTS,
+  SERVER_NAME: {
+    good: { 'sentry-eu': 'sentry-eu', 'a.b_c': 'a.b_c' },
+    bad: ['two words', 'ä', 'x'.repeat(65)],
+  },
+  SERVER_TITLE: { good: { 'Sentry (EU)': 'Sentry (EU)' }, bad: ['two\nlines', 'x'.repeat(81)] },
   TOOL_SURFACE: { good: { compact: 'compact', FULL: 'full' }, bad: ['all', 'compact,full'] },
   READ_ONLY: BOOLEANS,
   DISABLED_SKILLS: SKILL_LISTS,
