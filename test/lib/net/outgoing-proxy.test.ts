@@ -42,6 +42,8 @@ test('tools and AI providers are reached through the proxy', async (t) => {
   const { call } = await startMcp(t, {
     sentry,
     settings: { SENTRY_HOST: HOST, OPENAI_API_KEY: 'key', OPENAI_BASE_URL: 'http://ai.invalid/v1' },
+    // The AI SDK tries three times, and meanwhile the response must not become a stream.
+    timing: { streamAfterMs: 60_000, heartbeatMs: 60_000 },
   })
   use(t, { HTTP_PROXY: proxy.url })
   t.match(await call('whoami'), { content: [{ text: /mara@tidewater\.example/ }] })
