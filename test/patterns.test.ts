@@ -7,7 +7,7 @@ import { type AttackString, listAttackStrings, writeAttack } from './support/att
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** Patterns that see only settings, keys and installed code may take longer. */
-const INSIDE_ONLY = ['lib/config/', 'lib/store/keys.ts', 'lib/mcp/core/load.ts']
+const INSIDE_ONLY = ['lib/config/', 'lib/store/keys.ts', 'lib/mcp/core/load.ts', 'lib/mcp/tools/describe.ts']
 
 /** A text of the length of a path or header; a quadratic pattern takes a hundred times as long as a linear one. */
 const LENGTH = 4_096
@@ -40,8 +40,13 @@ test('patterns are written as literals, where they are found', async (t) => {
   )
   t.same(
     built.toSorted(),
-    ['lib/crypto/hash.ts', 'lib/oauth/clients/cimd-document.ts'],
-    'a class and a number',
+    [
+      'lib/crypto/hash.ts',
+      'lib/mcp/tools/describe.ts',
+      'lib/oauth/clients/cimd-document.ts',
+      'lib/upstream/required-action.ts',
+    ],
+    'a class and a number, and the name of a parameter',
   )
 })
 

@@ -174,6 +174,7 @@ test('ALLOWED_ORIGINS opens the endpoints for clients to those origins, without 
   const form = new URLSearchParams(fields.map(([, name = '', value = '']): [string, string] => [name, value]))
   form.set('decision', 'allow')
   form.set('skill', 'inspect')
+  form.set('confirmed', 'yes')
   const cookie = arrival.page.headers.get('set-cookie')?.split(';')[0] ?? ''
   const post = (origin: string) =>
     send('/oauth/consent', origin, { method: 'POST', body: form, headers: { cookie } })

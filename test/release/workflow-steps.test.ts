@@ -19,7 +19,7 @@ const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 /** What talks to a registry, to GitHub or to the Go module proxy. `publish-chart.sh` runs in deploy/test-chart.sh. */
-const NETWORK = /\b(cosign|gh release|go install|publisher"? |publish-chart\.sh)/
+const NETWORK = /\b(cosign|docker buildx imagetools|gh release|go install|publisher"? |publish-chart\.sh)/
 
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 const workflow: { env: Record<string, string>; jobs: Record<string, { steps?: Step[] }> } = parse(
