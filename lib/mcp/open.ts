@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { ToolCallRecorder } from '../telemetry/tool-calls.ts'
+import { type Compatibility, createCompatibility } from '../upstream/compatibility/compatibility.ts'
 import type { SentryLocation } from '../upstream/location.ts'
 import { DEFAULT_TIMEOUTS, type UpstreamTimeouts } from '../upstream/tool-call.ts'
 import { type AgentProviderSettings, configureAgentProvider } from './core/agent-provider.ts'
@@ -26,6 +27,7 @@ export interface McpOptions extends Pick<McpEndpointOptions, 'challengeScope' | 
   /** Replaces Sentry's tools. */
   tools?: ToolRegistry
   timeouts?: UpstreamTimeouts
+  compatibility?: Compatibility
 }
 
 /**
@@ -43,11 +45,13 @@ export async function openMcp({
   const core = await loadMcpCore()
   routeMcpCoreLogs(core, log)
   const { tools = listOwnTools(core), timeouts = DEFAULT_TIMEOUTS } = options
+  const { compatibility = createCompatibility(sentry) } = options
+  const { listMissingTools } = compatibility
   const hasAgentProvider = configureAgentProvider(core, settings)
-  const policy = createToolPolicy({ core, tools, settings, hasAgentProvider })
+  const policy = createToolPolicy({ core, tools, settings, hasAgentProvider, listMissingTools })
   return createMcpEndpoint({
     catalogue: createToolCatalogue({ core, tools, policy, isCloud: sentry.isCloud }),
-    dependencies: { core, sentry, mcpUrl: settings.MCP_URL, timeouts, calls },
+    dependencies: { core, sentry, compatibility, mcpUrl: settings.MCP_URL, timeouts, calls },
     serverInfo: { name: 'sentry-mcp', title: 'Sentry', version },
     challengeScope: options.challengeScope,
     timing: options.timing,

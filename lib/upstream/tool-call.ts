@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Caller } from '../model/caller.ts'
 import type { SignInRequiredError } from './access.ts'
+import type { Compatibility, Findings } from './compatibility/compatibility.ts'
 import type { SentryLocation } from './location.ts'
 
 /** How long one request of a tool may take, its response included. */
@@ -12,13 +13,15 @@ export interface UpstreamTimeouts {
 
 export const DEFAULT_TIMEOUTS: UpstreamTimeouts = { sentryMs: 30_000, otherMs: 120_000 }
 
-/** A tool call as the requests it makes see it. Those requests write its last four members. */
-export interface UpstreamCall {
+/** A tool call as the requests it makes see it. Those requests write its last four members, and its findings. */
+export interface UpstreamCall extends Findings {
   readonly caller: Pick<Caller, 'constraints' | 'renewAccessToken'>
   /** Aborts when the client disconnects. */
   readonly signal: AbortSignal
   readonly sentry: SentryLocation
   readonly timeouts: UpstreamTimeouts
+  /** Makes requests to Sentry's API work at its release; without it they are sent as they are. */
+  readonly compatibility?: Compatibility
   /** The user's token at Sentry, replaced when it is renewed. */
   accessToken: string
   /** The renewal of this call, which its parallel requests share. There is at most one. */

@@ -42,8 +42,13 @@ export async function fetchUpstream(
   }
   const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
   if (headers.get('authorization') !== `Bearer ${TOKEN_PLACEHOLDER}`) return send(call, input, init)
-  assertDestination(call, url)
-  return sendWithToken(call, url, { ...init, headers })
+  const forward = async (target: URL) => {
+    assertDestination(call, target)
+    return sendWithToken(call, target, { ...init, headers: new Headers(headers) })
+  }
+  if (call.compatibility === undefined) return forward(url)
+  const method = init.method ?? (input instanceof Request ? input.method : 'GET')
+  return call.compatibility.send({ method, url }, forward, call)
 }
 
 async function sendWithToken(

@@ -1,5 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import type { ToolCallRecorder } from '../../telemetry/tool-calls.ts'
+import type { Compatibility } from '../../upstream/compatibility/compatibility.ts'
 import type { SentryLocation } from '../../upstream/location.ts'
 import { runUpstreamCall, type UpstreamCall, type UpstreamTimeouts } from '../../upstream/tool-call.ts'
 import { TOKEN_PLACEHOLDER } from '../../upstream/tool-fetch.ts'
@@ -21,6 +22,7 @@ export interface ToolCall extends CallContext {
 export interface ToolDependencies {
   core: McpCore
   sentry: SentryLocation
+  compatibility?: Compatibility
   /** Where documentation is searched. */
   mcpUrl: string
   timeouts: UpstreamTimeouts
@@ -32,9 +34,10 @@ export interface ToolDependencies {
  * reason of `signal`; requests to Sentry are then aborted.
  */
 export async function callTool(toolCall: ToolCall, dependencies: ToolDependencies): Promise<CallToolResult> {
-  const { core, sentry, timeouts } = dependencies
+  const { core, sentry, timeouts, compatibility } = dependencies
   const { tool, args, signal, reference } = toolCall
-  const call: ToolCall & UpstreamCall = { ...toolCall, sentry, timeouts }
+  const notes = new Set<string>()
+  const call: ToolCall & UpstreamCall = { ...toolCall, sentry, timeouts, compatibility, notes }
   const describe = (error: unknown) =>
     describeFailure(call.signInRequired ?? error, { core, call, reference })
   const record = <Result>(names: { tool: string; via?: string }, work: () => Promise<Result>) =>
@@ -50,7 +53,7 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
       const output = await rejectOnAbort(work, signal)
       // A tool may ignore the refusal of Sentry, and would hide that no other call can succeed either.
       if (call.signInRequired !== undefined) throw call.signInRequired
-      return toResult(output)
+      return addNotes(toResult(output), notes)
     })
   } catch (error) {
     signal.throwIfAborted()
@@ -118,6 +121,12 @@ function rejectOnAbort<Value>(work: Promise<Value>, signal: AbortSignal): Promis
     signal.addEventListener('abort', abort, { once: true })
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
+}
+
+/** Says in the result what its reader has to know about it, such as that an old Sentry has only a part of the data. */
+function addNotes(result: CallToolResult, notes: ReadonlySet<string>): CallToolResult {
+  const texts = [...notes].map((text) => ({ type: 'text' as const, text }))
+  return notes.size === 0 ? result : { ...result, content: [...result.content, ...texts] }
 }
 
 /** Converts the four kinds of output of mcp-core's tools. */

@@ -14,6 +14,8 @@ export type ToolFailureOutcome =
   | 'unreachable'
   | 'invalid_arguments'
   | `sentry_${'401' | '403' | '404' | '429' | '4xx' | '5xx' | 'unreadable'}`
+  /** Its release does not have what the tool needs, or a feature is switched off. */
+  | 'sentry_lacks_feature'
   | 'not_configured'
   | 'provider_failed'
   /** A fault of this server or of mcp-core. */
@@ -82,6 +84,10 @@ function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): ToolF
 
 function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCall): ToolFailure {
   const { status } = error
+  // A sentence of this server in place of a response, and complete: other arguments do not help.
+  if (call.shortcoming !== undefined && error.message === call.shortcoming) {
+    return { outcome: 'sentry_lacks_feature', text: call.shortcoming }
+  }
   const detail = shorten(error.message)
   if (status === 401 && call.requiredAction !== undefined) {
     const text = `Sentry wants something from the user before it answers (${call.requiredAction}). Ask the user to open Sentry in a browser and do what it asks, then try again.`

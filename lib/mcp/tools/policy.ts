@@ -68,6 +68,8 @@ export type Decision =
   | { decision: 'not_granted'; scope: readonly string[]; skills: readonly string[] }
 
 export interface ToolPolicy {
+  /** The tools that cannot work at this release of Sentry; the same object until the release changes. */
+  listMissingTools(): ReadonlySet<string>
   /** Decides about one tool, for the list, for searches and for calls alike. */
   decide(name: string, authority: Authority): Decision
   /** The granted skills that the operator has not disabled. */
@@ -82,7 +84,11 @@ export interface ToolPolicyOptions {
   settings: ToolSettings
   /** Whether an AI provider is configured. */
   hasAgentProvider: boolean
+  /** The tools that cannot work at this release of Sentry; none without it. Those of the standard list stay on offer. */
+  listMissingTools?: () => ReadonlySet<string>
 }
+
+const NONE: ReadonlySet<string> = new Set()
 
 /** DISABLED_TOOLS names tools that do not exist, so a tool that should be off may be on. */
 export class UnknownToolError extends StartUpError {
@@ -95,7 +101,13 @@ export class UnknownToolError extends StartUpError {
  * Decides which tools a caller may use and which are listed. A tool that the operator has not disabled needs one of its
  * skills and all of its Sentry scopes. Throws `UnknownToolError`.
  */
-export function createToolPolicy({ core, tools, settings, hasAgentProvider }: ToolPolicyOptions): ToolPolicy {
+export function createToolPolicy({
+  core,
+  tools,
+  settings,
+  hasAgentProvider,
+  listMissingTools = () => NONE,
+}: ToolPolicyOptions): ToolPolicy {
   const known = new Set([...Object.keys(tools), ...STANDARD_TOOLS])
   const unknown = settings.DISABLED_TOOLS.filter((name) => !known.has(name))
   if (unknown.length > 0) throw new UnknownToolError(unknown)
@@ -122,6 +134,7 @@ export function createToolPolicy({ core, tools, settings, hasAgentProvider }: To
 
   function isDisabled(tool: SentryTool): boolean {
     if (disabled.has(tool.name)) return true
+    if (listMissingTools().has(tool.name) && !STANDARD_TOOLS.includes(tool.name)) return true
     if (settings.READ_ONLY && !tool.annotations.readOnlyHint && !CATALOGUE_TOOLS.includes(tool.name))
       return true
     if (hasAgentProvider) return false
@@ -160,7 +173,7 @@ export function createToolPolicy({ core, tools, settings, hasAgentProvider }: To
     return order.filter((name) => wanted.has(name))
   }
 
-  return { decide, filterSkills, sortNames }
+  return { listMissingTools, decide, filterSkills, sortNames }
 }
 
 function listNames(surface: ToolSettings['TOOL_SURFACE'], core: McpCore, tools: ToolRegistry): string[] {
