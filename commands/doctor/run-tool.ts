@@ -92,9 +92,10 @@ export function createToolRunner(options: ToolRunnerOptions) {
   return { run }
 }
 
-function findOutcome(isError: boolean, { failure, detours }: ToolRun): ToolRun['outcome'] {
+function findOutcome(isError: boolean, { failure, detours, sentence }: ToolRun): ToolRun['outcome'] {
   if (!isError) return detours.length > 0 ? 'detour' : 'works'
-  return failure === 'sentry_lacks_feature' ? 'lacks' : 'fails'
+  const isExplained = failure === 'sentry_lacks_feature' || (failure === 'invalid_arguments' && sentence)
+  return isExplained ? 'lacks' : 'fails'
 }
 
 /** Writes the requests and the findings of a call into its result. */
@@ -109,7 +110,8 @@ function observe(compatibility: Compatibility, result: ToolRun): Compatibility {
         return response
       }
       const response = await compatibility.send(request, observed, findings)
-      result.sentence = findings.shortcoming
+      // What a result is limited to also explains why a tool does not find its object.
+      result.sentence = findings.shortcoming ?? [...(findings.notes ?? [])].join(' ')
       return response
     },
   }

@@ -57,7 +57,7 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
     })
   } catch (error) {
     signal.throwIfAborted()
-    return { content: [{ type: 'text', text: describe(error).text }], isError: true }
+    return addNotes({ content: [{ type: 'text', text: describe(error).text }], isError: true }, notes)
   }
 }
 

@@ -67,7 +67,7 @@ export const SHORTCOMINGS: readonly Shortcoming[] = [
     lacks: 'compare snapshots of user interfaces',
     since: '26.3.0',
     advice: SNAPSHOTS,
-    concerns: concerns(`${ORGANIZATION}/preprodartifacts/snapshots/[^/]+/$`),
+    concerns: concerns(`${ORGANIZATION}/preprodartifacts/snapshots/(?!latest-base/)[^/]+/$`),
     isShownBy: isFeatureRefused,
   },
   {

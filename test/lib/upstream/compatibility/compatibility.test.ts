@@ -42,6 +42,9 @@ test('a trace of an old release shows its transactions and says so', async (t) =
       'the route is not asked again',
     )
   }
+  const old = await start(t, '24.8.0')
+  const absent = { ...ORGANIZATION, traceId: old.traceId, spanId: '00000000deadbeef' }
+  t.match(readText(await old.call('get_span_details', absent)), 'but not its spans', 'a failure says it too')
   const { call, traceId } = await start(t, '26.6.0')
   t.notMatch(readText(await call('get_trace_details', { ...ORGANIZATION, traceId })), 'came with 26.4.0')
 })
