@@ -20,6 +20,10 @@ export interface Caller {
    * `openAccessToken` does.
    */
   renewAccessToken(): Promise<string>
+  /** Until when Sentry takes no requests of this user, in ms since the epoch. */
+  sentryRetryAt?: number
+  /** Records `sentryRetryAt` for the following requests to all instances. Never fails. */
+  deferRequests?(until: number): void
 }
 
 /** The part of Sentry that a protected resource is limited to. */

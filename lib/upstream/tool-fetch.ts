@@ -1,5 +1,6 @@
 import { BodyTooLargeError, readBounded } from '../http/read-bounded.ts'
 import { SignInRequiredError } from './access.ts'
+import { deferAfterRefusal, isConnectionReset, refuseDeferred } from './deferral.ts'
 import { findUpstreamCall, type UpstreamCall } from './tool-call.ts'
 
 /**
@@ -56,16 +57,29 @@ async function sendWithToken(
   url: URL,
   init: RequestInit & { headers: Headers },
 ): Promise<Response> {
+  const refusal = refuseDeferred(call)
+  if (refusal !== undefined) return refusal
   const presented = call.accessToken
   init.headers.set('authorization', `Bearer ${presented}`)
-  const response = normalizeRefusal(await send(call, url, init), url)
+  const response = normalizeRefusal(await sendToSentry(call, url, init), url)
   if (response.status !== 401) return response
   call.requiredAction = await readRequiredAction(response)
   if (call.requiredAction !== undefined) return response
   const successor = call.accessToken === presented ? await renew(call, presented) : call.accessToken
   if (successor === undefined) return response
   init.headers.set('authorization', `Bearer ${successor}`)
-  return normalizeRefusal(await send(call, url, init), url)
+  return normalizeRefusal(await sendToSentry(call, url, init), url)
+}
+
+/** Repeats a read once if its connection was reset, as while Sentry restarts. A write may have happened. */
+async function sendToSentry(call: UpstreamCall, url: URL, init: RequestInit): Promise<Response> {
+  const isRead = ['GET', 'HEAD'].includes((init.method ?? 'GET').toUpperCase())
+  const response = await send(call, url, init).catch((error: unknown) => {
+    if (isRead && isConnectionReset(error)) return send(call, url, init)
+    throw error
+  })
+  deferAfterRefusal(call, response)
+  return response
 }
 
 /** Sentry responds 401 to an invalid token, but 400 at the endpoint that names its user. */

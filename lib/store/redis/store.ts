@@ -172,6 +172,10 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
         ttlMs,
       ),
 
+    async deferUpstream(grantId, until) {
+      await run(scripts.deferUpstream, keys.grant(grantId), Math.round(until))
+    },
+
     async touchGrant(grantId) {
       await run(scripts.touchGrant, keys.grant(grantId))
     },
