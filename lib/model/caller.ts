@@ -10,6 +10,8 @@ export interface Caller {
   scope: ReadonlySet<string>
   skills: ReadonlySet<string>
   constraints: Constraints
+  /** Why Sentry refuses this caller much, as a sentence: the token is of a limited kind. */
+  limitation?: string
   /**
    * Sentry's access token of the user, renewed first if it is about to expire. Rejects with `SignInRequiredError`, or
    * with a `TransientError`, which says nothing about the sign-in.

@@ -15,7 +15,10 @@ export const DEFAULT_TIMEOUTS: UpstreamTimeouts = { sentryMs: 30_000, otherMs: 1
 
 /** A tool call as the requests it makes see it. Those requests write its last four members, and its findings. */
 export interface UpstreamCall extends Findings {
-  readonly caller: Pick<Caller, 'constraints' | 'renewAccessToken' | 'sentryRetryAt' | 'deferRequests'>
+  readonly caller: Pick<
+    Caller,
+    'constraints' | 'renewAccessToken' | 'sentryRetryAt' | 'deferRequests' | 'limitation'
+  >
   /** Aborts when the client disconnects. */
   readonly signal: AbortSignal
   readonly sentry: SentryLocation

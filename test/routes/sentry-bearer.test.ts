@@ -164,3 +164,33 @@ test('disabled skills stay disabled, and a resource limits the caller', async (t
   t.match(inside.text, /storefront/)
   t.equal((await post(`${url}/mcp/nowhere`, authorization)).status, 403)
 })
+
+test('tokens of organizations work, and a tool that needs more says what it needs', async (t) => {
+  const { url, sentry } = await startService(t, {
+    settings: { ...useEmbeddedStore(t), ...ON, TOOL_SURFACE: 'full' },
+  })
+  const authorization = `Sentry-Bearer ${sentry.issueOrganizationToken('tidewater-books')}`
+  const at = { organizationSlug: 'tidewater-books' }
+  const call = async (name: string, args: object) =>
+    (await post(`${url}/mcp`, authorization, 'tools/call', { name, arguments: args })).text
+  t.match(await call('find_releases', at), 'storefront@2.8.0')
+  t.match(
+    await call('find_teams', at),
+    /token of an organization \(sntrys_\).*needs a token of a user or of an internal/,
+  )
+  for (const wrong of ['sntrys_', 'sntrys_e30=_secret', 'sntrys_bm8=_x', authorization.slice(14, -1)])
+    t.equal((await post(`${url}/mcp`, `Sentry-Bearer ${wrong}`)).status, 401, wrong.slice(0, 12))
+})
+
+test('tokens of users and of internal integrations work as far as their scopes go', async (t) => {
+  const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
+  const integration = { id: '9001', name: null, email: 'harbour-4f2a@proxy-user.sentry.io' }
+  sentry.setUser(integration)
+  const authorization = `Sentry-Bearer ${sentry.issueTokens(integration.id, ['org:read']).accessToken}`
+  const call = async (name: string, args: object = {}) =>
+    (await post(`${url}/mcp`, authorization, 'tools/call', { name, arguments: args })).text
+  t.match(await call('whoami'), 'proxy-user.sentry.io')
+  t.match(await call('find_organizations'), 'tidewater-books')
+  const issue = { organizationSlug: 'tidewater-books', issueId: 'STOREFRONT-1' }
+  t.match(await call('get_issue_details', issue), 'HTTP 403')
+})

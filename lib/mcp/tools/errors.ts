@@ -98,6 +98,9 @@ function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCal
       "Sentry refused the user's access (HTTP 401). Ask the user to authorize this MCP server again in their client."
     return { outcome: 'sentry_401', text }
   }
+  if (status === 403 && call.caller.limitation !== undefined) {
+    return { outcome: 'sentry_403', text: call.caller.limitation }
+  }
   if (status === 403) {
     const text = `Sentry does not allow this (HTTP 403): ${detail}\n\nThe user's role, or the permissions they granted to this connection, do not cover it. Trying again will not help.`
     return { outcome: 'sentry_403', text }
