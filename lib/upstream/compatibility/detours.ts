@@ -24,7 +24,7 @@ export interface Detour {
   note?(release: string | undefined): string
 }
 
-export const DETOURS: readonly Detour[] = [
+const DETOURS: readonly Detour[] = [
   {
     // Only checks a search before it runs; the search itself refuses what is wrong.
     name: 'search without validation',
