@@ -7,6 +7,7 @@ import { checkEmbeddedStore } from './doctor/check-embedded-store.ts'
 import { checkPublicUrl } from './doctor/check-public-url.ts'
 import { checkRedis } from './doctor/check-redis.ts'
 import { checkSentry } from './doctor/check-sentry.ts'
+import { checkSentryTools } from './doctor/check-sentry-tools.ts'
 import { checkExposure, checkKeys, checkOutgoing } from './doctor/check-settings.ts'
 import { checkTools } from './doctor/check-tools.ts'
 import { createReport, type Finding, findWorstStatus, formatFindings } from './doctor/report.ts'
@@ -15,9 +16,9 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * Checks the settings and everything they name: store, Sentry, BASE_URL, tools. It leaves nothing behind. It takes a
- * few seconds, and less than 30 s where nothing responds.
+ * few seconds, and less than 30 s where nothing responds. With `tools` it also calls every tool that only reads.
  */
-async function examine(env: Environment): Promise<Finding[]> {
+async function examine(env: Environment, { tools }: Pick<DoctorArguments, 'tools'>): Promise<Finding[]> {
   const report = createReport('settings')
   let config: Config
   try {
@@ -44,6 +45,7 @@ async function examine(env: Environment): Promise<Finding[]> {
     ...sentry,
     ...checkExposure(config),
     ...publicUrl,
+    ...(tools ? await checkSentryTools(config, env.SENTRY_AUTH_TOKEN || undefined) : []),
     // Last, because loading the tools blocks the event loop, and the store and Sentry would seem slow.
     ...(await checkTools(config)),
   ]
@@ -58,13 +60,15 @@ function listGivenSettings(env: Environment): string[] {
 
 interface DoctorArguments {
   json: boolean
+  /** Calls the reading tools at Sentry with SENTRY_AUTH_TOKEN of the environment, which is not a setting of the service. */
+  tools: boolean
 }
 
-async function runDoctor({ json }: DoctorArguments): Promise<void> {
+async function runDoctor({ json, tools }: DoctorArguments): Promise<void> {
   // A DNS query cannot be cancelled, and one without a response would delay the exit by a minute. The resolver of
   // the C library reads this once, before the first query.
   process.env.RES_OPTIONS ??= 'timeout:1 attempts:2'
-  const findings = await examine(process.env)
+  const findings = await examine(process.env, { tools })
   const status = findWorstStatus(findings)
   const text = json
     ? JSON.stringify({ version: VERSION, node: process.version, status, findings }, undefined, 2)
@@ -74,8 +78,15 @@ async function runDoctor({ json }: DoctorArguments): Promise<void> {
 }
 
 function parseDoctorArguments(args: string[]): DoctorArguments {
-  const options = { json: { type: 'boolean', default: false } } as const
-  return parseArguments({ args, options }, 'Usage:\n  doctor [--json]').values
+  const options = {
+    json: { type: 'boolean', default: false },
+    tools: { type: 'boolean', default: false },
+  } as const
+  const usage = `Usage:
+  doctor [--json] [--tools]
+
+  --tools  also call every tool that only reads, with the token in SENTRY_AUTH_TOKEN`
+  return parseArguments({ args, options }, usage).values
 }
 
 if (import.meta.main) await runCommand(parseDoctorArguments, runDoctor)

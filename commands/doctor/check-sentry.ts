@@ -1,9 +1,11 @@
 import type { Config } from '../../lib/config/load.ts'
 import { createToken } from '../../lib/crypto/hash.ts'
 import { createEndpoints } from '../../lib/oauth/endpoints.ts'
+import { parseRelease } from '../../lib/upstream/compatibility/release.ts'
 import { createSentryLocation } from '../../lib/upstream/location.ts'
 import { createSentryOAuth, type SentryOAuth, UpstreamRefusedError } from '../../lib/upstream/oauth.ts'
 import { UpstreamUnavailableError } from '../../lib/upstream/request.ts'
+import { reportRelease } from './check-release.ts'
 import { explainFailure, PROBE_TIMEOUT_MS, type ProbeResponse, probe, reportCertificate } from './probe.ts'
 import { createReport, type Finding, type Problem, type Report } from './report.ts'
 
@@ -13,13 +15,15 @@ const MAX_SKEW_MS = 30_000
 /** Checks that Sentry can be reached and is healthy, its clock, and our OAuth application there. */
 export async function checkSentry(settings: Config): Promise<Finding[]> {
   const report = createReport('sentry')
-  const { origin } = createSentryLocation(settings)
+  const { origin, isCloud } = createSentryLocation(settings)
   const response = await reach(origin, report)
   if (response === undefined) {
     const finding = 'This check needs a Sentry that responds.'
     const skipped = ['clock', 'sentry-oauth'].map((check): Finding => ({ check, status: 'skipped', finding }))
     return [...report.findings, ...skipped]
   }
+  const release = isCloud ? undefined : parseRelease(response.json)
+  if (release !== undefined) reportRelease(release, report)
   await reportCertificate(origin, report)
   return [...report.findings, ...checkClock(response), ...(await checkSentryOAuth(settings))]
 }

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { ToolCallRecorder } from '../telemetry/tool-calls.ts'
 import { createUpstreamBudget, type UpstreamBudget } from '../upstream/budget.ts'
+import { type Compatibility, createCompatibility } from '../upstream/compatibility/compatibility.ts'
 import type { SentryLocation } from '../upstream/location.ts'
 import { DEFAULT_TIMEOUTS, type UpstreamTimeouts } from '../upstream/tool-call.ts'
 import { type AgentProviderSettings, configureAgentProvider } from './core/agent-provider.ts'
@@ -34,6 +35,7 @@ export interface McpOptions extends Pick<McpEndpointOptions, 'challengeScope' | 
   formerNames?: FormerNames
   timeouts?: UpstreamTimeouts
   budget?: UpstreamBudget
+  compatibility?: Compatibility
 }
 
 /**
@@ -51,17 +53,16 @@ export async function openMcp({
   const core = await loadMcpCore()
   routeMcpCoreLogs(core, log)
   const { tools = listOwnTools(core), timeouts = DEFAULT_TIMEOUTS, budget = createUpstreamBudget() } = options
+  const { compatibility = createCompatibility(sentry), formerNames } = options
+  const { listMissingTools } = compatibility
   const hasAgentProvider = configureAgentProvider(core, settings)
   const policy = createToolPolicy({
-    core,
-    tools,
-    settings,
-    hasAgentProvider,
-    formerNames: options.formerNames,
+    ...{ core, tools, settings, hasAgentProvider },
+    ...{ formerNames, listMissingTools },
   })
   return createMcpEndpoint({
     catalogue: createToolCatalogue({ core, tools, policy, isCloud: sentry.isCloud }),
-    dependencies: { core, sentry, mcpUrl: settings.MCP_URL, timeouts, budget, calls },
+    dependencies: { core, sentry, compatibility, mcpUrl: settings.MCP_URL, timeouts, budget, calls },
     serverInfo: {
       name: settings.SERVER_NAME,
       title: settings.SERVER_TITLE,

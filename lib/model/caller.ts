@@ -10,6 +10,8 @@ export interface Caller {
   scope: ReadonlySet<string>
   skills: ReadonlySet<string>
   constraints: Constraints
+  /** Why Sentry refuses this caller much, as a sentence: the token is of a limited kind. */
+  limitation?: string
   /**
    * Sentry's access token of the user, renewed first if it is about to expire. Rejects with `SignInRequiredError`, or
    * with a `TransientError`, which says nothing about the sign-in.
@@ -20,6 +22,10 @@ export interface Caller {
    * `openAccessToken` does.
    */
   renewAccessToken(): Promise<string>
+  /** Until when Sentry takes no requests of this user, in ms since the epoch. */
+  sentryRetryAt?: number
+  /** Records `sentryRetryAt` for the following requests to all instances. Never fails. */
+  deferRequests?(until: number): void
 }
 
 /** The part of Sentry that a protected resource is limited to. */

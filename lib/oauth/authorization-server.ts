@@ -3,7 +3,7 @@ import type { Signer } from '../crypto/signer.ts'
 import { readAddressRange } from '../http/address-range.ts'
 import type { Client } from '../model/client.ts'
 import { createRedirectUriPolicy, type RedirectUriPolicy } from '../model/redirect-uri-pattern.ts'
-import { ACTIVE_SKILLS, type Skill } from '../model/skills.ts'
+import { ACTIVE_SKILLS, SKILLS, type Skill } from '../model/skills.ts'
 import type { Store } from '../store/store.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { UpstreamAccess } from '../upstream/access.ts'
@@ -66,7 +66,9 @@ export interface AuthorizationServer extends AuthorizationServerOptions {
 export function createAuthorizationServer(options: AuthorizationServerOptions): AuthorizationServer {
   const { settings, store, sealer, signer, cimd } = options
   const { BASE_URL, DISABLED_SKILLS, DEFAULT_SKILLS, STATIC_CLIENTS: staticClients } = settings
-  const offered = ACTIVE_SKILLS.filter((skill) => !DISABLED_SKILLS.includes(skill))
+  const enabled = ACTIVE_SKILLS.filter((skill) => !DISABLED_SKILLS.includes(skill))
+  // With READ_ONLY a skill must not promise what its tools may not do.
+  const offered = enabled.filter((skill) => !settings.READ_ONLY || SKILLS[skill].onlyReads)
   const endpoints = createEndpoints(BASE_URL)
   const sources = { staticClients, store, sealer, signer, issuer: endpoints.issuer, cimd }
   return {

@@ -21,6 +21,7 @@ export interface ConnectedClient
   > {
   organization: string | undefined
   project: string | undefined
+  upstream: Pick<GrantRecord['upstream'], 'expiresAt'>
 }
 
 export interface Account extends AccountForms {
@@ -66,7 +67,8 @@ ${clients.length === 0 ? html`<p>No client is connected. A client that you conne
 }
 
 function renderClients({ action, csrfToken, clients }: Account): Html {
-  return html`<p>Revoking takes effect at once. A revoked client can ask for access again.</p>
+  return html`<p>Revoking takes effect here at once, and this server deletes the client's access at Sentry. A revoked client can ask for access again.</p>
+<p class="soft">Most releases of Sentry cannot revoke such access before it ends. It then ends there at the time below, or when you remove this application at Sentry.</p>
 <form method="post" action="${action}/revoke">
 <input type="hidden" name="csrf" value="${csrfToken}">
 ${clients.map(renderClient)}
@@ -76,6 +78,7 @@ ${clients.length > 1 ? html`<div class="actions"><button name="grant" value="all
 
 function renderClient(client: ConnectedClient): Html {
   const { id, clientName, status, skills, createdAt, lastUsedAt } = client
+  const { expiresAt } = client.upstream
   return html`<section>
 <h2><bdi>${clientName}</bdi></h2>
 ${status === 'sign_in_required' ? html`<p class="warn">Sentry no longer accepts its sign-in. Connect it again to use it.</p>` : html``}
@@ -84,6 +87,7 @@ ${status === 'sign_in_required' ? html`<p class="warn">Sentry no longer accepts 
 <div><dt>May</dt><dd>${describeSkills(skills)}</dd></div>
 <div><dt>Connected</dt><dd>${renderTime(createdAt)}</dd></div>
 <div><dt>Last used</dt><dd>${renderTime(lastUsedAt)}</dd></div>
+<div><dt>Ends at Sentry</dt><dd>${expiresAt === undefined ? 'when you remove this application there' : renderTime(expiresAt)}</dd></div>
 </dl>
 <button name="grant" value="${id}" aria-label="Revoke ${clientName}">Revoke</button>
 </section>

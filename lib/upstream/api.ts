@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import Value from 'typebox/value'
 import type { SentryLocation } from './location.ts'
+import { isOrganizationToken, readTokenOrganization } from './organization-token.ts'
 import { requestSentry, type SentryResponse, UpstreamUnavailableError } from './request.ts'
 import { readRequiredAction } from './required-action.ts'
 
@@ -56,7 +57,7 @@ export interface SentryApi {
   findOrganization(slug: string, accessToken: string): Promise<SentryOrganization | undefined>
   /** Undefined if the project does not exist or the user may not see it. Both must be slugs. */
   findProject(organization: string, slug: string, accessToken: string): Promise<SentryProject | undefined>
-  /** The id of the user to whom the token belongs. */
+  /** The id of the user to whom the token belongs; for a token of an organization, which has no user, its slug. */
   readUserId(accessToken: string): Promise<string>
 }
 
@@ -84,6 +85,7 @@ export function createSentryApi({ origin }: Pick<SentryLocation, 'origin'>): Sen
   }
 
   async function readUserId(accessToken: string): Promise<string> {
+    if (isOrganizationToken(accessToken)) return readOrganizationSlug(accessToken)
     const { status, body } = await get('/api/0/auth/', accessToken)
     if (status === 200) return String(parse(UserSchema, body).id)
     // This endpoint responds 400 to some tokens to which the others respond 401.
@@ -92,6 +94,15 @@ export function createSentryApi({ origin }: Pick<SentryLocation, 'origin'>): Sen
       throw new TokenRefusedError('Sentry refused the token.')
     }
     throw createUnavailable(`responded ${status} to /api/0/auth/`)
+  }
+
+  /** Releases are what every token of an organization may list. */
+  async function readOrganizationSlug(accessToken: string): Promise<string> {
+    const slug = readTokenOrganization(accessToken)
+    if (slug === undefined) throw new TokenRefusedError('The token of an organization is malformed.')
+    const releases = await find(`/api/0/organizations/${slug}/releases/?per_page=1`, accessToken)
+    if (releases === undefined) throw new TokenRefusedError('Sentry refused the token.')
+    return `organization ${slug}`
   }
 
   async function find(path: string, accessToken: string): Promise<unknown> {

@@ -1,7 +1,11 @@
 import type { Constraints } from '../model/caller.ts'
 
 /** Parts of an organization whose data belongs to several projects at once. */
-const WHOLE_ORGANIZATION = new Set(['trace', 'trace-meta', 'preprodartifacts'])
+const WHOLE_ORGANIZATION = new Set([
+  ...['trace', 'trace-meta', 'preprodartifacts'],
+  // In place of the first two at an old Sentry.
+  ...['events-trace', 'events-trace-meta'],
+])
 
 /** Lists of an organization that hold the data of every project, unless the request names one. */
 const LISTS = new Set(['events', 'replays', 'monitors', 'uptime', 'agents', 'profiling'])

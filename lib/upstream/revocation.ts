@@ -53,7 +53,7 @@ export function createUpstreamRevocation({
       if ((await sentry.revoke(token)) === 'revoked') return
       unsupportedUntil = Date.now() + UNSUPPORTED_TTL_MS
       log.info(
-        'this release of Sentry cannot revoke tokens; those of ended grants stay valid until they expire',
+        'this release of Sentry cannot revoke tokens; those of ended grants stay valid there until they expire, at most 30 days',
       )
     } catch (err) {
       log.warn(

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Caller } from '../model/caller.ts'
 import type { SignInRequiredError } from './access.ts'
 import type { BudgetShare } from './budget.ts'
+import type { Compatibility, Findings } from './compatibility/compatibility.ts'
 import type { KnownFiles, LargeFile } from './large-file.ts'
 import type { SentryLocation } from './location.ts'
 
@@ -14,9 +15,12 @@ export interface UpstreamTimeouts {
 
 export const DEFAULT_TIMEOUTS: UpstreamTimeouts = { sentryMs: 30_000, otherMs: 120_000 }
 
-/** A tool call as the requests it makes see it. Those requests write its last four members. */
-export interface UpstreamCall {
-  readonly caller: Pick<Caller, 'constraints' | 'renewAccessToken'>
+/** A tool call as the requests it makes see it. Those requests write its last four members, and its findings. */
+export interface UpstreamCall extends Findings {
+  readonly caller: Pick<
+    Caller,
+    'constraints' | 'renewAccessToken' | 'sentryRetryAt' | 'deferRequests' | 'limitation'
+  >
   /** Aborts when the client disconnects. */
   readonly signal: AbortSignal
   readonly sentry: SentryLocation
@@ -27,6 +31,8 @@ export interface UpstreamCall {
   readonly largeFiles: KnownFiles
   /** The files that were asked for and not downloaded. */
   readonly leftOut: LargeFile[]
+  /** Makes requests to Sentry's API work at its release; without it they are sent as they are. */
+  readonly compatibility?: Compatibility
   /** The user's token at Sentry, replaced when it is renewed. */
   accessToken: string
   /** The renewal of this call, which its parallel requests share. There is at most one. */

@@ -1,6 +1,7 @@
 import { BodyTooLargeError, readBounded } from '../http/read-bounded.ts'
 import { SignInRequiredError } from './access.ts'
 import { UpstreamBusyError } from './budget.ts'
+import { deferAfterRefusal, isConnectionReset, refuseDeferred } from './deferral.ts'
 import { findEscape } from './destination.ts'
 import {
   findFile,
@@ -64,7 +65,10 @@ export async function fetchUpstream(
   }
   const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
   if (headers.get('authorization') !== `Bearer ${TOKEN_PLACEHOLDER}`) return send(call, input, init)
-  return sendWithToken(call, url, { ...init, headers })
+  const forward = (target: URL) => sendWithToken(call, target, { ...init, headers: new Headers(headers) })
+  if (call.compatibility === undefined) return forward(url)
+  const method = init.method ?? (input instanceof Request ? input.method : 'GET')
+  return call.compatibility.send({ method, url }, forward, call)
 }
 
 async function sendWithToken(
@@ -72,9 +76,11 @@ async function sendWithToken(
   url: URL,
   init: RequestInit & { headers: Headers },
 ): Promise<Response> {
+  const refusal = refuseDeferred(call)
+  if (refusal !== undefined) return refusal
   const presented = call.accessToken
   init.headers.set('authorization', `Bearer ${presented}`)
-  const response = normalizeRefusal(await send(call, url, init, assertDestination), url)
+  const response = normalizeRefusal(await sendToSentry(call, url, init), url)
   if (response.status !== 401) return response
   // A new token would not change it.
   call.requiredAction = readRequiredAction(await readJson(response))
@@ -82,7 +88,18 @@ async function sendWithToken(
   const successor = call.accessToken === presented ? await renew(call, presented) : call.accessToken
   if (successor === undefined) return response
   init.headers.set('authorization', `Bearer ${successor}`)
-  return normalizeRefusal(await send(call, url, init, assertDestination), url)
+  return normalizeRefusal(await sendToSentry(call, url, init), url)
+}
+
+/** Repeats a read once if its connection was reset, as while Sentry restarts. A write may have happened. */
+async function sendToSentry(call: UpstreamCall, url: URL, init: RequestInit): Promise<Response> {
+  const attempt = () => send(call, url, init, assertDestination)
+  const response = await attempt().catch((error: unknown) => {
+    if (!isWrite(init) && isConnectionReset(error)) return attempt()
+    throw error
+  })
+  deferAfterRefusal(call, response)
+  return response
 }
 
 /** Sentry responds 401 to an invalid token, but 400 at the endpoint that names its user. */

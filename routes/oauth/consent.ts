@@ -16,6 +16,7 @@ import {
   sealTransaction,
   unwrapTransaction,
 } from '../../lib/oauth/authorize/transaction.ts'
+import { selectUpstreamScope } from '../../lib/oauth/authorize/upstream-scope.ts'
 import { AccessDeniedError, AuthorizationError } from '../../lib/oauth/errors.ts'
 
 const schema = { body: ConsentFormSchema }
@@ -57,7 +58,7 @@ const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> =
     const url = server.sentryOAuth.createAuthorizationUrl({
       state: form.transaction,
       verifier: transaction.upstreamVerifier,
-      scope: server.settings.SENTRY_SCOPES,
+      scope: selectUpstreamScope(transaction, server.settings),
     })
     return reply.redirect(url, 303)
   })

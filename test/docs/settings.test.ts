@@ -49,6 +49,8 @@ test('documents name only settings that exist', async (t) => {
     'NODE_USE_ENV_PROXY',
     'NODE_TLS_REJECT_UNAUTHORIZED',
     'TEST_REDIS_URL',
+    // Of the operator, for the doctor.
+    'SENTRY_AUTH_TOKEN',
     'OTEL_TRACES_SAMPLER',
     'OTEL_TRACES_SAMPLER_ARG',
     'OTEL_RESOURCE_ATTRIBUTES',

@@ -45,6 +45,18 @@ test('the account sign-in requests no scope and keeps no token', async (t) => {
   for (const { headers } of browser.chain) t.notMatch(headers.authorization ?? '', /Bearer/)
 })
 
+test('the page says when Sentry’s own tokens end, since no release revokes them (getsentry/sentry#53809)', async (t) => {
+  const { url, sentry } = await startService(t, { sentry: { release: '26.8.0' } })
+  const client = await registerClient(url)
+  await client.signIn()
+  const page = await signIn(createBrowser(), url)
+  t.match(page.html, 'Most releases of Sentry cannot revoke such access before it ends.')
+  const [, ends = ''] = /Ends at Sentry<\/dt><dd><time datetime="([^"]+)"/.exec(page.html) ?? []
+  const days = (Date.parse(ends) - Date.now()) / 86_400_000
+  t.ok(days > 29 && days <= 30, `${days} days`)
+  t.ok(sentry.requests.length > 0)
+})
+
 test('the session is a sealed cookie, valid in one browser for 15 minutes', async (t) => {
   const { url } = await startService(t)
   const browser = createBrowser()

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import type { SentrySandbox } from '../sandbox/sentry/server.ts'
 import { startAiProvider } from '../support/ai-provider.ts'
 import { registerClient } from '../support/client.ts'
 import { postMcp } from '../support/mcp.ts'
@@ -25,6 +26,10 @@ const TOO_LARGE: [tool: string, args: object, reason: RegExp][] = [
   ['whoami', { deep: JSON.parse('['.repeat(40) + ']'.repeat(40)) }, /deep is nested deeper than 32/],
 ]
 
+/** Without those for the release of Sentry, which is read in the background. */
+const countApiRequests = ({ requests }: SentrySandbox) =>
+  requests.filter(({ path }) => path !== '/api/client-config/').length
+
 test('long strings and lists in arguments are refused by name before Sentry is asked (CWE-400)', async (t) => {
   const service = await startMcp(t, { settings: { TOOL_SURFACE: 'full', DIRECT_SEARCH: 'true' } })
   for (const [name, args, reason] of TOO_LARGE) {
@@ -39,7 +44,7 @@ test('long strings and lists in arguments are refused by name before Sentry is a
       t.ok(readText(result).length < 500, 'the refusal does not repeat them')
     }
   }
-  t.equal(service.sentry.requests.length, 0)
+  t.equal(countApiRequests(service.sentry), 0)
 })
 
 test('use_sentry’s model has the same limits (CWE-400)', async (t) => {
@@ -51,7 +56,7 @@ test('use_sentry’s model has the same limits (CWE-400)', async (t) => {
   const service = await startMcp(t, { settings: provider.settings })
   await service.call('use_sentry', { request: 'x' })
   t.ok(provider.requests[1]?.body.includes('argument query has 8193 characters'))
-  t.equal(service.sentry.requests.length, 0)
+  t.equal(countApiRequests(service.sentry), 0)
 })
 
 test('texts of 64 KiB and lists of 200 entries are passed on', async (t) => {
@@ -81,11 +86,11 @@ test('a batch has ten messages at most (MCP 2025-03-26, batching)', async (t) =>
   const service = await startMcp(t)
   const batch = (count: number) => Array.from({ length: count }, (_, id) => ({ ...callOf('whoami', {}), id }))
   t.equal((await service.post(batch(10))).status, 200)
-  const before = service.sentry.requests.length
+  const before = countApiRequests(service.sentry)
   const refused = await service.post(batch(11))
   t.equal(refused.status, 400)
   t.match(await refused.json(), { error: { code: -32600, message: /10 messages; this one has 11/ } })
-  t.equal(service.sentry.requests.length, before)
+  t.equal(countApiRequests(service.sentry), before)
 })
 
 for (const useStore of [useEmbeddedStore, useRedisStore]) {
@@ -107,11 +112,11 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
     const pings = Array.from({ length: 6 }, (_, id) => ({ jsonrpc: '2.0', id, method: 'ping' }))
     t.equal((await post(calls)).status, 200, 'six of ten')
     t.equal((await post(pings)).status, 200, 'what is no call counts as one request')
-    const asked = sentry.requests.length
+    const asked = countApiRequests(sentry)
     const refused = await post(calls)
     t.equal(refused.status, 429)
     t.ok(Number(refused.headers.get('retry-after')) > 0)
-    t.equal(sentry.requests.length, asked, 'none of a refused batch is carried out')
+    t.equal(countApiRequests(sentry), asked, 'none of a refused batch is carried out')
   })
 }
 
@@ -151,6 +156,6 @@ test('one run of use_sentry makes twenty calls at most', async (t) => {
   ])
   const service = await startMcp(t, { settings: provider.settings })
   t.match(readText(await service.call('use_sentry', { request: 'x' })), 'done')
-  t.equal(service.sentry.requests.length, 20)
-  t.ok(provider.requests[2]?.body.includes('You have made 20 calls'))
+  t.equal(countApiRequests(service.sentry), 20)
+  t.ok(provider.requests[2]?.body.includes('No more than 20 calls can be made.'))
 })

@@ -1,5 +1,6 @@
 import { mock } from 'node:test'
 import { test } from 'tap'
+import type { SentrySandbox } from '../sandbox/sentry/server.ts'
 import { listEvents, readAuditLines } from '../support/log.ts'
 import { startService, useEmbeddedStore } from '../support/service.ts'
 
@@ -22,6 +23,10 @@ async function post(url: string, authorization: string, method = 'tools/list', p
   return { status: response.status, headers: response.headers, text: await response.text() }
 }
 
+/** Without those for its release, which is read in the background and with no token. */
+const listApiRequests = ({ requests }: SentrySandbox) =>
+  requests.filter(({ path }) => path !== '/api/client-config/')
+
 const whoami = { name: 'whoami', arguments: {} }
 
 test('by default a Sentry token gets 401 with the usual challenge (RFC 6750 §3)', async (t) => {
@@ -31,7 +36,7 @@ test('by default a Sentry token gets 401 with the usual challenge (RFC 6750 §3)
   t.equal(response.status, 401)
   const anonymous = await post(`${url}/mcp`, '')
   t.equal(response.headers.get('www-authenticate'), anonymous.headers.get('www-authenticate'))
-  t.equal(sentry.requests.length, 0, 'and Sentry does not see it')
+  t.equal(listApiRequests(sentry).length, 0, 'and Sentry does not see it')
 })
 
 test('with SENTRY_TOKEN_PASSTHROUGH tools work with it, and it is neither stored nor logged', async (t) => {
@@ -41,7 +46,7 @@ test('with SENTRY_TOKEN_PASSTHROUGH tools work with it, and it is neither stored
   const authorization = `Sentry-Bearer ${accessToken}`
   t.equal((await post(`${url}/mcp`, authorization)).status, 200)
   t.match((await post(`${url}/mcp`, authorization, 'tools/call', whoami)).text, /mara@tidewater\.example/)
-  t.ok(sentry.requests.every(({ token }) => token === accessToken))
+  t.ok(listApiRequests(sentry).every(({ token }) => token === accessToken))
   t.notOk(log.join('').includes(accessToken))
   t.same(listEvents(log), ['sentry_bearer_accepted'], 'the audit log has it once')
   t.match(readAuditLines(log)[0], { subject_hash: String, resource: `${url}/mcp`, skills: ['inspect'] })
@@ -51,7 +56,7 @@ test('neither scheme accepts the token of the other', async (t) => {
   const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
   const { accessToken } = sentry.issueTokens()
   t.equal((await post(`${url}/mcp`, `Bearer ${accessToken}`)).status, 401)
-  t.equal(sentry.requests.length, 0, 'a Bearer token never goes to Sentry')
+  t.equal(listApiRequests(sentry).length, 0, 'a Bearer token never goes to Sentry')
   t.equal(
     (await post(`${url}/mcp`, `sentry-bearer ${accessToken}`)).status,
     200,
@@ -88,12 +93,12 @@ test('a refusal of Sentry is cached for a while', async (t) => {
   for (const token of ['sntryu_unknown', 'sntryu_other'])
     for (let count = 0; count < 5; count += 1)
       t.equal((await post(`${url}/mcp`, `Sentry-Bearer ${token}`)).status, 401)
-  t.equal(sentry.requests.length, 2, 'once for each token')
+  t.equal(listApiRequests(sentry).length, 2, 'once for each token')
 
   mock.timers.enable({ apis: ['Date'], now: Date.now() + 31_000 })
   t.teardown(() => mock.timers.reset())
   await post(`${url}/mcp`, 'Sentry-Bearer sntryu_unknown')
-  t.equal(sentry.requests.length, 3, 'and again after that')
+  t.equal(listApiRequests(sentry).length, 3, 'and again after that')
 })
 
 test('look-ups of tokens are limited by address, cached tokens are not', async (t) => {
@@ -109,7 +114,7 @@ test('look-ups of tokens are limited by address, cached tokens are not', async (
     [401, 401, 429, 429],
   )
   t.ok(Number(guesses[3]?.headers.get('retry-after')) > 0)
-  t.equal(sentry.requests.length, 3)
+  t.equal(listApiRequests(sentry).length, 3)
   for (let count = 0; count < 5; count += 1) t.equal((await post(`${url}/mcp`, authorization)).status, 200)
 })
 
@@ -160,4 +165,34 @@ test('disabled skills stay disabled, and a resource limits the caller', async (t
   })
   t.match(inside.text, /storefront/)
   t.equal((await post(`${url}/mcp/nowhere`, authorization)).status, 403)
+})
+
+test('tokens of organizations work, and a tool that needs more says what it needs', async (t) => {
+  const { url, sentry } = await startService(t, {
+    settings: { ...useEmbeddedStore(t), ...ON, TOOL_SURFACE: 'full' },
+  })
+  const authorization = `Sentry-Bearer ${sentry.issueOrganizationToken('tidewater-books')}`
+  const at = { organizationSlug: 'tidewater-books' }
+  const call = async (name: string, args: object) =>
+    (await post(`${url}/mcp`, authorization, 'tools/call', { name, arguments: args })).text
+  t.match(await call('find_releases', at), 'storefront@2.8.0')
+  t.match(
+    await call('find_teams', at),
+    /token of an organization \(sntrys_\).*needs a token of a user or of an internal/,
+  )
+  for (const wrong of ['sntrys_', 'sntrys_e30=_secret', 'sntrys_bm8=_x', authorization.slice(14, -1)])
+    t.equal((await post(`${url}/mcp`, `Sentry-Bearer ${wrong}`)).status, 401, wrong.slice(0, 12))
+})
+
+test('tokens of users and of internal integrations work as far as their scopes go', async (t) => {
+  const { url, sentry } = await startService(t, { settings: { ...useEmbeddedStore(t), ...ON } })
+  const integration = { id: '9001', name: null, email: 'harbour-4f2a@proxy-user.sentry.io' }
+  sentry.setUser(integration)
+  const authorization = `Sentry-Bearer ${sentry.issueTokens(integration.id, ['org:read']).accessToken}`
+  const call = async (name: string, args: object = {}) =>
+    (await post(`${url}/mcp`, authorization, 'tools/call', { name, arguments: args })).text
+  t.match(await call('whoami'), 'proxy-user.sentry.io')
+  t.match(await call('find_organizations'), 'tidewater-books')
+  const issue = { organizationSlug: 'tidewater-books', issueId: 'STOREFRONT-1' }
+  t.match(await call('get_issue_details', issue), 'HTTP 403')
 })

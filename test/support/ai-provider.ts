@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { Test } from 'tap'
+import type { Lifetime } from './lifetime.ts'
 
 /** The next turn of the model: tool calls, text, or a failure. */
 export type Turn =
@@ -17,7 +17,7 @@ export interface AiProvider {
 }
 
 /** An OpenAI-compatible endpoint on loopback whose model takes the given turns and repeats the last. */
-export async function startAiProvider(t: Test, turns: Turn[]): Promise<AiProvider> {
+export async function startAiProvider(t: Lifetime, turns: Turn[]): Promise<AiProvider> {
   const requests: AiProvider['requests'] = []
   const server = createServer(async (request: IncomingMessage, response) => {
     requests.push({ authorization: request.headers.authorization, body: await text(request) })

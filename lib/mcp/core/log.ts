@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { redactValue } from '../../telemetry/redact.ts'
+import { findUpstreamCall } from '../../upstream/tool-call.ts'
 import type { LogEntry, McpCore } from './types.ts'
 
 /**
@@ -41,8 +42,11 @@ function configureLogging(core: McpCore): void {
 
 function writeEntry({ level, category, message, properties }: LogEntry): void {
   const { severity: _, bodyPreview, ...rest } = properties
+  const text = message.join('')
+  // A tool that can do without what an older Sentry lacks reports that as its error at every call.
+  const isExpected = text === findUpstreamCall()?.shortcoming
   const fields = redactValue({ ...rest, category: category.join('.') }) as Record<string, unknown>
-  target?.[LEVELS[level]](fields, String(redactValue(message.join(''))))
+  target?.[isExpected ? 'debug' : LEVELS[level]](fields, String(redactValue(text)))
   if (bodyPreview !== undefined) {
     target?.debug({ category: fields.category, bodyPreview: redactValue(bodyPreview) }, 'response of Sentry')
   }

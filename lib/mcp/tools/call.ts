@@ -1,6 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import type { ToolCallRecorder } from '../../telemetry/tool-calls.ts'
 import type { UpstreamBudget } from '../../upstream/budget.ts'
+import type { Compatibility } from '../../upstream/compatibility/compatibility.ts'
 import { describeLargeFile, LargeFileError } from '../../upstream/large-file.ts'
 import type { SentryLocation } from '../../upstream/location.ts'
 import {
@@ -31,6 +32,7 @@ export interface ToolCall extends CallContext {
 export interface ToolDependencies {
   core: McpCore
   sentry: SentryLocation
+  compatibility?: Compatibility
   /** Where documentation is searched. */
   mcpUrl: string
   timeouts: UpstreamTimeouts
@@ -44,11 +46,12 @@ export interface ToolDependencies {
  * reason of `signal`; requests to Sentry are then aborted.
  */
 export async function callTool(toolCall: ToolCall, dependencies: ToolDependencies): Promise<CallToolResult> {
-  const { core, sentry, timeouts } = dependencies
+  const { core, sentry, timeouts, compatibility } = dependencies
   const { tool, args, signal, reference } = toolCall
+  const notes = new Set<string>()
   const call: ToolCall & UpstreamCall = {
-    ...{ ...toolCall, sentry, timeouts },
-    ...{ largeFiles: new Map(), leftOut: [] },
+    ...{ ...toolCall, sentry, timeouts, compatibility },
+    ...{ largeFiles: new Map(), leftOut: [], notes },
   }
   const ownWrites: UpstreamWrite[] = []
   const describe = (error: unknown, writes: readonly UpstreamWrite[] = ownWrites) =>
@@ -84,11 +87,11 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
       const output = await rejectOnAbort(work, signal)
       // A tool may ignore the refusal of Sentry, and would hide that no other call can succeed either.
       if (call.signInRequired !== undefined) throw call.signInRequired
-      return addLeftOut(toResult(output), call)
+      return addNotes(addLeftOut(toResult(output), call), notes)
     })
   } catch (error) {
     signal.throwIfAborted()
-    return { content: [{ type: 'text', text: describe(error).text }], isError: true }
+    return addNotes({ content: [{ type: 'text', text: describe(error).text }], isError: true }, notes)
   }
 }
 
@@ -166,8 +169,13 @@ function addLeftOut(result: CallToolResult, { leftOut }: UpstreamCall): CallTool
   const isNamed = (url: string) =>
     result.content.some((part) => part.type === 'text' && part.text.includes(url))
   const missing = leftOut.filter(({ url }) => !isNamed(url))
-  const notes = missing.map((file) => ({ type: 'text' as const, text: describeLargeFile(file) }))
-  return missing.length === 0 ? result : { ...result, content: [...result.content, ...notes] }
+  return addNotes(result, new Set(missing.map(describeLargeFile)))
+}
+
+/** Says in the result what its reader has to know about it, such as that an old Sentry has only a part of the data. */
+function addNotes(result: CallToolResult, notes: ReadonlySet<string>): CallToolResult {
+  const texts = [...notes].map((text) => ({ type: 'text' as const, text }))
+  return notes.size === 0 ? result : { ...result, content: [...result.content, ...texts] }
 }
 
 /** Converts the four kinds of output of mcp-core's tools. */

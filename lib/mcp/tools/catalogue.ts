@@ -54,7 +54,13 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
     ? tools
     : Object.fromEntries(Object.entries(tools).map(([name, tool]) => [name, withoutRegion(tool)]))
 
+  let missing = policy.listMissingTools()
+
   function findVariant(caller: Authority): ToolVariant {
+    if (missing !== policy.listMissingTools()) {
+      missing = policy.listMissingTools()
+      variants.clear()
+    }
     const key = createKey(caller)
     const variant = variants.get(key) ?? buildVariant(caller)
     variants.set(key, variant)

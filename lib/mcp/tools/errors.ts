@@ -29,6 +29,8 @@ export type ToolFailureOutcome =
   | 'busy'
   /** Too many runs of the AI provider. */
   | 'rate_limited'
+  /** Its release does not have what the tool needs, or a feature is switched off. */
+  | 'sentry_lacks_feature'
   | 'not_configured'
   | 'provider_failed'
   /** A fault of this server or of mcp-core. */
@@ -88,7 +90,7 @@ function describeKnown(error: unknown, context: FailureContext): ToolFailure | u
   if (error instanceof ToolRefusedError) {
     const missing = error.aliases.map((name) => call.variant.notGranted.get(name)).find(Boolean)
     if (missing !== undefined) return { outcome: 'not_granted', text: explainMissingGrant(missing) }
-    const text = `This needs another tool, and ${error.aliases[0]} is not available here: the operator of this server turned it off, or the connection is limited to a part of Sentry that does not have it. Other arguments will not help.`
+    const text = `This needs another tool, and ${error.aliases[0]} is not available here: the operator of this server turned it off, this release of Sentry cannot serve it, or the connection is limited to a part of Sentry that does not have it. Other arguments will not help.`
     return { outcome: 'disabled', text }
   }
   const busy = findCause(error, UpstreamBusyError)
@@ -149,6 +151,10 @@ function describeAgentError({ cause, calls }: AgentError, context: FailureContex
 
 function describeRefusal(error: SentryApiError, { core, call, writes }: FailureContext): ToolFailure {
   const { status } = error
+  // A sentence of this server in place of a response, and complete: other arguments do not help.
+  if (call.shortcoming !== undefined && error.message === call.shortcoming) {
+    return { outcome: 'sentry_lacks_feature', text: call.shortcoming }
+  }
   const detail = shorten(error.message)
   if (status === 401 && call.requiredAction !== undefined) {
     const text = `Sentry wants something from the user before it answers (${call.requiredAction}). Ask the user to open Sentry in a browser and do what it asks, then try again.`
@@ -158,6 +164,9 @@ function describeRefusal(error: SentryApiError, { core, call, writes }: FailureC
     const text =
       "Sentry refused the user's access (HTTP 401). Ask the user to authorize this MCP server again in their client."
     return { outcome: 'sentry_401', text }
+  }
+  if (status === 403 && call.caller.limitation !== undefined) {
+    return { outcome: 'sentry_403', text: call.caller.limitation }
   }
   if (status === 403) {
     const text = `Sentry does not allow this (HTTP 403): ${detail}\n\nThe user's role, or the permissions they granted to this connection, do not cover it. Trying again will not help.`

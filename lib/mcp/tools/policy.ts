@@ -90,6 +90,8 @@ export type Decision =
   | { decision: 'not_granted'; scope: readonly string[]; skills: readonly string[] }
 
 export interface ToolPolicy {
+  /** The tools that cannot work at this release of Sentry; the same object until the release changes. */
+  listMissingTools(): ReadonlySet<string>
   /** Decides about one tool, for the list, for searches and for calls alike. */
   decide(name: string, authority: Authority): Decision
   /** The granted skills that the operator has not disabled. */
@@ -108,7 +110,11 @@ export interface ToolPolicyOptions {
   hasAgentProvider: boolean
   /** Names that settings and calls may have in place of those of today. */
   formerNames?: FormerNames
+  /** The tools that cannot work at this release of Sentry; none without it. Those of the standard list stay on offer. */
+  listMissingTools?: () => ReadonlySet<string>
 }
+
+const NONE: ReadonlySet<string> = new Set()
 
 /** DISABLED_TOOLS names tools that do not exist, so a tool that should be off may be on. */
 export class UnknownToolError extends StartUpError {
@@ -127,6 +133,7 @@ export function createToolPolicy({
   settings,
   hasAgentProvider,
   formerNames = FORMER_NAMES,
+  listMissingTools = () => NONE,
 }: ToolPolicyOptions): ToolPolicy {
   const known = new Set([...Object.keys(tools), ...STANDARD_TOOLS])
   const findCurrent = (name: string) => findCurrentName(name, known, formerNames)
@@ -157,6 +164,7 @@ export function createToolPolicy({
 
   function isDisabled(tool: SentryTool): boolean {
     if (disabled.has(tool.name)) return true
+    if (listMissingTools().has(tool.name) && !STANDARD_TOOLS.includes(tool.name)) return true
     if (settings.READ_ONLY && !tool.annotations.readOnlyHint && !CATALOGUE_TOOLS.includes(tool.name))
       return true
     if (hasAgentProvider) return false
@@ -196,7 +204,7 @@ export function createToolPolicy({
     return order.filter((name) => wanted.has(name))
   }
 
-  return { decide, filterSkills, findCurrentName: findCurrent, sortNames }
+  return { listMissingTools, decide, filterSkills, findCurrentName: findCurrent, sortNames }
 }
 
 function listNames(surface: ToolSettings['TOOL_SURFACE'], core: McpCore, tools: ToolRegistry): string[] {

@@ -3,7 +3,7 @@ import { isCodeChallenge } from '../../crypto/pkce.ts'
 import type { Client } from '../../model/client.ts'
 import { isRegisteredRedirectUri, isSafeRedirectUri } from '../../model/redirect-uri.ts'
 import { createResource, type Resource } from '../../model/resource.ts'
-import { parseScope } from '../../model/scope.ts'
+import { coversSentryScope, parseScope } from '../../model/scope.ts'
 import type { AuthorizationServer, OAuthSettings } from '../authorization-server.ts'
 import {
   ADD_AGAIN,
@@ -149,7 +149,7 @@ export function parseRequestedScope(
 ): string[] {
   const requested = parseScope(readParameter('scope', query.scope) ?? '')
   if (requested.length === 0) return [...SENTRY_SCOPES]
-  const known = requested.filter((scope) => SENTRY_SCOPES.includes(scope))
+  const known = requested.filter((scope) => coversSentryScope(SENTRY_SCOPES, scope))
   if (known.length === 0) throw new InvalidScopeError('This server knows none of the requested scopes.')
   return known
 }

@@ -51,6 +51,7 @@ export async function authenticateBearer(
     skills: new Set(grant.skills),
     constraints: {},
     ...createTokenAccess(grant, sentryTokens),
+    ...createDeferral(grant, store),
   }
 }
 
@@ -77,6 +78,16 @@ function assertAudience({ aud }: AccessTokenClaims, resource: Resource, baseUrl:
 function touchGrant(grant: GrantRecord, store: Store): void {
   if (Date.now() - grant.lastUsedAt >= GRANT_TOUCH_INTERVAL_MS)
     store.touchGrant(grant.id).catch(() => undefined)
+}
+
+/** Whether Sentry takes requests of the grant, for all instances: it is read with the grant. */
+function createDeferral(grant: GrantRecord, store: Store): Pick<Caller, 'sentryRetryAt' | 'deferRequests'> {
+  return {
+    sentryRetryAt: grant.upstream.retryAt,
+    deferRequests(until) {
+      store.deferUpstream(grant.id, until).catch(() => undefined)
+    },
+  }
 }
 
 /** Unseals Sentry's token at most once for each request, and only if the request needs it. */

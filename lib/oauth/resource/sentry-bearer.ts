@@ -6,6 +6,7 @@ import { ACTIVE_SKILLS } from '../../model/skills.ts'
 import type { Audit, AuditSource } from '../../telemetry/audit.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
 import { type SentryApi, TokenRefusedError } from '../../upstream/api.ts'
+import { isOrganizationToken, ORGANIZATION_TOKEN_LIMIT } from '../../upstream/organization-token.ts'
 import { InvalidTokenError } from '../token/access-token.ts'
 
 /** How long the user of a token is cached. Sentry itself authorizes every request that a tool makes. */
@@ -55,7 +56,8 @@ export interface SentryBearerOptions {
 
 /** The token of a `Sentry-Bearer` authorization: a scheme of its own, so a token of Sentry is never sent as ours. */
 export function readSentryToken(authorization: string | undefined): string | undefined {
-  return /^sentry-bearer +([A-Za-z0-9\-._~+/]+=*) *$/i.exec(authorization ?? '')?.[1]
+  // The token of an organization has its padding in the middle.
+  return /^sentry-bearer +([A-Za-z0-9\-._~+/=]+) *$/i.exec(authorization ?? '')?.[1]
 }
 
 export function createSentryBearerAuthentication({
@@ -82,6 +84,7 @@ export function createSentryBearerAuthentication({
       scope: new Set(settings.SENTRY_SCOPES),
       skills: new Set(skills),
       constraints: {},
+      ...(isOrganizationToken(token) && { limitation: ORGANIZATION_TOKEN_LIMIT }),
       openAccessToken: async () => token,
       async renewAccessToken() {
         users.delete(key)

@@ -1,5 +1,6 @@
 import { createId } from '../../crypto/hash.ts'
 import type { Sealer } from '../../crypto/sealer.ts'
+import { coversSentryScope } from '../../model/scope.ts'
 import type { GrantRecord, RevocationReason, Store } from '../../store/store.ts'
 import type { Audit, AuditSource } from '../../telemetry/audit.ts'
 import type { UpstreamTokens } from '../../upstream/oauth.ts'
@@ -7,6 +8,7 @@ import type { UpstreamRevocation } from '../../upstream/revocation.ts'
 import { type GrantTerms, sealUpstream } from '../../upstream/sealed-tokens.ts'
 import type { OAuthSettings } from '../authorization-server.ts'
 import type { PendingAuthorization } from '../authorize/transaction.ts'
+import { selectUpstreamScope } from '../authorize/upstream-scope.ts'
 
 export interface GrantServices {
   store: Pick<Store, 'revokeGrant'>
@@ -14,17 +16,20 @@ export interface GrantServices {
   revocation: UpstreamRevocation
 }
 
+type GrantSettings = Pick<OAuthSettings, 'GRANT_TTL' | 'SENTRY_SCOPES' | 'READ_ONLY'>
+
 /** The grant of a user's consent and Sentry's tokens for that user. */
 export function createGrantRecord(
   authorization: PendingAuthorization,
   tokens: UpstreamTokens,
   userId: string,
-  { sealer, settings }: { sealer: Sealer; settings: Pick<OAuthSettings, 'GRANT_TTL'> },
+  { sealer, settings }: { sealer: Sealer; settings: GrantSettings },
 ): GrantRecord {
   const id = createId()
   const now = Date.now()
-  const { clientId, clientName, clientAuthMethod, resource, scope, skills } = authorization
+  const { clientId, clientName, clientAuthMethod, resource, skills } = authorization
   const { scope: upstreamScope, organizationId } = tokens
+  const requested = selectUpstreamScope(authorization, settings)
   const terms: GrantTerms = {
     id,
     clientId,
@@ -33,8 +38,8 @@ export function createGrantRecord(
     subject: userId,
     resource,
     ...(organizationId !== undefined && { organizationId }),
-    // Sentry may grant less than was requested, for an application that it limits.
-    scope: scope.filter((name) => upstreamScope === undefined || upstreamScope.includes(name)),
+    // Sentry may grant less than was requested, for an application that it limits. Older releases do not say.
+    scope: requested.filter((name) => coversSentryScope(upstreamScope ?? requested, name)),
     skills,
     createdAt: now,
     expiresAt: now + settings.GRANT_TTL * 1000,

@@ -205,6 +205,15 @@ redis.call('ZADD', KEYS[1], 'XX', now, ARGV[1])
 return 'null'
 `)
 
+/** KEYS: grant. ARGV: time. */
+export const deferUpstream = defineScript<null>(`
+local grant = redis.call('HMGET', KEYS[1], 'status', 'upstream_retry_at')
+if grant[1] == 'active' and tonumber(ARGV[1]) > tonumber(grant[2] or 0) then
+  redis.call('HSET', KEYS[1], 'upstream_retry_at', ARGV[1])
+end
+return 'null'
+`)
+
 /** KEYS: lock. ARGV: owner. */
 export const unlockUpstream = defineScript<null>(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end

@@ -200,6 +200,10 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
       return (await redis.hexists(keys.grant(grantId), 'previous_refresh_hash')) === 1
     },
 
+    async deferUpstream(grantId, until) {
+      await run(scripts.deferUpstream, keys.grant(grantId), Math.round(until))
+    },
+
     async touchGrant(grantId) {
       const touched = await run(scripts.touchGrant, keys.grant(grantId))
       if (touched !== null) touchListed(touched.subject, { id: grantId, clientId: touched.clientId })

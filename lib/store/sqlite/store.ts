@@ -257,6 +257,14 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
       })
     },
 
+    async deferUpstream(grantId, until) {
+      transact(() => {
+        const stored = read('grant', grantId)
+        if (stored?.grant.status !== 'active' || until <= (stored.grant.upstream.retryAt ?? 0)) return
+        updateGrant(stored, { upstream: { ...stored.grant.upstream, retryAt: Math.round(until) } })
+      })
+    },
+
     async hasRotated(grantId) {
       return read('grant', grantId)?.refresh?.previous !== undefined
     },
@@ -298,7 +306,10 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
         const stored = read('grant', grantId)
         if (stored === undefined || stored.grant.status === 'revoked') return 'gone'
         if (stored.grant.upstream.generation !== generation) return 'stale'
-        const upstream = { sealed, expiresAt, generation: generation + 1, renewalStartedAt: undefined }
+        const upstream = {
+          ...stored.grant.upstream,
+          ...{ sealed, expiresAt, generation: generation + 1, renewalStartedAt: undefined },
+        }
         updateGrant(stored, { status: 'active', upstream })
         return 'committed'
       })

@@ -167,3 +167,18 @@ function check(
 ) {
   return checkSentry(loadConfig({ ...createSettings(sentry), ...settings }))
 }
+
+test('the release decides what is missing, and which switches a former sentry.conf.py may lack', async (t) => {
+  const old = list(await check(await setUp(t, { release: '25.6.0', version: undefined })), 'ok').join('\n')
+  t.match(old, /Sentry 25\.6\.0 does not have spans dataset \(25\.7\.0\), logs dataset \(25\.9\.0\)/)
+  t.match(old, 'Not offered at this release: search_agent_conversations')
+  t.match(old, 'SENTRY_FEATURES["organizations:continuous-profiling"] = True')
+  t.notMatch(old, 'organizations:ourlogs-enabled')
+  const current = list(await check(await setUp(t, { release: '26.8.0', version: undefined })), 'ok').join(
+    '\n',
+  )
+  t.match(current, 'SENTRY_FEATURES["organizations:ourlogs-enabled"] = True')
+  t.notMatch(current, 'Not offered')
+  const ancient = list(await check(await setUp(t, { release: '24.8.0', version: '23.9.1' })), 'warning')
+  t.match(ancient, [/Sentry 23\.9\.1 is older than 24\.8\.0, the first release at which the main tools work/])
+})

@@ -33,6 +33,8 @@ export interface ApiToken {
   scope: string[]
   /** ms since the epoch; undefined never ends. */
   expiresAt: number | undefined
+  /** Of a token of an organization, which has no user. */
+  organization?: string
 }
 
 export interface Accounts {
@@ -51,6 +53,8 @@ export interface Accounts {
   /** Takes the code out for good, so that it works once, also where the exchange fails afterwards. */
   takeCode(code: string): AuthorizationCode | undefined
   issueTokens(user: SentryUser, scope: readonly string[]): ApiToken
+  /** A token of an organization, with the one scope that Sentry gives it. */
+  issueOrganizationToken(organization: string): string
   /** Replaces both tokens of a pair in place. The old ones are dead at once; there is no grace. */
   refreshTokens(refreshToken: string): ApiToken | undefined
   findToken(accessToken: string): ApiToken | undefined
@@ -132,6 +136,20 @@ export function createAccounts(user: SentryUser, accessTokenTtl: number | null):
       const pair = { ...createPair(), user: who, scope: [...scope].sort() }
       tokens.add(pair)
       return { ...pair }
+    },
+    issueOrganizationToken(organization) {
+      const payload = Buffer.from(JSON.stringify({ iat: 1, url: null, region_url: null, org: organization }))
+      const accessToken = issue(`sntrys_${payload.toString('base64')}_`)
+      const token = {
+        accessToken,
+        refreshToken: '',
+        user,
+        scope: ['org:ci'],
+        expiresAt: undefined,
+        organization,
+      }
+      tokens.add(token)
+      return accessToken
     },
     refreshTokens(refreshToken) {
       const pair = tokens.values().find((candidate) => candidate.refreshToken === refreshToken)

@@ -67,6 +67,7 @@ function registerRoute(
         if (route.isOpen) return reply.code(400).send()
         throw caller
       }
+      if (caller.organization !== undefined && route.isOpen) return reply.code(400).send()
       const isAllowed =
         route.scopes.length === 0 || route.scopes.some((scope) => caller.scope.includes(scope))
       if (!isAllowed) throw createForbidden()

@@ -66,6 +66,8 @@ export interface SentrySandbox extends Faults {
   setAccessTokenTtl(seconds: number): void
   /** Makes tokens without a browser. By default those of the signed-in user, with all scopes we ask for. */
   issueTokens(userId?: string, scope?: readonly string[]): ApiToken
+  /** Makes a token of an organization, `sntrys_…`. */
+  issueOrganizationToken(organization: string): string
   /** Deletes an access or refresh token together with its counterpart, as when a user removes the application. */
   revokeToken(token: string): void
   /** Ends an access token by time; its refresh token goes on working. */
@@ -170,6 +172,7 @@ export async function startSentry(options: SandboxOptions = {}): Promise<SentryS
     issueTokens(userId, scope = DEFAULT_SCOPES) {
       return accounts.issueTokens(userId === undefined ? accounts.signedIn : accounts.findUser(userId), scope)
     },
+    issueOrganizationToken: accounts.issueOrganizationToken,
     revokeToken: accounts.revokeToken,
     expireToken: accounts.expireToken,
     forgetApprovals: accounts.forgetApprovals,
