@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Query } from '../lib/mcp/tools/narrowing.ts'
 import type { McpEndpoint } from '../lib/mcp/transport/endpoint.ts'
 import { MAX_REQUEST_BYTES } from '../lib/mcp/transport/error-response.ts'
 import { createJsonRpcError, SERVER_ERROR } from '../lib/mcp/transport/json-rpc.ts'
@@ -44,8 +45,9 @@ export default async function mcpRoute(fastify: FastifyInstance, { endpoint }: M
 
   async function respond(request: FastifyRequest, reply: FastifyReply) {
     const { caller, body, headers, id: reference, log } = request
+    const query = request.query as Query
     const signal = createDisconnectSignal(reply)
-    const response = await endpoint.respond({ caller, headers, body, signal, reference, log })
+    const response = await endpoint.respond({ caller, headers, query, body, signal, reference, log })
     if (Array.isArray(response.body))
       return sendPieces(reply, response.status, response.headers, response.body)
     return reply.code(response.status).headers(response.headers).send(response.body)

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Caller } from '../model/caller.ts'
 import type { ToolVariant } from './tools/catalogue.ts'
+import type { Query } from './tools/narrowing.ts'
 import type { Progress } from './transport/progress.ts'
 
 /** What every step of a request may need. Made where the request enters MCP, and passed on from there. */
@@ -17,6 +18,8 @@ export interface RequestContext {
 /** A POST of an authenticated caller. */
 export interface McpRequest extends RequestContext {
   headers: IncomingHttpHeaders
+  /** Of the address; narrows the caller. */
+  query: Query
   /** Parsed JSON. */
   body: unknown
 }

@@ -1,5 +1,6 @@
 import { BodyTooLargeError, readBounded } from '../http/read-bounded.ts'
 import { SignInRequiredError } from './access.ts'
+import { cleanBody } from './clean-json.ts'
 import { findUpstreamCall, type UpstreamCall } from './tool-call.ts'
 
 /**
@@ -87,7 +88,8 @@ async function renew(call: UpstreamCall, refused: string): Promise<string | unde
 }
 
 async function send(call: UpstreamCall, input: string | URL | Request, init: RequestInit): Promise<Response> {
-  let target = new URL(input instanceof Request ? input.url : input)
+  const requested = new URL(input instanceof Request ? input.url : input)
+  let target = requested
   const who = call.sentry.owns(target) ? 'Sentry' : target.host
   const timeoutMs = who === 'Sentry' ? call.timeouts.sentryMs : call.timeouts.otherMs
   const timeout = new AbortController()
@@ -102,10 +104,11 @@ async function send(call: UpstreamCall, input: string | URL | Request, init: Req
       target = followRedirect(response, target, init, who)
       response = await fetch(target, options)
     }
+    if (who === 'Sentry') call.hasRead = true
     if (who === 'Sentry' && [429, 503].includes(response.status)) {
       call.retryAfterSeconds = readRetryAfter(response.headers)
     }
-    return await readWhole(response, who)
+    return await readWhole(response, who, requested)
   } catch (error) {
     if (error instanceof ToolFetchError) throw error
     call.signal.throwIfAborted()
@@ -150,15 +153,20 @@ function followRedirect(response: Response, from: URL, init: RequestInit, who: s
   return next
 }
 
-/** Reads the body before the response is handed on, so that the timeout covers all of it. */
-async function readWhole(response: Response, who: string): Promise<Response> {
+/**
+ * Reads the body before the response is handed on, so that the timeout covers all of it. All data of Sentry passes
+ * here, so here it is cleaned.
+ */
+async function readWhole(response: Response, who: string, url: URL): Promise<Response> {
   if (response.body === null) return response
   const { status, statusText } = response
   const headers = new Headers(response.headers)
   headers.delete('content-encoding')
   headers.delete('content-length')
   try {
-    return new Response(await readBounded(response.body, MAX_BYTES), { status, statusText, headers })
+    const bytes = await readBounded(response.body, MAX_BYTES)
+    const body = who === 'Sentry' ? cleanBody(bytes, { url, ok: response.ok, headers }) : bytes
+    return new Response(body, { status, statusText, headers })
   } catch (error) {
     if (!(error instanceof BodyTooLargeError)) throw error
     throw new ToolFetchError(`The response of ${who} is larger than ${MAX_BYTES / 1024 ** 2} MiB.`)

@@ -3,11 +3,15 @@ import type { ToolCallRecorder } from '../../telemetry/tool-calls.ts'
 import type { SentryLocation } from '../../upstream/location.ts'
 import { runUpstreamCall, type UpstreamCall, type UpstreamTimeouts } from '../../upstream/tool-call.ts'
 import { TOKEN_PLACEHOLDER } from '../../upstream/tool-fetch.ts'
+import { showHidden } from '../../upstream/visible-text.ts'
 import type { CallContext } from '../context.ts'
+import { fenceText } from '../core/fence.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
-import { findTarget } from './catalogue.ts'
+import { isRecord } from '../transport/json-rpc.ts'
+import { findTarget, isGateway } from './catalogue.ts'
 import { describeFailure } from './errors.ts'
-import { EXECUTE_TOOL } from './policy.ts'
+import { finishResult } from './finish-result.ts'
+import { showsOutsideData } from './outside-data.ts'
 import { withoutRegionConstraint } from './single-region.ts'
 
 /** One call of one tool, in the context of its request. */
@@ -35,8 +39,11 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
   const { core, sentry, timeouts } = dependencies
   const { tool, args, signal, reference } = toolCall
   const call: ToolCall & UpstreamCall = { ...toolCall, sentry, timeouts }
+  // Until Sentry has responded, an error cannot repeat what is in Sentry.
+  const isQuotable = () => !showsOutsideData(readTarget(call).tool) || call.hasRead !== true
+  const quote = (text: string) => (isQuotable() ? text : `\n\n${fenceText(showHidden(text))}`)
   const describe = (error: unknown) =>
-    describeFailure(call.signInRequired ?? error, { core, call, reference })
+    describeFailure(call.signInRequired ?? error, { core, call, reference, quote })
   const record = <Result>(names: { tool: string; via?: string }, work: () => Promise<Result>) =>
     dependencies.calls.record({ ...call, ...names }, work, (error) => describe(error).outcome)
   const context: ToolContext = {
@@ -50,7 +57,7 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
       const output = await rejectOnAbort(work, signal)
       // A tool may ignore the refusal of Sentry, and would hide that no other call can succeed either.
       if (call.signInRequired !== undefined) throw call.signInRequired
-      return toResult(output)
+      return finishResult(toResult(output), { ...readTarget(call), sentry })
     })
   } catch (error) {
     signal.throwIfAborted()
@@ -71,12 +78,18 @@ async function runHandler(
   return tool.handler(core.prepareToolParams({ tool, params: args, context }), context)
 }
 
-/** A call through `execute_sentry_tool` counts under the name of the tool that it executes. */
-function readNames({ tool, args, variant }: ToolCall): { tool: string; via?: string } {
+/** A call through a gateway counts under the name of the tool that it executes. */
+function readNames(call: ToolCall): { tool: string; via?: string } {
+  const { tool } = readTarget(call)
+  return tool === call.tool.name ? { tool } : { tool, via: call.tool.name }
+}
+
+/** The tool that does the work, and its arguments: those of the call, or those that it passes on. */
+function readTarget({ tool, args, variant }: ToolCall): { tool: string; args: Record<string, unknown> } {
   const target = findTarget({ name: tool.name, arguments: args })
-  if (tool.name !== EXECUTE_TOOL || target === undefined || !variant.tools.has(target))
-    return { tool: tool.name }
-  return { tool: target, via: tool.name }
+  if (!isGateway(tool.name) || target === undefined || !variant.tools.has(target))
+    return { tool: tool.name, args }
+  return { tool: target, args: isRecord(args.arguments) ? args.arguments : {} }
 }
 
 /** mcp-core caches look-ups in the context, so each call has its own. */

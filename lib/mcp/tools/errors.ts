@@ -19,6 +19,13 @@ export type ToolFailureOutcome =
   /** A fault of this server or of mcp-core. */
   | 'unexpected'
 
+export interface FailureContext {
+  core: McpCore
+  call: UpstreamCall
+  reference: string
+  quote(text: string): string
+}
+
 export interface ToolFailure {
   /** For the model. */
   text: string
@@ -28,20 +35,23 @@ export interface ToolFailure {
 /**
  * Describes in plain words what went wrong and what to do, for a model that will act on it. The text consists of this
  * server's sentences and of error messages of Sentry's API, without credentials. An operator finds the log entry by
- * `reference`.
+ * `reference`. `quote` sets off a text that is not this server's.
  */
 export function describeFailure(
   error: unknown,
-  { core, call, reference }: { core: McpCore; call: UpstreamCall; reference: string },
+  { core, call, reference, quote }: FailureContext,
 ): ToolFailure {
-  const { text, outcome } = describeKnown(error, core, call) ?? {
+  const { text, outcome } = describeKnown(error, { core, call, quote }) ?? {
     outcome: 'unexpected',
     text: `The tool failed for a reason that this server did not foresee. Try again once; if it fails again, tell the user to give the operator of this Sentry MCP server the reference ${reference}.`,
   }
   return { text: redactInput(text), outcome }
 }
 
-function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): ToolFailure | undefined {
+function describeKnown(
+  error: unknown,
+  { core, call, quote }: Omit<FailureContext, 'reference'>,
+): ToolFailure | undefined {
   if (error instanceof SignInRequiredError) {
     return {
       outcome: 'sign_in_required',
@@ -54,11 +64,11 @@ function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): ToolF
     return { outcome, text: upstream.message }
   }
   if (error instanceof core.UserInputError) {
-    const text = `The input cannot be used: ${error.message}\n\nCorrect it and call the tool again.`
+    const text = `The input cannot be used: ${quote(error.message)}\n\nCorrect it and call the tool again.`
     return { outcome: 'invalid_arguments', text }
   }
   const refusal = findCause(error, core.ApiError)
-  if (refusal !== undefined) return describeRefusal(refusal, core, call)
+  if (refusal !== undefined) return describeRefusal(refusal, { core, call, quote })
   if (isUnreadable(error)) {
     return {
       outcome: 'sentry_unreadable',
@@ -80,9 +90,12 @@ function describeKnown(error: unknown, core: McpCore, call: UpstreamCall): ToolF
   return undefined
 }
 
-function describeRefusal(error: SentryApiError, core: McpCore, call: UpstreamCall): ToolFailure {
+function describeRefusal(
+  error: SentryApiError,
+  { core, call, quote }: Omit<FailureContext, 'reference'>,
+): ToolFailure {
   const { status } = error
-  const detail = shorten(error.message)
+  const detail = quote(shorten(error.message))
   if (status === 401 && call.requiredAction !== undefined) {
     const text = `Sentry wants something from the user before it answers (${call.requiredAction}). Ask the user to open Sentry in a browser and do what it asks, then try again.`
     return { outcome: 'sentry_401', text }

@@ -5,9 +5,9 @@ import { TooManyRequestsError } from '../../oauth/errors.ts'
 import { InsufficientGrantError, MissingTokenError } from '../../oauth/resource/bearer.ts'
 import { type Challenge, createChallenge } from '../../oauth/resource/challenge.ts'
 import { ConstraintNotFoundError } from '../../oauth/resource/constraints.ts'
-import { UnknownSkillError } from '../../oauth/resource/sentry-bearer.ts'
 import { InvalidTokenError } from '../../oauth/token/access-token.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
+import { InvalidNarrowingError } from '../tools/narrowing.ts'
 import {
   createJsonRpcError,
   INTERNAL_ERROR,
@@ -63,7 +63,7 @@ function toErrorResponse(error: Error, context: ErrorContext): ErrorResponse {
     return challenge(403, error.message, context, 'insufficient_scope')
   }
   if (error instanceof RefusedRequestError) return refuse(error.statusCode, error.message)
-  if (error instanceof UnknownSkillError) return refuse(400, error.message)
+  if (error instanceof InvalidNarrowingError) return refuse(400, error.message)
   if (error instanceof ConstraintNotFoundError) return refuse(403, error.message)
   if (error instanceof TooManyRequestsError) {
     return refuse(error.status, error.message, { 'retry-after': String(error.retryAfterSeconds) })
