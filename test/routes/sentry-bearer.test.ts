@@ -126,19 +126,20 @@ test('an outage of Sentry gets 503, and the token works afterwards', async (t) =
   t.equal((await post(`${url}/mcp`, authorization)).status, 200)
 })
 
-test('?skills= chooses the skills; without it DEFAULT_SKILLS apply', async (t) => {
-  const settings = { ...useEmbeddedStore(t), ...ON, TOOL_SURFACE: 'full', DEFAULT_SKILLS: 'inspect' }
+test('a Sentry token has DEFAULT_SKILLS, which ?skills= narrows and never widens', async (t) => {
+  const settings = { ...useEmbeddedStore(t), ...ON, TOOL_SURFACE: 'full', DEFAULT_SKILLS: 'inspect,triage' }
   const { url, sentry } = await startService(t, { settings })
   const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
   const list = async (query: string) => {
     const { text } = await post(`${url}/mcp${query}`, authorization)
-    return new Set(JSON.parse(text).result.tools.map(({ name }: { name: string }) => name))
+    return new Set<string>(JSON.parse(text).result.tools.map(({ name }: { name: string }) => name))
   }
-  const inspect = await list('?skills=inspect')
-  t.ok(inspect.has('find_organizations'))
-  t.notOk(inspect.has('create_project'))
-  t.same(await list(''), inspect)
-  t.ok((await list('?skills=inspect,project-management')).has('create_project'))
+  const all = await list('')
+  t.ok(all.has('update_issue'))
+  t.notOk(all.has('create_project'))
+  t.notOk((await list('?skills=inspect')).has('update_issue'))
+  t.notOk((await list('?disable-skills=triage')).has('update_issue'))
+  t.notOk((await list('?skills=inspect,project-management')).has('create_project'))
 
   for (const query of ['?skills=', '?skills=everything', '?skills=inspect,triag']) {
     const response = await post(`${url}/mcp${query}`, authorization)

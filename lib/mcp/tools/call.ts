@@ -57,7 +57,7 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
       const output = await rejectOnAbort(work, signal)
       // A tool may ignore the refusal of Sentry, and would hide that no other call can succeed either.
       if (call.signInRequired !== undefined) throw call.signInRequired
-      return finishResult(toResult(output), { ...readTarget(call), sentry })
+      return finishResult(toResult(output), { ...readTarget(call), sentry, hasRead: call.hasRead === true })
     })
   } catch (error) {
     signal.throwIfAborted()

@@ -7,6 +7,8 @@ import { fitStructure, fitText, MAX_RESULT_BYTES } from './result-size.ts'
 export interface ResultOrigin {
   /** The tool that gathered the data; for a tool that executes another, the other one. */
   tool: string
+  /** Sentry has responded to the call; until then a result has nothing from there. */
+  hasRead: boolean
   /** The arguments of that tool. */
   args: Record<string, unknown>
   sentry: SentryLocation
@@ -18,7 +20,7 @@ export interface ResultOrigin {
  * text ends, below the fence, with how much is left out and where the rest is.
  */
 export function finishResult(result: CallToolResult, origin: ResultOrigin): CallToolResult {
-  const isOutside = showsOutsideData(origin.tool)
+  const isOutside = origin.hasRead && showsOutsideData(origin.tool)
   const label = isOutside ? { untrusted: true, source: origin.sentry.host } : undefined
   const fitted = fitLists(result)
   const content = fitted.result.content.map((part) => {

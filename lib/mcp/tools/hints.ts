@@ -14,7 +14,7 @@ const CALLERS = [EXECUTE_TOOL, USE_SENTRY]
 
 /**
  * What Claude Code reads in the `_meta` of a listed tool: how long a result may be before it becomes a file (by default
- * 50,000 characters), and that each call needs the user's consent, whatever is allowed. Other clients ignore it.
+ * 50,000 characters), and that each call needs the user's consent, also where the tool is allowed. Other clients ignore it.
  */
 export function describeHints(
   name: string,

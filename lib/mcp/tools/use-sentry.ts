@@ -1,5 +1,6 @@
 import { ACTIVE_SKILLS } from '../../model/skills.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
+import { searchPlainly } from './plain-search.ts'
 
 export const USE_SENTRY = 'use_sentry'
 
@@ -50,13 +51,28 @@ export function createUseSentryTool(core: McpCore, tools: ReadonlyMap<string, Se
     },
     annotations: { readOnlyHint: false, destructiveHint: true, openWorldHint: true },
     async handler({ request, trace }, context) {
-      const { result, toolCalls } = await core.callEmbeddedAgent({
-        system: SYSTEM,
-        prompt: String(request),
-        tools: Object.fromEntries([...tools].map(([name, tool]) => [name, toAgentTool(core, tool, context)])),
-        schema: z.object({ result: z.string() }),
-      })
-      return trace === true ? `${result.result}\n\n${describeCalls(toolCalls)}` : result.result
+      let isBegun = false
+      const watched: ToolContext = {
+        ...context,
+        callTool(tool, params) {
+          isBegun = true
+          return context.callTool(tool, params)
+        },
+      }
+      try {
+        const { result, toolCalls } = await core.callEmbeddedAgent({
+          system: SYSTEM,
+          prompt: String(request),
+          tools: Object.fromEntries(
+            [...tools].map(([name, tool]) => [name, toAgentTool(core, tool, watched)]),
+          ),
+          schema: z.object({ result: z.string() }),
+        })
+        return trace === true ? `${result.result}\n\n${describeCalls(toolCalls)}` : result.result
+      } catch (error) {
+        if (isBegun || error instanceof core.UserInputError) throw error
+        return searchPlainly(core, tools, String(request), context)
+      }
     },
   }
 }
