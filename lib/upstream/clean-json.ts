@@ -1,4 +1,3 @@
-import { isAscii } from 'node:buffer'
 import { mayHide, showHidden, showName } from './visible-text.ts'
 
 /** Members whose text is a name, a title, an id or an address, in Sentry's API; of a dotted key, the last part. */
@@ -104,37 +103,30 @@ export interface BodyOrigin {
   headers: Headers
 }
 
+export interface CleanBody {
+  bytes: Buffer
+  /** The same, parsed, if it is JSON: who reads it need not parse it again. */
+  json?: { value: unknown }
+}
+
 /**
  * The body of a response of Sentry with nothing hidden in it, before mcp-core writes it into Markdown. In JSON, hidden
  * characters of every string are shown, and keys, names and titles become one line that opens no block (`showName`).
  * The same bytes if nothing has to change, if it is not JSON, or if it is the attachment of an event.
  */
-export function cleanBody(body: Buffer, { url, ok, headers }: BodyOrigin): Buffer {
-  if (!/\bjson\b/i.test(headers.get('content-type') ?? '')) return body
-  if (ok && ATTACHMENT_PATH.test(url.pathname)) return body
-  const hides = !isPlain(body)
+export function cleanBody(body: Buffer, { url, ok, headers }: BodyOrigin): CleanBody {
+  if (!/\bjson\b/i.test(headers.get('content-type') ?? '')) return { bytes: body }
+  if (ok && ATTACHMENT_PATH.test(url.pathname)) return { bytes: body }
   const text = body.toString('utf8')
   let root: unknown
   try {
     root = JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text)
   } catch {
     // What is not JSON after all fails in mcp-core, whose error repeats some of it.
-    return Buffer.from(showHidden(text))
+    return { bytes: Buffer.from(showHidden(text)) }
   }
-  const cleaned = cleanValue(root, hides && mayHide(text))
-  return cleaned === undefined ? body : Buffer.from(JSON.stringify(cleaned.value))
-}
-
-/** Whether JSON is ASCII without escapes by number, and so hides nothing. Quicker than a pattern. */
-function isPlain(json: Buffer): boolean {
-  return (
-    isAscii(json) &&
-    !json.includes('\\u') &&
-    !json.includes('\\r') &&
-    !json.includes('\x7f') &&
-    !json.includes('\\b') &&
-    !json.includes('\\f')
-  )
+  const { value, isChanged } = cleanValue(root, mayHide(text))
+  return { bytes: isChanged ? Buffer.from(JSON.stringify(value)) : body, json: { value } }
 }
 
 type Container = Record<string, unknown> | unknown[]
@@ -146,14 +138,13 @@ interface Place {
   isFree: boolean
 }
 
-/** The value, changed in place; undefined if nothing had to change. Without recursion, so depth does not matter. */
-function cleanValue(root: unknown, hides: boolean): { value: unknown } | undefined {
+/** The value, changed in place. Without recursion, so depth does not matter. */
+function cleanValue(root: unknown, hides: boolean): { value: unknown; isChanged: boolean } {
   const holder = { '': root }
   const stack: Place[] = [{ node: holder, isName: false, isFree: false }]
-  const cleanKeys = new Set<string>([''])
   let isChanged = false
   for (let place = stack.pop(); place !== undefined; place = stack.pop()) {
-    const { node, isName, isFree } = place
+    const { node, isFree } = place
     const set = (key: string | number, value: string) => {
       isChanged = true
       ;(node as Record<string | number, unknown>)[key] = value
@@ -162,27 +153,25 @@ function cleanValue(root: unknown, hides: boolean): { value: unknown } | undefin
       for (let index = 0; index < node.length; index += 1) {
         const value: unknown = node[index]
         if (typeof value === 'string') {
-          const clean = isName ? showName(value) : hides ? showHidden(value) : value
+          const clean = place.isName ? showName(value) : hides ? showHidden(value) : value
           if (clean !== value) set(index, clean)
         } else if (typeof value === 'object' && value !== null) {
           // Tags may be a list of pairs.
-          stack.push({ node: value as Container, isName: isName && Array.isArray(value), isFree })
+          stack.push({ node: value as Container, isName: place.isName && Array.isArray(value), isFree })
         }
       }
       continue
     }
     let hasOddKey = false
     for (const key of Object.keys(node)) {
-      if (!cleanKeys.has(key)) {
-        if (showName(key) === key) cleanKeys.add(key)
-        else hasOddKey = true
-      }
+      const { isOdd, isName } = describeKey(key)
+      if (isOdd) hasOddKey = true
       const value = node[key]
       if (typeof value === 'string') {
-        const clean = !isFree && isNameKey(key) ? showName(value) : hides ? showHidden(value) : value
+        const clean = !isFree && isName ? showName(value) : hides ? showHidden(value) : value
         if (clean !== value) set(key, clean)
       } else if (typeof value === 'object' && value !== null) {
-        const isNameList = !isFree && Array.isArray(value) && isNameKey(key)
+        const isNameList = !isFree && Array.isArray(value) && isName
         stack.push({ node: value as Container, isName: isNameList, isFree: isFree || FREE.has(key) })
       }
     }
@@ -191,7 +180,26 @@ function cleanValue(root: unknown, hides: boolean): { value: unknown } | undefin
       renameKeys(node)
     }
   }
-  return isChanged ? { value: holder[''] } : undefined
+  return { value: holder[''], isChanged }
+}
+
+interface KeyDescription {
+  /** It has to change. */
+  isOdd: boolean
+  /** Its text is a name. */
+  isName: boolean
+}
+
+/** Sentry's API has a few hundred keys, and describing one takes longer than the rest of the work on its value. */
+const descriptions = new Map<string, KeyDescription>()
+const MAX_DESCRIPTIONS = 4_000
+
+function describeKey(key: string): KeyDescription {
+  const known = descriptions.get(key)
+  if (known !== undefined) return known
+  const description = { isOdd: showName(key) !== key, isName: isNameKey(key) }
+  if (key.length <= 64 && descriptions.size < MAX_DESCRIPTIONS) descriptions.set(key, description)
+  return description
 }
 
 function isNameKey(key: string): boolean {

@@ -165,8 +165,13 @@ async function readWhole(response: Response, who: string, url: URL): Promise<Res
   headers.delete('content-length')
   try {
     const bytes = await readBounded(response.body, MAX_BYTES)
-    const body = who === 'Sentry' ? cleanBody(bytes, { url, ok: response.ok, headers }) : bytes
-    return new Response(body, { status, statusText, headers })
+    if (who !== 'Sentry') return new Response(bytes, { status, statusText, headers })
+    const clean = cleanBody(bytes, { url, ok: response.ok, headers })
+    const whole = new Response(clean.bytes, { status, statusText, headers })
+    const { json } = clean
+    return json === undefined
+      ? whole
+      : Object.defineProperty(whole, 'json', { value: async () => json.value })
   } catch (error) {
     if (!(error instanceof BodyTooLargeError)) throw error
     throw new ToolFetchError(`The response of ${who} is larger than ${MAX_BYTES / 1024 ** 2} MiB.`)

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { test } from 'tap'
 import { cleanBody } from '../../../lib/upstream/clean-json.ts'
 import { showHidden, showName } from '../../../lib/upstream/visible-text.ts'
@@ -10,7 +11,9 @@ const ATTACHMENT = new URL(
 function clean(value: unknown, { url = EVENT, ok = true, type = 'application/json' } = {}): unknown {
   const body = Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
   const cleaned = cleanBody(body, { url, ok, headers: new Headers({ 'content-type': type }) })
-  return JSON.parse(cleaned.toString())
+  if (cleaned.json !== undefined)
+    assert.equal(JSON.stringify(cleaned.json.value), JSON.stringify(JSON.parse(cleaned.bytes.toString())))
+  return JSON.parse(cleaned.bytes.toString())
 }
 
 test('hidden characters, bidi controls and terminal escapes are made visible (UAX #9, CVE-2021-42574)', async (t) => {
@@ -33,6 +36,16 @@ test('hidden characters, bidi controls and terminal escapes are made visible (UA
   }
   const escaped = '{"message":"\\u202e \\ud83d\\udc69 \\u001b[0m"}'
   t.same(clean(escaped), { message: '⟨U+202E⟩ 👩 ⟨U+001B⟩[0m' }, 'also where JSON has it as an escape')
+})
+
+test('every default-ignorable character of Unicode is shown, alone in a text (UAX #44)', async (t) => {
+  const missed: number[] = []
+  for (let code = 0; code <= 0x10ffff; code += 1) {
+    const character = String.fromCodePoint(code)
+    if (/\p{Default_Ignorable_Code_Point}/u.test(character) && showHidden(character) === character)
+      missed.push(code)
+  }
+  t.same(missed, [])
 })
 
 test('ordinary text of any script, and emoji, stay what they are (UTS #51; RFC 5892 A.1, A.2)', async (t) => {
@@ -131,7 +144,7 @@ test('names are only cleaned, so an id or a URL stays one and two keys stay two'
   )
 })
 
-test('what a program had in memory is no name: only hidden characters change', async (t) => {
+test('what a program had in memory has no names: only hidden characters change', async (t) => {
   const vars = { name: 'two\nlines', title: '# x', url: 'a\nb' }
   t.same(clean({ vars, extra: vars, context: { deep: vars } }), {
     vars,
@@ -143,14 +156,18 @@ test('what a program had in memory is no name: only hidden characters change', a
 test('attachments and other than JSON are untouched, but errors in their place are cleaned', async (t) => {
   const body = Buffer.from('{"title":"# \u202E"}')
   const headers = new Headers({ 'content-type': 'application/json' })
-  t.equal(cleanBody(body, { url: ATTACHMENT, ok: true, headers }), body)
-  t.not(cleanBody(body, { url: ATTACHMENT, ok: false, headers }), body)
+  t.equal(cleanBody(body, { url: ATTACHMENT, ok: true, headers }).bytes, body)
+  t.not(cleanBody(body, { url: ATTACHMENT, ok: false, headers }).bytes, body)
   t.equal(
-    cleanBody(body, { url: EVENT, ok: true, headers: new Headers({ 'content-type': 'image/png' }) }),
+    cleanBody(body, { url: EVENT, ok: true, headers: new Headers({ 'content-type': 'image/png' }) }).bytes,
     body,
   )
   const plain = Buffer.from('{"title":"x","message":"# é\\n"}')
-  t.equal(cleanBody(plain, { url: EVENT, ok: true, headers }), plain, 'nor is JSON with nothing to clean')
+  t.equal(
+    cleanBody(plain, { url: EVENT, ok: true, headers }).bytes,
+    plain,
+    'nor is JSON with nothing to clean',
+  )
 })
 
 test('cleaning takes linear time and any depth', async (t) => {

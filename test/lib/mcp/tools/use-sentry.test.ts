@@ -101,16 +101,16 @@ test('what a provider says that is not a result is a tool error', async (t) => {
   t.match(readText(result), /rephras/i)
 })
 
-test('the model of use_sentry gets results of tools in a fence, and its answer is fenced too', async (t) => {
+test('the model of use_sentry gets results of tools in a fence, and what it says is fenced too', async (t) => {
   const provider = await startAiProvider(t, [WHOAMI, RESULT])
   const service = await startMcp(t, { settings: provider.settings })
-  const answer = await service.call('use_sentry', { request: 'who am I?' })
+  const final = await service.call('use_sentry', { request: 'who am I?' })
   const { input } = JSON.parse(provider.requests[1]?.body ?? '{}') as { input: { output?: string }[] }
   const [shown] = input.flatMap(({ output }) => output ?? [])
   const { result } = JSON.parse(shown ?? '{}') as { result: string }
   t.match(readFence(result)?.inside, /mara@tidewater\.example/)
-  t.ok(readFence(answer.content[0]?.text ?? ''), 'what the model says may repeat what it read')
-  t.match(answer, { _meta: { untrusted: true } })
+  t.ok(readFence(final.content[0]?.text ?? ''), 'what the model says may repeat what it read')
+  t.match(final, { _meta: { untrusted: true } })
 })
 
 test('a malformed request is refused before the provider is called', async (t) => {
