@@ -93,7 +93,7 @@ export function showName(name: string): string {
 
 /** Whether `showHidden` may change a string in a JSON text, which has some characters as escapes. */
 export function mayHide(json: string): boolean {
-  return ['\\u', '\\b', '\\f', '\\r'].some((escape) => json.includes(escape)) || HAS_HIDDEN_UNIT.test(json)
+  return ['\\u', '\\b', '\\f', '\\r'].some((start) => json.includes(start)) || HAS_HIDDEN_UNIT.test(json)
 }
 
 function showMatch(match: string, hidden: string | undefined): string {
