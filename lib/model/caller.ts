@@ -10,6 +10,8 @@ export interface Caller {
   scope: ReadonlySet<string>
   skills: ReadonlySet<string>
   constraints: Constraints
+  /** Limits that the address of the request adds to the grant. */
+  narrowing?: Narrowing | undefined
   /**
    * Sentry's access token of the user, renewed first if it is about to expire. Rejects with `SignInRequiredError`, or
    * with a `TransientError`, which says nothing about the sign-in.
@@ -20,6 +22,16 @@ export interface Caller {
    * `openAccessToken` does.
    */
   renewAccessToken(): Promise<string>
+}
+
+/** What a request does without, though its caller may have it. */
+export interface Narrowing {
+  /** Only tools that change nothing. */
+  isReadOnly: boolean
+  /** Only tools of these skills. */
+  skills: ReadonlySet<string> | undefined
+  /** Only these tools. */
+  tools: ReadonlySet<string> | undefined
 }
 
 /** The part of Sentry that a protected resource is limited to. */

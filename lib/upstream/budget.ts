@@ -20,7 +20,7 @@ export interface BudgetLimits {
   memory: Limits
 }
 
-export const DEFAULT_BUDGET: BudgetLimits = {
+const DEFAULT_BUDGET: BudgetLimits = {
   requests: { total: 64, perUser: 8, maxWaiting: 512, maxWaitingPerUser: 64, maxWaitMs: 20_000 },
   memory: {
     total: 64 * MEBI,

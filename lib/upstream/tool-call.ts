@@ -14,7 +14,7 @@ export interface UpstreamTimeouts {
 
 export const DEFAULT_TIMEOUTS: UpstreamTimeouts = { sentryMs: 30_000, otherMs: 120_000 }
 
-/** A tool call as the requests it makes see it. Those requests write its last four members. */
+/** A tool call as the requests it makes see it. Those requests write its last five members. */
 export interface UpstreamCall {
   readonly caller: Pick<Caller, 'constraints' | 'renewAccessToken'>
   /** Aborts when the client disconnects. */
@@ -35,6 +35,8 @@ export interface UpstreamCall {
   signInRequired?: SignInRequiredError
   /** What Sentry requires of the user before it responds, such as `sso-required`. */
   requiredAction?: string
+  /** Sentry has responded to one of its requests, so what the tool says may come from there. */
+  hasRead?: boolean
   /** From the last response of Sentry that refused a request because of too many. */
   retryAfterSeconds?: number
 }

@@ -31,6 +31,7 @@ test('long strings and lists in arguments are refused by name before Sentry is a
     for (const [tool, given] of [
       [name, args],
       ['execute_sentry_tool', { name, arguments: args }],
+      ['read_sentry_tool', { name, arguments: args }],
     ] as const) {
       const result = await service.call(tool, given)
       t.ok(result.isError, tool)
@@ -152,5 +153,5 @@ test('one run of use_sentry makes twenty calls at most', async (t) => {
   const service = await startMcp(t, { settings: provider.settings })
   t.match(readText(await service.call('use_sentry', { request: 'x' })), 'done')
   t.equal(service.sentry.requests.length, 20)
-  t.ok(provider.requests[2]?.body.includes('You have made 20 calls'))
+  t.ok(provider.requests[2]?.body.includes('No more than 20 calls can be made.'))
 })

@@ -78,7 +78,7 @@ test('one use_sentry makes at most 20 calls', async (t) => {
   const service = await startMcp(t, { settings: provider.settings })
   const before = service.sentry.requests.length
   await service.call('use_sentry', { request: 'loop' })
-  t.equal(service.sentry.requests.length - before, 30)
+  t.equal(service.sentry.requests.length - before, 20)
 })
 
 test('one dropped connection to the AI provider is tried again', async (t) => {
