@@ -26,7 +26,6 @@ interface ResourcePath {
 
 interface ResourceRoute {
   Params: ResourcePath
-  Querystring: { skills?: string | string[] }
 }
 
 /**
@@ -67,7 +66,6 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
     request.caller = await authenticate({
       authorization,
       resource,
-      skills: request.query.skills,
       source: request,
       limitLookUps: () => limitLookUps(request),
     })

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Query } from '../lib/mcp/tools/narrowing.ts'
 import type { McpEndpoint } from '../lib/mcp/transport/endpoint.ts'
 import { MAX_REQUEST_BYTES } from '../lib/mcp/transport/error-response.ts'
 import { createJsonRpcError, SERVER_ERROR } from '../lib/mcp/transport/json-rpc.ts'
@@ -49,9 +50,10 @@ export default async function mcpRoute(
 
   async function respond(request: FastifyRequest, reply: FastifyReply) {
     const { caller, body, headers, id: reference, log } = request
+    const query = request.query as Query
     const { signal, ended } = watchResponse(reply)
     const countAgentRun = () => limitAgentRuns(request)
-    const context = { caller, headers, body, signal, ended, reference, log, countAgentRun }
+    const context = { caller, headers, query, body, signal, ended, reference, log, countAgentRun }
     const response = await endpoint.respond(context)
     if (Array.isArray(response.body))
       return sendPieces(reply, response.status, response.headers, response.body)

@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Caller } from '../model/caller.ts'
 import type { BudgetShare } from '../upstream/budget.ts'
 import type { ToolVariant } from './tools/catalogue.ts'
+import type { Query } from './tools/narrowing.ts'
 import type { Progress } from './transport/progress.ts'
 
 /** What every step of a request may need. Made where the request enters MCP, and passed on from there. */
@@ -20,6 +21,8 @@ export interface RequestContext {
 /** A POST of an authenticated caller. */
 export interface McpRequest extends RequestContext {
   headers: IncomingHttpHeaders
+  /** Of the address; narrows the caller. */
+  query: Query
   /** Parsed JSON. */
   body: unknown
   /** Aborts when the response was sent, or the client has disconnected. */

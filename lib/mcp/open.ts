@@ -10,7 +10,8 @@ import { routeMcpCoreLogs } from './core/log.ts'
 import type { McpCore, ToolRegistry } from './core/types.ts'
 import { createToolCatalogue } from './tools/catalogue.ts'
 import type { FormerNames } from './tools/former-names.ts'
-import { createToolPolicy, type ToolSettings } from './tools/policy.ts'
+import { createReadTool } from './tools/gateways.ts'
+import { createToolPolicy, READ_TOOL, type ToolSettings } from './tools/policy.ts'
 import { createUseSentryTool, USE_SENTRY } from './tools/use-sentry.ts'
 import { createMcpEndpoint, type McpEndpoint, type McpEndpointOptions } from './transport/endpoint.ts'
 
@@ -76,7 +77,11 @@ export async function openMcp({
   })
 }
 
-/** Sentry's tools and ours. The catalogue replaces `use_sentry` by one with the tools of the caller. */
+/** Sentry's tools and ours. The catalogue replaces those that call other tools by ones for the tools of the caller. */
 function listOwnTools(core: McpCore): ToolRegistry {
-  return { ...core.tools, [USE_SENTRY]: createUseSentryTool(core, new Map()) }
+  return {
+    ...core.tools,
+    [READ_TOOL]: createReadTool(core, () => core.tools),
+    [USE_SENTRY]: createUseSentryTool(core, new Map()),
+  }
 }

@@ -12,6 +12,8 @@ export interface Caller {
   constraints: Constraints
   /** Why Sentry refuses this caller much, as a sentence: the token is of a limited kind. */
   limitation?: string
+  /** Limits that the address of the request adds to the grant. */
+  narrowing?: Narrowing | undefined
   /**
    * Sentry's access token of the user, renewed first if it is about to expire. Rejects with `SignInRequiredError`, or
    * with a `TransientError`, which says nothing about the sign-in.
@@ -26,6 +28,16 @@ export interface Caller {
   sentryRetryAt?: number
   /** Records `sentryRetryAt` for the following requests to all instances. Never fails. */
   deferRequests?(until: number): void
+}
+
+/** What a request does without, though its caller may have it. */
+export interface Narrowing {
+  /** Only tools that change nothing. */
+  isReadOnly: boolean
+  /** Only tools of these skills. */
+  skills: ReadonlySet<string> | undefined
+  /** Only these tools. */
+  tools: ReadonlySet<string> | undefined
 }
 
 /** The part of Sentry that a protected resource is limited to. */

@@ -24,6 +24,11 @@ ${createClientSetups(mcpUrl).map(renderSetup)}
 <p>Add the slug of an organization, or of an organization and a project, to the address:</p>
 <pre>${mcpUrl}/&lt;organization&gt;
 ${mcpUrl}/&lt;organization&gt;/&lt;project&gt;</pre>
+<h2>Let a client only read</h2>
+<p>With <code>?readonly=1</code> at its end, an address gives only tools that change nothing. Two entries work beside each other: let the first one through, and have the client ask you before it uses the second.</p>
+<pre>claude mcp add --transport http sentry-read "${mcpUrl}?readonly=1"
+claude mcp add --transport http sentry ${mcpUrl}</pre>
+<p><code>?skills=</code>, <code>?disable-skills=</code> and <code>?tools=</code> narrow it in other ways, with names separated by commas. None of them gives more than you allow when you sign in.</p>
 <h2>Manage connected clients</h2>
 <p><a href="${account}">Your connected clients</a>: see them, and revoke their access.</p>`,
   )

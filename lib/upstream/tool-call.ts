@@ -15,7 +15,7 @@ export interface UpstreamTimeouts {
 
 export const DEFAULT_TIMEOUTS: UpstreamTimeouts = { sentryMs: 30_000, otherMs: 120_000 }
 
-/** A tool call as the requests it makes see it. Those requests write its last four members, and its findings. */
+/** A tool call as the requests it makes see it. Those requests write its last five members, and its findings. */
 export interface UpstreamCall extends Findings {
   readonly caller: Pick<
     Caller,
@@ -41,6 +41,8 @@ export interface UpstreamCall extends Findings {
   signInRequired?: SignInRequiredError
   /** What Sentry requires of the user before it responds, such as `sso-required`. */
   requiredAction?: string
+  /** Sentry has responded to one of its requests, so what the tool says may come from there. */
+  hasRead?: boolean
   /** From the last response of Sentry that refused a request because of too many. */
   retryAfterSeconds?: number
 }

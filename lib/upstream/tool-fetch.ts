@@ -1,6 +1,7 @@
 import { BodyTooLargeError, readBounded } from '../http/read-bounded.ts'
 import { SignInRequiredError } from './access.ts'
 import { UpstreamBusyError } from './budget.ts'
+import { cleanBody } from './clean-json.ts'
 import { deferAfterRefusal, isConnectionReset, refuseDeferred } from './deferral.ts'
 import { findEscape } from './destination.ts'
 import {
@@ -131,7 +132,8 @@ async function send(
   init: RequestInit,
   assertTarget: typeof assertDestination = () => undefined,
 ): Promise<Response> {
-  let target = new URL(input instanceof Request ? input.url : input)
+  const requested = new URL(input instanceof Request ? input.url : input)
+  let target = requested
   const method = (init.method ?? 'GET').toUpperCase()
   assertTarget(call, target, method)
   const who = call.sentry.owns(target) ? 'Sentry' : describeOther(input, init)
@@ -156,11 +158,12 @@ async function send(
       assertTarget(call, target, method)
       response = await fetch(target, options)
     }
+    if (who === 'Sentry') call.hasRead = true
     if (who === 'Sentry' && [429, 503].includes(response.status)) {
       call.retryAfterSeconds = readRetryAfter(response.headers)
     }
     const reserve = (bytes: number) => waitForMemory(call, bytes, { timeout, endRequest })
-    const whole = await readWhole(response, { call, target, who, reserve })
+    const whole = await readWhole(response, { call, requested, target, who, reserve })
     if (who === 'Sentry' && isAttachmentList(target) && whole.ok) {
       noteLargeAttachments(await whole.clone().json(), target, call.largeFiles)
     }
@@ -270,14 +273,21 @@ function wasNotSent(error: unknown): boolean {
 
 interface Reading {
   call: UpstreamCall
+  /** What the tool asked for. */
+  requested: URL
+  /** Where redirects led. */
   target: URL
   who: string
   /** Waits until a response of so many bytes may be read. False if it may not. */
   reserve(bytes: number): Promise<boolean>
 }
 
-/** Reads the body before the response is handed on, so that the timeout covers all of it. */
-async function readWhole(response: Response, { call, target, who, reserve }: Reading): Promise<Response> {
+/**
+ * Reads the body before the response is handed on, so that the timeout covers all of it. All data of Sentry passes
+ * here, so here it is cleaned.
+ */
+async function readWhole(response: Response, reading: Reading): Promise<Response> {
+  const { call, requested, target, who, reserve } = reading
   if (response.body === null) return response
   const { status, statusText } = response
   const headers = new Headers(response.headers)
@@ -301,9 +311,15 @@ async function readWhole(response: Response, { call, target, who, reserve }: Rea
       },
     })
     if (reserved > body.length) call.share.release(reserved - body.length)
-    const whole = new Response(body, { status, statusText, headers })
+    const clean =
+      who === 'Sentry' ? cleanBody(body, { url: requested, ok: response.ok, headers }) : { bytes: body }
+    const whole = new Response(clean.bytes, { status, statusText, headers })
     // A new response has no URL, and tools link to that of an attachment.
-    return Object.defineProperty(whole, 'url', { value: response.url })
+    Object.defineProperty(whole, 'url', { value: response.url })
+    const { json } = clean
+    return json === undefined
+      ? whole
+      : Object.defineProperty(whole, 'json', { value: async () => json.value })
   } catch (error) {
     await response.body.cancel().catch(() => undefined)
     if (!(error instanceof BodyTooLargeError)) throw error

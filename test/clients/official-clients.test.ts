@@ -95,6 +95,30 @@ for (const { title, versionNegotiation } of eras) {
   })
 }
 
+test('two entries of one client, of which one only reads, work beside each other', async (t) => {
+  const url = await start(t)
+  const connect = async (address: string): Promise<v2.Client> => {
+    const authProvider = createProvider()
+    const create = () => new v2.Client({ name: 'official-client', version: '2.0.0' })
+    const first = new v2.StreamableHTTPClientTransport(new URL(address), { authProvider })
+    await t.rejects(create().connect(first), v2.UnauthorizedError)
+    await first.finishAuth(authProvider.response)
+    const client = create()
+    await client.connect(new v2.StreamableHTTPClientTransport(new URL(address), { authProvider }))
+    t.teardown(() => client.close())
+    return client
+  }
+  const [reading, whole] = [await connect(`${url}?readonly=1`), await connect(url.href)]
+  const write = { name: 'create_team', arguments: { organizationSlug: 'tidewater-books', name: 'Entry' } }
+  for (let round = 0; round < 2; round += 1) {
+    const { tools } = await reading.listTools()
+    t.ok(tools.length > 10 && tools.every(({ annotations }) => annotations?.readOnlyHint === true))
+    await t.rejects(reading.callTool(write), { message: /Unknown tool/ })
+    t.ok((await whole.listTools()).tools.some(({ name }) => name === 'create_team'))
+  }
+  t.notOk((await whole.callTool(write)).isError)
+})
+
 test('@modelcontextprotocol/client uses its CIMD document where that is offered, and does not register', async (t) => {
   const host = await startDocumentHost(t)
   const id = host.locate('/client.json')

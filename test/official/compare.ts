@@ -4,15 +4,17 @@ import type { ArgumentSet } from './argument-sets.ts'
 /** What a call came to at one of the servers. */
 export interface Outcome {
   failed: boolean
-  /** Content and structured content, or the error. */
+  /** Content and structured content, or the error; of text in a fence, what is between the marks. */
   content: string
+  /** Whether a text stands in a fence, or `_meta` says that it is from outside. */
+  isMarked: boolean
   /** The requests that Sentry received, sorted, since some are sent at the same time. */
   requests: readonly string[]
 }
 
 export interface Difference {
   set: ArgumentSet
-  what: 'outcome' | 'content' | 'requests'
+  what: 'outcome' | 'content' | 'marks' | 'requests'
   official: Outcome
   ours: Outcome
 }
@@ -24,6 +26,7 @@ export function compareOutcomes(set: ArgumentSet, official: Outcome, ours: Outco
     ...(!official.failed && !ours.failed && readContent(set, official) !== readContent(set, ours)
       ? (['content'] as const)
       : []),
+    ...(!official.failed && !ours.failed && official.isMarked !== ours.isMarked ? (['marks'] as const) : []),
     ...(official.requests.join() === ours.requests.join() ? [] : (['requests'] as const)),
   ]
   return differences.map((what) => ({ set, what, official, ours }))

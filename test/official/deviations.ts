@@ -1,3 +1,5 @@
+import { showsOutsideData } from '../../lib/mcp/tools/outside-data.ts'
+import { MAX_RESULT_BYTES } from '../../lib/mcp/tools/result-size.ts'
 import type { ArgumentSet } from './argument-sets.ts'
 import type { Difference, Outcome } from './compare.ts'
 
@@ -22,6 +24,29 @@ function isLinkWithoutOrganization(set: ArgumentSet): boolean {
 function withoutRegions({ content }: Outcome): string {
   const { structuredContent } = JSON.parse(content) as { structuredContent?: object }
   return JSON.stringify(structuredContent, (name, value) => (name === 'regionUrl' ? undefined : value))
+}
+
+/** The backslashes that this server writes before what would open a block of Markdown. */
+function withoutEscapes({ content }: Outcome): string {
+  return content.replaceAll(/\\\\(?=[#=|:`~<-])/g, '')
+}
+
+function readTexts({ content }: Outcome): string[] {
+  const { content: parts } = JSON.parse(content) as { content: { text?: string }[] }
+  return parts.map(({ text = '' }) => text)
+}
+
+/** Whether the texts are the same, except that the long ones have no end. */
+function isCut(whole: readonly string[], cut: readonly string[]): boolean {
+  return (
+    whole.length === cut.length &&
+    whole.every((text, index) => {
+      const head = cut[index] ?? ''
+      return (
+        text === head || (Buffer.byteLength(text) > MAX_RESULT_BYTES && text.startsWith(head) && head !== '')
+      )
+    })
+  )
 }
 
 /**
@@ -71,5 +96,43 @@ export const DEVIATIONS: readonly Deviation[] = [
     reason: 'Ignored, a misspelled filter gives an unfiltered result that looks filtered.',
     explains: ({ set, what, ours }) =>
       set.kind === 'an unknown argument' && (what === 'outcome' || what === 'requests') && ours.failed,
+  },
+  {
+    title:
+      'Text with data from outside stands between two marks with a random number, and `_meta` labels it.',
+    reason:
+      'Strangers write into events and issues; a model has to see where their words begin and end. The comparison is of the text between the marks.',
+    explains: ({ what, set, ours }) => what === 'marks' && showsOutsideData(set.name) && ours.isMarked,
+  },
+  {
+    title:
+      'In what Sentry responds, hidden characters are shown as `⟨U+202E⟩`, and keys, names and titles are one line that opens no block of Markdown.',
+    reason:
+      'Models read what a person does not see, and a name could write a heading. Here it is the span `<CartSummary>`, which a backslash precedes.',
+    explains: ({ what, official, ours }) =>
+      what === 'content' && withoutEscapes(official) === withoutEscapes(ours),
+  },
+  {
+    title: 'A result of more than 100 KB is cut and says how much is left out and where the rest is.',
+    reason: 'Clients cut longer results silently, put them into files or refuse them.',
+    explains: ({ what, official, ours }) => what === 'content' && isCut(readTexts(official), readTexts(ours)),
+  },
+]
+
+/** What this server does otherwise where no call of the comparison shows it. */
+export const OTHER_DEVIATIONS: readonly Pick<Deviation, 'title' | 'reason'>[] = [
+  {
+    title:
+      '`read_sentry_tool` executes tools that change nothing, and listed tools have hints for clients in `_meta`.',
+    reason: 'A client can let reading through without a question, and ask before what is hard to undo.',
+  },
+  {
+    title: 'The model behind an AI-powered tool gets the results of its tools between marks too.',
+    reason: 'It reads the same data of strangers, without the text that this server writes around results.',
+  },
+  {
+    title:
+      '`use_sentry` names the tools that fit the request if its AI provider fails before it has called one.',
+    reason: 'The client can go on without the provider.',
   },
 ]

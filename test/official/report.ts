@@ -1,5 +1,5 @@
 import { type ArgumentSet, KINDS } from './argument-sets.ts'
-import type { Deviation } from './deviations.ts'
+import { type Deviation, OTHER_DEVIATIONS } from './deviations.ts'
 
 interface Comparison {
   sets: readonly ArgumentSet[]
@@ -10,7 +10,8 @@ interface Comparison {
 export function writeReport({ sets, deviations }: Comparison): string {
   const tools = new Set(sets.map(({ name }) => name))
   const kinds = KINDS.map((kind) => `| ${kind} | ${sets.filter((set) => set.kind === kind).length} |`)
-  const rows = deviations.map(({ title, reason }) => `| ${title} | ${reason} |`)
+  const list = (all: readonly Pick<Deviation, 'title' | 'reason'>[]) =>
+    all.map(({ title, reason }) => `| ${title} | ${reason} |`).join('\n')
   return `# Comparison with Sentry's own server
 
 Sentry's tools come from the package of Sentry's own stdio server. \`npm run test:official\` starts that server and this
@@ -22,7 +23,13 @@ what it returns, and what it asks of Sentry. It fails on a difference that is no
 
 | This server | Why |
 |---|---|
-${rows.join('\n')}
+${list(deviations)}
+
+These no call of the comparison shows:
+
+| This server | Why |
+|---|---|
+${list(OTHER_DEVIATIONS)}
 
 ## Calls
 

@@ -4,6 +4,7 @@ import { startOfficialServer } from '../stand-in/official-server.ts'
 import type { ToolCall } from '../stand-in/tool-calls.ts'
 import { registerClient } from '../support/client.ts'
 import type { Lifetime } from '../support/lifetime.ts'
+import { readFence } from '../support/mcp-service.ts'
 import { startService, useEmbeddedStore } from '../support/service.ts'
 import { describeRequest, normalize, type Outcome } from './compare.ts'
 
@@ -17,6 +18,7 @@ interface Result {
   isError?: boolean
   content?: unknown
   structuredContent?: unknown
+  _meta?: object
 }
 
 /** Starts Sentry's own stdio server and this service, each with a Sentry that has the same data. */
@@ -53,15 +55,29 @@ export async function startServers(
 async function observe(sentry: SentrySandbox, call: () => Promise<Result>): Promise<Outcome> {
   const before = sentry.requests.length
   const result = await call().catch((error: unknown): Result => ({ isError: true, content: String(error) }))
-  const { isError = false, content, structuredContent } = result
+  const { isError = false, structuredContent } = result
+  const { content, isMarked } = readMarked(result)
   return {
     failed: isError,
+    isMarked,
     content: normalize(JSON.stringify({ content, structuredContent }), sentry.host),
     requests: sentry.requests
       .slice(before)
       .map((request) => normalize(describeRequest(request), sentry.host))
       .sort(),
   }
+}
+
+/** The content without fences and labels, and whether there were any. */
+function readMarked({ content, _meta }: Result): { content: unknown; isMarked: boolean } {
+  if (!Array.isArray(content)) return { content, isMarked: _meta !== undefined }
+  let isMarked = _meta !== undefined
+  const plain = content.map(({ _meta: label, ...part }: { _meta?: object; text?: string }) => {
+    const fenced = part.text === undefined ? undefined : readFence(part.text)
+    isMarked ||= label !== undefined || fenced !== undefined
+    return fenced === undefined ? part : { ...part, text: fenced.inside }
+  })
+  return { content: plain, isMarked }
 }
 
 async function callService(url: string, token: string, params: ToolCall): Promise<Result> {

@@ -19,6 +19,7 @@ test('the set-up page shows how to connect each client to this address', async (
     JSON.stringify({ context_servers: { sentry: { url: `${url}/mcp` } } }, undefined, 2),
     JSON.stringify({ mcpServers: { sentry: { serverUrl: `${url}/mcp` } } }, undefined, 2),
     `"${url}/mcp"`,
+    `claude mcp add --transport http sentry-read "${url}/mcp?readonly=1"`,
     `href="${url}/account"`,
   ])
     t.ok(text.includes(exact), exact)

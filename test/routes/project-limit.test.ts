@@ -20,7 +20,7 @@ test('no tool reaches a second project, neither reading nor writing (RFC 8707 §
   const listed = await service.list({ caller: 'whole' })
   t.same(
     listed.filter((name) => !names.has(name)),
-    ['get_doc', 'use_sentry'].filter((name) => listed.includes(name)),
+    ['get_doc', 'read_sentry_tool', 'use_sentry'].filter((name) => listed.includes(name)),
     'every tool is walked',
   )
   const before = snapshot(service.sentry.data)
@@ -151,6 +151,7 @@ function wrap({ name, arguments: args }: ToolCall): [string, object][] {
   return [
     [name, args],
     ['execute_sentry_tool', { name, arguments: args }],
+    ['read_sentry_tool', { name, arguments: args }],
   ]
 }
 

@@ -36,6 +36,7 @@ test('long strings and lists in arguments are refused by name before Sentry is a
     for (const [tool, given] of [
       [name, args],
       ['execute_sentry_tool', { name, arguments: args }],
+      ['read_sentry_tool', { name, arguments: args }],
     ] as const) {
       const result = await service.call(tool, given)
       t.ok(result.isError, tool)

@@ -131,19 +131,22 @@ test('an outage of Sentry gets 503, and the token works afterwards', async (t) =
   t.equal((await post(`${url}/mcp`, authorization)).status, 200)
 })
 
-test('?skills= narrows DEFAULT_SKILLS and never widens them', async (t) => {
+test('a Sentry token has DEFAULT_SKILLS, which ?skills= narrows and never widens', async (t) => {
   const settings = { ...useEmbeddedStore(t), ...ON, TOOL_SURFACE: 'full', DEFAULT_SKILLS: 'inspect,triage' }
   const { url, sentry } = await startService(t, { settings })
   const authorization = `Sentry-Bearer ${sentry.issueTokens().accessToken}`
   const list = async (query: string) => {
     const { text } = await post(`${url}/mcp${query}`, authorization)
-    return new Set(JSON.parse(text).result.tools.map(({ name }: { name: string }) => name))
+    return new Set<string>(JSON.parse(text).result.tools.map(({ name }: { name: string }) => name))
   }
+  const all = await list('')
+  t.ok(all.has('update_issue'))
+  t.notOk(all.has('create_project'))
   const inspect = await list('?skills=inspect')
   t.ok(inspect.has('find_organizations'))
   t.notOk(inspect.has('create_project'))
   t.notOk(inspect.has('update_issue'))
-  t.ok((await list('')).has('update_issue'))
+  t.notOk((await list('?disable-skills=triage')).has('update_issue'))
   t.same(await list('?skills=inspect,project-management'), inspect, 'what the operator has not preselected')
   t.notOk((await list('?skills=project-management,seer')).has('create_project'))
 

@@ -55,6 +55,7 @@ export interface ToolResult {
   isError?: boolean
   content: { type: string; text: string }[]
   structuredContent?: Record<string, unknown>
+  _meta?: Record<string, unknown>
 }
 
 export interface McpServiceOptions
@@ -201,9 +202,19 @@ export function postIn(
   })
 }
 
-/** The text of a tool's result. */
+/** The text of a tool's result, without the lines around data from outside. */
 export function readText({ content }: ToolResult): string {
-  return content.map(({ text }) => text).join('\n')
+  return content.map(({ text }) => readFence(text)?.inside ?? text).join('\n')
+}
+
+/** The text before, between and after the marks around data from outside; undefined if there are none. */
+export function readFence(text: string): { before: string; inside: string; after: string } | undefined {
+  const match =
+    /^(?<before>[^\n]*\n<(?<name>outside-\d{18})>\n)(?<inside>.*)(?<after>\n<\/\k<name>>\n.*)$/s.exec(text)
+  const { before, inside, after } = match?.groups ?? {}
+  return before === undefined || inside === undefined || after === undefined
+    ? undefined
+    : { before, inside, after }
 }
 
 function collectLines(lines: string[]): Writable {

@@ -11,11 +11,17 @@ const PROGRAM = '//#region src/index.ts'
 /** The imports of the SDK with which the program reports its errors to Sentry's own project. */
 const REPORTING_IMPORTS = /^import (?:\* as Sentry|\{ startStdio \}) from "[^"]+";\n/gm
 
+/** What the wrapper of all tools of embedded agents returns: a result or an error. */
+const AGENT_RESULT = 'return { result };'
+const AGENT_ERROR = 'return handleAgentToolError(error);'
+
 /**
  * Replaces two globals in the library: `fetch` by ours, and `process` by one whose environment only `agent-provider.ts`
- * fills. The path is text in the rewritten source, which neither the compiler nor a rename follows.
+ * fills. Agents get the results of their tools in a fence. The paths are text in the rewritten source, which neither the
+ * compiler nor a rename follows.
  */
 const PRELUDE = `import { fetchUpstream as fetch } from ${JSON.stringify(new URL('../../upstream/tool-fetch.ts', import.meta.url).href)};
+import { fenceAgentResult } from ${JSON.stringify(new URL('./fence.ts', import.meta.url).href)};
 const mcpCoreEnvironment = { NODE_ENV: "production" };
 const process = { env: mcpCoreEnvironment };
 `
@@ -106,11 +112,15 @@ async function load(): Promise<McpCore> {
 export function toLibrary(source: string): string {
   const end = source.indexOf(PROGRAM)
   if (end === -1 || source.match(REPORTING_IMPORTS)?.length !== 2) throw new McpCoreShapeError()
+  if ([AGENT_RESULT, AGENT_ERROR].some((text) => source.split(text).length !== 2))
+    throw new McpCoreShapeError()
   const library = source
     .slice(0, end)
     .replace(/^#!.*\n/, '')
     .replaceAll(REPORTING_IMPORTS, '')
     .replaceAll('globalThis.fetch', 'fetch')
+    .replace(AGENT_RESULT, 'return { result: fenceAgentResult(result) };')
+    .replace(AGENT_ERROR, 'return { error: fenceAgentResult(handleAgentToolError(error).error) };')
   const names = Object.entries(EXPORTS).map(([name, local]) => `${local} as ${name}`)
   return `${PRELUDE}${library}\nexport { ${names.join(', ')} };\n`
 }

@@ -12,13 +12,17 @@ import {
   type UpstreamWrite,
 } from '../../upstream/tool-call.ts'
 import { TOKEN_PLACEHOLDER } from '../../upstream/tool-fetch.ts'
+import { showHidden } from '../../upstream/visible-text.ts'
 import type { CallContext } from '../context.ts'
+import { fenceText } from '../core/fence.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
+import { isRecord } from '../transport/json-rpc.ts'
 import { assertArgumentLimits } from './argument-limits.ts'
 import { prepareArguments } from './arguments.ts'
-import { findTarget } from './catalogue.ts'
+import { findTarget, isGateway } from './catalogue.ts'
 import { describeFailure, findCause } from './errors.ts'
-import { EXECUTE_TOOL } from './policy.ts'
+import { finishResult } from './finish-result.ts'
+import { showsOutsideData } from './outside-data.ts'
 import { withoutRegionConstraint } from './single-region.ts'
 
 /** One call of one tool, in the context of its request. */
@@ -53,9 +57,12 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
     ...{ ...toolCall, sentry, timeouts, compatibility },
     ...{ largeFiles: new Map(), leftOut: [], notes },
   }
+  // Until Sentry has responded, an error cannot repeat what is in Sentry.
+  const isQuotable = () => !showsOutsideData(readTarget(call).tool) || call.hasRead !== true
+  const quote = (text: string) => (isQuotable() ? text : `\n\n${fenceText(showHidden(text))}`)
   const ownWrites: UpstreamWrite[] = []
   const describe = (error: unknown, writes: readonly UpstreamWrite[] = ownWrites) =>
-    describeFailure(call.signInRequired ?? error, { core, call, reference, writes })
+    describeFailure(call.signInRequired ?? error, { core, call, reference, writes, quote })
   const record = <Result>(names: { tool: string; via?: string }, work: () => Promise<Result>) =>
     dependencies.calls.record({ ...call, ...names }, work, (error) => describe(error).outcome)
   const context: ToolContext = {
@@ -70,8 +77,7 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
     const name = findTarget({ name: called.name, arguments: params }) ?? called.name
     assertArgumentLimits(params, { tool: name, core })
     const prepared = prepareArguments({ core, tool: called, context }, params)
-    const target =
-      called.name === EXECUTE_TOOL ? findTarget({ name: called.name, arguments: prepared }) : undefined
+    const target = isGateway(called.name) ? findTarget({ name: called.name, arguments: prepared }) : undefined
     const executed = target === undefined ? undefined : toolCall.variant.tools.get(target)
     if (executed === undefined) return prepared
     return {
@@ -87,7 +93,9 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
       const output = await rejectOnAbort(work, signal)
       // A tool may ignore the refusal of Sentry, and would hide that no other call can succeed either.
       if (call.signInRequired !== undefined) throw call.signInRequired
-      return addNotes(addLeftOut(toResult(output), call), notes)
+      const hasRead = call.hasRead === true
+      const result = addLeftOut(toResult(output), call)
+      return addNotes(finishResult(result, { ...readTarget(call), sentry, hasRead }), notes)
     })
   } catch (error) {
     signal.throwIfAborted()
@@ -114,12 +122,18 @@ async function runHandler(
   }
 }
 
-/** A call through `execute_sentry_tool` counts under the name of the tool that it executes. */
-function readNames({ tool, args, variant }: ToolCall): { tool: string; via?: string } {
+/** A call through a gateway counts under the name of the tool that it executes. */
+function readNames(call: ToolCall): { tool: string; via?: string } {
+  const { tool } = readTarget(call)
+  return tool === call.tool.name ? { tool } : { tool, via: call.tool.name }
+}
+
+/** The tool that does the work, and its arguments: those of the call, or those that it passes on. */
+function readTarget({ tool, args, variant }: ToolCall): { tool: string; args: Record<string, unknown> } {
   const target = findTarget({ name: tool.name, arguments: args })
-  if (tool.name !== EXECUTE_TOOL || target === undefined || !variant.tools.has(target))
-    return { tool: tool.name }
-  return { tool: target, via: tool.name }
+  if (!isGateway(tool.name) || target === undefined || !variant.tools.has(target))
+    return { tool: tool.name, args }
+  return { tool: target, args: isRecord(args.arguments) ? args.arguments : {} }
 }
 
 /** mcp-core caches look-ups in the context, so each call has its own. */

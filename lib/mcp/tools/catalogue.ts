@@ -2,12 +2,17 @@ import { LRUCache } from 'lru-cache'
 import type { McpCore, SentryTool, ToolNames, ToolRegistry } from '../core/types.ts'
 import { isRecord } from '../transport/json-rpc.ts'
 import { describeTool, type ListedTool } from './describe.ts'
-import { type Authority, CATALOGUE_TOOLS, EXECUTE_TOOL, type ToolPolicy } from './policy.ts'
+import { createReadTool } from './gateways.ts'
+import { describeHints } from './hints.ts'
+import { type Authority, CATALOGUE_TOOLS, EXECUTE_TOOL, READ_TOOL, type ToolPolicy } from './policy.ts'
 import { withoutRegion } from './single-region.ts'
 import { createUseSentryTool } from './use-sentry.ts'
 
 /** A service has a handful of variants, one for each choice that its users make at consent. */
 const MAX_VARIANTS = 64
+
+/** Addresses can narrow in more ways than that, so their variants are in a cache of their own. */
+const MAX_NARROWED_VARIANTS = 64
 
 /** The tools of all callers with the same authority. */
 export interface ToolVariant extends ToolNames {
@@ -33,6 +38,8 @@ export interface MissingGrant {
 
 export interface ToolCatalogue {
   findVariant(caller: Authority): ToolVariant
+  /** Whether a tool has this name, for any caller. */
+  isTool(name: string): boolean
 }
 
 export interface ToolCatalogueOptions {
@@ -49,7 +56,8 @@ export interface ToolCatalogueOptions {
  * for each variant.
  */
 export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalogueOptions): ToolCatalogue {
-  const variants = new LRUCache<string, ToolVariant>({ max: MAX_VARIANTS })
+  const ordinary = new LRUCache<string, ToolVariant>({ max: MAX_VARIANTS })
+  const narrowed = new LRUCache<string, ToolVariant>({ max: MAX_NARROWED_VARIANTS })
   const registry: ToolRegistry = isCloud
     ? tools
     : Object.fromEntries(Object.entries(tools).map(([name, tool]) => [name, withoutRegion(tool)]))
@@ -59,8 +67,10 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
   function findVariant(caller: Authority): ToolVariant {
     if (missing !== policy.listMissingTools()) {
       missing = policy.listMissingTools()
-      variants.clear()
+      ordinary.clear()
+      narrowed.clear()
     }
+    const variants = caller.narrowing === undefined ? ordinary : narrowed
     const key = createKey(caller)
     const variant = variants.get(key) ?? buildVariant(caller)
     variants.set(key, variant)
@@ -81,15 +91,15 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
     const allowed = collectTools(names)
     const list = policy.sortNames(direct).flatMap((name) => {
       const tool = allowed.get(name)
-      return tool === undefined
-        ? []
-        : [describeTool(core, tool, { ...names, constraints: caller.constraints })]
+      if (tool === undefined) return []
+      const described = describeTool(core, tool, { ...names, constraints: caller.constraints })
+      return [{ ...described, _meta: describeHints(name, allowed) }]
     })
     return {
       ...names,
       tools: allowed,
       notGranted: new Map(notGranted),
-      grantedSkills: policy.filterSkills(caller.skills),
+      grantedSkills: policy.filterSkills(caller.skills, caller.narrowing),
       findCurrentName: policy.findCurrentName,
       list,
       listJson: Buffer.from(JSON.stringify({ tools: list }).slice(0, -1)),
@@ -97,29 +107,35 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
   }
 
   function collectTools({ availableToolNames: names, directToolNames }: ToolNames): Map<string, SentryTool> {
-    const ordinary = Object.entries(registry).filter(
+    const direct = Object.entries(registry).filter(
       ([name]) => names.has(name) && !CATALOGUE_TOOLS.includes(name),
     )
-    const findable = Object.fromEntries(ordinary)
-    const isReadOnly = ordinary.every(([, tool]) => tool.annotations.readOnlyHint)
-    const allowed = new Map(ordinary)
+    const findable = Object.fromEntries(direct)
+    const isReadOnly = direct.every(([, tool]) => tool.annotations.readOnlyHint)
+    const allowed = new Map(direct)
     const add = (tool: SentryTool) => {
       if (names.has(tool.name)) allowed.set(tool.name, isReadOnly ? markReadOnly(tool) : tool)
     }
     add(core.createSearchToolsTool(() => findable))
+    add(createReadTool(core, () => findable))
     add(core.createExecuteTool(() => findable))
     add(createUseSentryTool(core, new Map([...allowed].filter(([name]) => directToolNames.has(name)))))
     return allowed
   }
 
-  return { findVariant }
+  return { findVariant, isTool: policy.isKnown }
 }
 
-/** The name of the tool that a call is for: the one that `execute_sentry_tool` executes, or the called one. */
+/** Whether a tool executes another one, which it gets by name. */
+export function isGateway(name: unknown): boolean {
+  return name === EXECUTE_TOOL || name === READ_TOOL
+}
+
+/** The name of the tool that a call is for: the one that a gateway executes, or the called one. */
 export function findTarget(params: unknown): string | undefined {
   if (!isRecord(params)) return undefined
   const inner = isRecord(params.arguments) ? params.arguments.name : undefined
-  const name = params.name === EXECUTE_TOOL && typeof inner === 'string' ? inner.trim() : params.name
+  const name = isGateway(params.name) && typeof inner === 'string' ? inner.trim() : params.name
   return typeof name === 'string' ? name : undefined
 }
 
@@ -129,7 +145,7 @@ export function renameCall<Params extends { name: string; arguments?: Record<str
   { findCurrentName }: Pick<ToolVariant, 'findCurrentName'>,
 ): Params {
   const target = findTarget(params)
-  if (params.name !== EXECUTE_TOOL || target === undefined)
+  if (!isGateway(params.name) || target === undefined)
     return { ...params, name: findCurrentName(params.name) }
   return { ...params, arguments: { ...params.arguments, name: findCurrentName(target) } }
 }
@@ -144,11 +160,16 @@ function markReadOnly(tool: SentryTool): SentryTool {
   return { ...tool, annotations: { ...tool.annotations, readOnlyHint: true, destructiveHint: false } }
 }
 
-function createKey({ scope, skills, constraints }: Authority): string {
+function createKey({ scope, skills, constraints, narrowing }: Authority): string {
   const { projectCapabilities, ...limits } = constraints
   const set = Object.entries(limits).filter(([, value]) => Boolean(value))
   const has = Object.entries(projectCapabilities ?? { unknown: true }).filter(([, value]) => value)
-  return [skills, scope, set.map(([name]) => name), has.map(([name]) => name)]
+  const limit = narrowing && [
+    [String(narrowing.isReadOnly)],
+    narrowing.skills ?? ['*'],
+    narrowing.tools ?? ['*'],
+  ]
+  return [skills, scope, set.map(([name]) => name), has.map(([name]) => name), ...(limit ?? [])]
     .map((names) => [...names].sort().join(' '))
     .join('|')
 }

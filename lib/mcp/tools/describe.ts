@@ -12,6 +12,8 @@ export interface ListedTool {
   inputSchema: ObjectSchema
   outputSchema?: ObjectSchema
   annotations: ToolAnnotations & { title: string }
+  /** Hints for certain clients. */
+  _meta?: Record<string, unknown>
 }
 
 /**

@@ -48,6 +48,8 @@ export interface FailureContext {
   reference: string
   /** Of the failed call, oldest first. */
   writes: readonly UpstreamWrite[]
+  /** Sets off a text that is not this server's. */
+  quote(text: string): string
 }
 
 /**
@@ -74,7 +76,7 @@ export function explainMissingGrant({ tool, scope, skills }: MissingGrant): stri
 }
 
 function describeKnown(error: unknown, context: FailureContext): ToolFailure | undefined {
-  const { core, call, writes } = context
+  const { core, call, writes, quote } = context
   if (error instanceof SignInRequiredError) {
     return {
       outcome: 'sign_in_required',
@@ -111,7 +113,7 @@ function describeKnown(error: unknown, context: FailureContext): ToolFailure | u
     }
   }
   if (error instanceof core.UserInputError) {
-    const text = `The input cannot be used: ${error.message}\n\nCorrect it and call the tool again.`
+    const text = `The input cannot be used: ${quote(error.message)}\n\nCorrect it and call the tool again.`
     return { outcome: 'invalid_arguments', text }
   }
   const refusal = findCause(error, core.ApiError)
@@ -140,22 +142,22 @@ function describeKnown(error: unknown, context: FailureContext): ToolFailure | u
 }
 
 /** The failure of the model behind `use_sentry`, with the calls that it had made by then. */
-function describeAgentError({ cause, calls }: AgentError, context: FailureContext): ToolFailure {
+function describeAgentError({ cause, calls, advice }: AgentError, context: FailureContext): ToolFailure {
   const known = describeKnown(cause, context)
   const { text, outcome } =
     known === undefined || known.outcome === 'invalid_arguments'
       ? { outcome: 'provider_failed' as const, text: PROVIDER_FAILED }
       : known
-  return { outcome, text: calls === '' ? text : `${text}\n\n${calls}` }
+  return { outcome, text: `${text}\n\n${context.quote(calls).trimStart()}\n\n${advice}` }
 }
 
-function describeRefusal(error: SentryApiError, { core, call, writes }: FailureContext): ToolFailure {
+function describeRefusal(error: SentryApiError, { core, call, writes, quote }: FailureContext): ToolFailure {
   const { status } = error
   // A sentence of this server in place of a response, and complete: other arguments do not help.
   if (call.shortcoming !== undefined && error.message === call.shortcoming) {
     return { outcome: 'sentry_lacks_feature', text: call.shortcoming }
   }
-  const detail = shorten(error.message)
+  const detail = quote(shorten(error.message))
   if (status === 401 && call.requiredAction !== undefined) {
     const text = `Sentry wants something from the user before it answers (${call.requiredAction}). Ask the user to open Sentry in a browser and do what it asks, then try again.`
     return { outcome: 'sentry_401', text }

@@ -1,5 +1,5 @@
 import { StartUpError } from '../../errors.ts'
-import type { Caller } from '../../model/caller.ts'
+import type { Caller, Narrowing } from '../../model/caller.ts'
 import { coversSentryScope } from '../../model/scope.ts'
 import { SKILLS } from '../../model/skills.ts'
 import { SEARCH_TOOLS } from '../core/agent-provider.ts'
@@ -33,6 +33,7 @@ const STANDARD_TOOLS = [
   'analyze_issue_with_seer',
   'get_sentry_resource',
   'search_sentry_tools',
+  'read_sentry_tool',
   'execute_sentry_tool',
 ]
 
@@ -41,7 +42,8 @@ const STANDARD_TOOLS = [
  * teams. A tool that a new version brings is not offered there until it stands here.
  */
 const PROJECT_TOOLS = new Set([
-  ...['whoami', 'search_docs', 'get_doc', 'search_sentry_tools', 'execute_sentry_tool', USE_SENTRY],
+  ...['whoami', 'search_docs', 'get_doc', USE_SENTRY],
+  ...['search_sentry_tools', 'read_sentry_tool', 'execute_sentry_tool'],
   ...['get_sentry_resource', 'search_events', 'search_issues', 'search_issue_events'],
   ...['get_issue_details', 'get_issue_activity', 'get_issue_breadcrumbs', 'get_issue_user_reports'],
   ...['get_issue_tag_values', 'get_event_stacktrace', 'get_event_attachment', 'get_replay_details'],
@@ -56,11 +58,14 @@ const PROJECT_TOOLS = new Set([
   ...['find_dsns', 'create_dsn', 'update_dsn'],
 ])
 
-/** Calls a tool that is not listed. */
+/** Calls a tool that need not be listed. */
 export const EXECUTE_TOOL = 'execute_sentry_tool'
 
+/** The same for tools that change nothing, so that a client can let it through without asking its user. */
+export const READ_TOOL = 'read_sentry_tool'
+
 /** They only find or call other tools, each of which the policy decides about. */
-export const CATALOGUE_TOOLS = ['search_sentry_tools', EXECUTE_TOOL, USE_SENTRY]
+export const CATALOGUE_TOOLS = ['search_sentry_tools', READ_TOOL, EXECUTE_TOOL, USE_SENTRY]
 
 /** Tools whose whole work is another tool: without that one they have no use. A test compares them with mcp-core. */
 export const WORK_OF_OTHERS: Readonly<Record<string, string>> = { get_span_details: 'get_trace_details' }
@@ -75,7 +80,7 @@ export interface ToolSettings {
 }
 
 /** The part of a caller that decides which tools it may use. */
-export type Authority = Pick<Caller, 'scope' | 'skills' | 'constraints'>
+export type Authority = Pick<Caller, 'scope' | 'skills' | 'constraints' | 'narrowing'>
 
 export type Decision =
   /** The caller may use the tool, and `tools/list` shows it. */
@@ -84,7 +89,7 @@ export type Decision =
   | { decision: 'available' }
   /** No tool has this name. */
   | { decision: 'unknown' }
-  /** The operator disabled the tool, or the constraints rule it out. The user cannot change that. */
+  /** The operator disabled the tool, or constraints or address rule it out. Signing in again cannot change that. */
   | { decision: 'disabled' }
   /** The user could still allow the tool, with all of `scope` and, unless it is empty, one of `skills`. */
   | { decision: 'not_granted'; scope: readonly string[]; skills: readonly string[] }
@@ -94,10 +99,12 @@ export interface ToolPolicy {
   listMissingTools(): ReadonlySet<string>
   /** Decides about one tool, for the list, for searches and for calls alike. */
   decide(name: string, authority: Authority): Decision
-  /** The granted skills that the operator has not disabled. */
-  filterSkills(granted: Iterable<string>): Set<string>
+  /** The granted skills that neither the operator has disabled nor the address leaves out. */
+  filterSkills(granted: Iterable<string>, narrowing?: Narrowing): Set<string>
   /** The name of today of a tool that a call names, which may be a former one. */
   findCurrentName(name: string): string
+  /** Whether a tool has this name. */
+  isKnown(name: string): boolean
   /** The listed ones of these names, in the order of the list. */
   sortNames(names: Iterable<string>): string[]
 }
@@ -149,9 +156,10 @@ export function createToolPolicy({
   function decide(name: string, authority: Authority): Decision {
     const tool = Object.hasOwn(tools, name) ? tools[name] : undefined
     if (tool === undefined) return { decision: 'unknown' }
-    if (isDisabled(tool) || !fitsConstraints(tool, authority)) return { decision: 'disabled' }
+    if (isDisabled(tool) || isLeftOut(tool, authority) || !fitsConstraints(tool, authority))
+      return { decision: 'disabled' }
 
-    const skills = filterSkills(tool.skills)
+    const skills = filterSkills(tool.skills, authority.narrowing)
     const lacksSkill = !tool.skills.some((skill) => skills.has(skill) && authority.skills.has(skill))
     const lacking = tool.requiredScopes.filter((scope) => !coversSentryScope(authority.scope, scope))
     if (!lacksSkill && lacking.length === 0) return { decision: listed.has(name) ? 'listed' : 'available' }
@@ -165,11 +173,15 @@ export function createToolPolicy({
   function isDisabled(tool: SentryTool): boolean {
     if (disabled.has(tool.name)) return true
     if (listMissingTools().has(tool.name) && !STANDARD_TOOLS.includes(tool.name)) return true
-    if (settings.READ_ONLY && !tool.annotations.readOnlyHint && !CATALOGUE_TOOLS.includes(tool.name))
-      return true
+    if (settings.READ_ONLY && isWriting(tool)) return true
     if (hasAgentProvider) return false
     if (SEARCH_TOOLS.includes(tool.name)) return !settings.DIRECT_SEARCH
     return tool.name === USE_SENTRY
+  }
+
+  function isLeftOut(tool: SentryTool, { narrowing }: Authority): boolean {
+    if (narrowing === undefined) return false
+    return (narrowing.isReadOnly && isWriting(tool)) || narrowing.tools?.has(tool.name) === false
   }
 
   /** By mcp-core's own rules, as if every skill were granted, and by ours for projects. */
@@ -191,10 +203,13 @@ export function createToolPolicy({
     return settings.SENTRY_SCOPES.find((scope) => coversSentryScope([scope], required))
   }
 
-  function filterSkills(granted: Iterable<string>): Set<string> {
+  function filterSkills(granted: Iterable<string>, narrowing?: Narrowing): Set<string> {
     return new Set(
       [...granted].filter(
-        (skill) => Object.hasOwn(SKILLS, skill) && !settings.DISABLED_SKILLS.includes(skill),
+        (skill) =>
+          Object.hasOwn(SKILLS, skill) &&
+          !settings.DISABLED_SKILLS.includes(skill) &&
+          narrowing?.skills?.has(skill) !== false,
       ),
     )
   }
@@ -204,7 +219,19 @@ export function createToolPolicy({
     return order.filter((name) => wanted.has(name))
   }
 
-  return { listMissingTools, decide, filterSkills, findCurrentName: findCurrent, sortNames }
+  return {
+    listMissingTools,
+    decide,
+    filterSkills,
+    findCurrentName: findCurrent,
+    sortNames,
+    isKnown: (name) => known.has(name),
+  }
+}
+
+/** Tools that only call others are judged by those. */
+function isWriting({ name, annotations }: SentryTool): boolean {
+  return !annotations.readOnlyHint && !CATALOGUE_TOOLS.includes(name)
 }
 
 function listNames(surface: ToolSettings['TOOL_SURFACE'], core: McpCore, tools: ToolRegistry): string[] {
@@ -212,7 +239,9 @@ function listNames(surface: ToolSettings['TOOL_SURFACE'], core: McpCore, tools: 
     case 'standard':
       return STANDARD_TOOLS
     case 'compact':
-      return [...core.TOP_LEVEL_TOOL_NAMES]
+      return [...core.TOP_LEVEL_TOOL_NAMES].flatMap((name) =>
+        name === EXECUTE_TOOL ? [READ_TOOL, name] : [name],
+      )
     case 'full':
       return Object.keys(tools)
   }

@@ -2,6 +2,7 @@ import { ACTIVE_SKILLS } from '../../model/skills.ts'
 import type { UpstreamWrite } from '../../upstream/tool-call.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
 import { describeTool } from './describe.ts'
+import { searchPlainly } from './plain-search.ts'
 import { isAccepted, isUncertain } from './writes.ts'
 
 export const USE_SENTRY = 'use_sentry'
@@ -48,12 +49,15 @@ interface AgentCall {
 /** The model did not finish a request. */
 export class AgentError extends Error {
   override readonly name = 'AgentError'
-  /** A list of the calls that it made and of what they changed, in Markdown; empty if there are none. */
+  /** A list of the calls that it made and of what they changed, in Markdown. Their arguments are the model's. */
   readonly calls: string
+  /** What follows from it for the next call. */
+  readonly advice: string
 
-  constructor(calls: string, cause: unknown) {
+  constructor({ calls, advice }: { calls: string; advice: string }, cause: unknown) {
     super('The AI provider did not finish the request.', { cause })
     this.calls = calls
+    this.advice = advice
   }
 }
 
@@ -77,15 +81,13 @@ export function createUseSentryTool(core: McpCore, tools: ReadonlyMap<string, Se
       await context.countAgentRun()
       const calls: AgentCall[] = []
       const agentTools = [...tools].map(([name, tool]) => [name, toAgentTool(core, tool, context, calls)])
-      const text = await runAgent(core, String(request), Object.fromEntries(agentTools)).catch(
-        (cause: unknown) => {
-          throw new AgentError(
-            calls.length === 0 ? '' : `${describeCalls(calls)}${warnOfWrites(calls)}`,
-            cause,
-          )
-        },
-      )
-      return trace === true ? `${text}\n\n${describeCalls(calls)}` : text
+      try {
+        const text = await runAgent(core, String(request), Object.fromEntries(agentTools))
+        return trace === true ? `${text}\n\n${describeCalls(calls)}` : text
+      } catch (cause) {
+        if (calls.length === 0) return searchPlainly(core, tools, String(request), context)
+        throw new AgentError({ calls: describeCalls(calls), advice: warnOfWrites(calls) }, cause)
+      }
     },
   }
 }
@@ -172,6 +174,6 @@ function describeEffect({ writes, failed }: AgentCall): string {
 function warnOfWrites(calls: readonly AgentCall[]): string {
   const writes = calls.flatMap((call) => call.writes)
   return writes.some((write) => isAccepted(write) || isUncertain(write))
-    ? '\n\nDo not repeat what changed Sentry: look in Sentry first, then ask only for what is left.'
-    : '\n\nNone of these calls changed anything in Sentry.'
+    ? 'Do not repeat what changed Sentry: look in Sentry first, then ask only for what is left.'
+    : 'None of these calls changed anything in Sentry.'
 }

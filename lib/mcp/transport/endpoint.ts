@@ -8,6 +8,7 @@ import { redactInput } from '../../telemetry/redact.ts'
 import type { BudgetShare } from '../../upstream/budget.ts'
 import type { McpRequest } from '../context.ts'
 import { findMissingGrant, type ToolCatalogue } from '../tools/catalogue.ts'
+import { readNarrowing } from '../tools/narrowing.ts'
 import { createJsonRpcError, INVALID_REQUEST, isRecord, SERVER_ERROR } from './json-rpc.ts'
 import { createProgress } from './progress.ts'
 import {
@@ -24,7 +25,10 @@ import { DEFAULT_TIMING, type StreamTiming, streamIfSlow } from './stream.ts'
 import { encodeListResponse, findListRequest } from './tools-list.ts'
 
 export interface McpEndpoint {
-  /** Responds to a request. Rejects as `caller.openAccessToken` does, and on faults of this server. */
+  /**
+   * Responds to a request. Rejects with `InvalidNarrowingError`, as `caller.openAccessToken` does, and on faults of this
+   * server.
+   */
   respond(request: McpRequest): Promise<McpResponse>
 }
 
@@ -45,8 +49,11 @@ export interface McpEndpointOptions extends McpServerOptions {
 export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
   const { catalogue, dependencies, serverInfo, timing = DEFAULT_TIMING } = options
 
-  async function respond(request: McpRequest): Promise<McpResponse> {
-    const { caller, body } = request
+  async function respond(received: McpRequest): Promise<McpResponse> {
+    const narrowing = readNarrowing(received.query, catalogue.isTool)
+    const caller = narrowing === undefined ? received.caller : { ...received.caller, narrowing }
+    const request = { ...received, caller }
+    const { body } = request
     const headers = readMcpHeaders(request)
     if (!headers.accept.json && !headers.accept.stream) {
       const message = 'Not acceptable: responses are application/json or text/event-stream.'

@@ -5,10 +5,10 @@ import { TooManyRequestsError } from '../../oauth/errors.ts'
 import { MissingTokenError } from '../../oauth/resource/bearer.ts'
 import { type Challenge, createChallenge } from '../../oauth/resource/challenge.ts'
 import { ConstraintNotFoundError } from '../../oauth/resource/constraints.ts'
-import { UnknownSkillError } from '../../oauth/resource/sentry-bearer.ts'
 import { InvalidTokenError } from '../../oauth/token/access-token.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
 import { ActionRequiredError } from '../../upstream/api.ts'
+import { InvalidNarrowingError } from '../tools/narrowing.ts'
 import {
   createJsonRpcError,
   INTERNAL_ERROR,
@@ -61,7 +61,7 @@ function toErrorResponse(error: Error, context: ErrorContext): ErrorResponse {
     return challenge(401, description, context, 'invalid_token')
   }
   if (error instanceof RefusedRequestError) return refuse(error.statusCode, error.message)
-  if (error instanceof UnknownSkillError) return refuse(400, error.message)
+  if (error instanceof InvalidNarrowingError) return refuse(400, error.message)
   if (error instanceof ConstraintNotFoundError || error instanceof ActionRequiredError)
     return refuse(403, error.message)
   if (error instanceof TooManyRequestsError) {

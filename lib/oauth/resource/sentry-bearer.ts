@@ -2,7 +2,6 @@ import { LRUCache } from 'lru-cache'
 import { hashToken } from '../../crypto/hash.ts'
 import type { Caller } from '../../model/caller.ts'
 import type { Resource } from '../../model/resource.ts'
-import { ACTIVE_SKILLS } from '../../model/skills.ts'
 import type { Audit, AuditSource } from '../../telemetry/audit.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
 import { type SentryApi, TokenRefusedError } from '../../upstream/api.ts'
@@ -21,19 +20,8 @@ const MAX_CACHED = 2000
 /** The clock of the caches, which a test can set. */
 const CLOCK = { now: () => Date.now() }
 
-/** The `skills` of a request are not a list of skills. The message is for the author of the URL. */
-export class UnknownSkillError extends Error {
-  override readonly name = 'UnknownSkillError'
-
-  constructor() {
-    super(`skills should be a list separated by commas, out of ${ACTIVE_SKILLS.join(', ')}.`)
-  }
-}
-
 export interface SentryBearerRequest {
   resource: Resource
-  /** The query parameter that chooses the skills of the caller, out of DEFAULT_SKILLS; all of those without it. */
-  skills: string | string[] | undefined
   source: AuditSource
   /** Awaited before a token is looked up at Sentry. Throws `TooManyRequestsError`. */
   limitLookUps(): Promise<void>
@@ -44,7 +32,7 @@ export interface SentryBearerRequest {
  * every request of a tool, so revoking it at Sentry ends the access here.
  */
 export interface SentryBearerAuthentication {
-  /** Throws `InvalidTokenError`, `UnknownSkillError`, `UpstreamUnavailableError` or `TooManyRequestsError`. */
+  /** Throws `InvalidTokenError`, `UpstreamUnavailableError` or `TooManyRequestsError`. */
   authenticate(token: string, request: SentryBearerRequest): Promise<Caller>
 }
 
@@ -71,18 +59,16 @@ export function createSentryBearerAuthentication({
   const refusals = new LRUCache<string, true>({ max: MAX_CACHED, ttl: REFUSAL_TTL_MS, perf: CLOCK })
 
   async function authenticate(token: string, request: SentryBearerRequest): Promise<Caller> {
-    const chosen = parseSkills(request.skills) ?? settings.DEFAULT_SKILLS
-    const skills = chosen.filter((skill) => settings.DEFAULT_SKILLS.includes(skill))
     const key = hashToken(token)
     if (refusals.has(key)) throw new InvalidTokenError('Invalid token')
-    const userId = await (users.get(key) ?? cache(key, identify(token, skills, request)))
+    const userId = await (users.get(key) ?? cache(key, identify(token, request)))
     return {
       clientId: 'sentry-bearer',
       clientName: 'Sentry-Bearer',
       subject: userId,
       userId,
       scope: new Set(settings.SENTRY_SCOPES),
-      skills: new Set(skills),
+      skills: new Set(settings.DEFAULT_SKILLS),
       constraints: {},
       ...(isOrganizationToken(token) && { limitation: ORGANIZATION_TOKEN_LIMIT }),
       openAccessToken: async () => token,
@@ -93,15 +79,11 @@ export function createSentryBearerAuthentication({
     }
   }
 
-  async function identify(
-    token: string,
-    skills: readonly string[],
-    request: SentryBearerRequest,
-  ): Promise<string> {
+  async function identify(token: string, request: SentryBearerRequest): Promise<string> {
     await request.limitLookUps()
     try {
       const subject = await sentryApi.readUserId(token)
-      const about = { subject, resource: request.resource.url, skills: [...skills] }
+      const about = { subject, resource: request.resource.url, skills: [...settings.DEFAULT_SKILLS] }
       audit.write({ event: 'sentry_bearer_accepted', about }, request.source)
       return subject
     } catch (cause) {
@@ -119,12 +101,4 @@ export function createSentryBearerAuthentication({
   }
 
   return { authenticate }
-}
-
-/** Throws `UnknownSkillError`: ignoring a misspelled skill would widen what the caller may do. */
-function parseSkills(parameter: SentryBearerRequest['skills']): string[] | undefined {
-  if (parameter === undefined) return undefined
-  const skills = [parameter].flat().flatMap((list) => list.split(',').map((skill) => skill.trim()))
-  if (!skills.every((skill) => (ACTIVE_SKILLS as string[]).includes(skill))) throw new UnknownSkillError()
-  return skills
 }

@@ -56,16 +56,16 @@ test('a call by a former name is a call of its successor, which alone is listed'
   t.notOk(list.includes('get_me'))
 })
 
-test('execute_sentry_tool executes the successor of a former name', async (t) => {
+test('a gateway executes the successor of a former name', async (t) => {
   const mcp = await startMcp(t, { formerNames: FORMER })
   const args = { organizationSlug: 'no-such-organization', releaseVersion: '1' }
-  const [former, current] = await Promise.all(
-    ['read_release', 'get_release_details'].map((name) =>
-      mcp.call('execute_sentry_tool', { name, arguments: args }),
-    ),
-  )
-  t.notMatch(former?.content[0]?.text, /not available|unknown tool/i)
-  t.equal(former?.content[0]?.text.split('\n')[0], current?.content[0]?.text.split('\n')[0])
+  for (const gateway of ['execute_sentry_tool', 'read_sentry_tool']) {
+    const [former, current] = await Promise.all(
+      ['read_release', 'get_release_details'].map((name) => mcp.call(gateway, { name, arguments: args })),
+    )
+    t.notMatch(former?.content[0]?.text, /not available|unknown tool/i)
+    t.equal(former?.content[0]?.text.split('\n')[0], current?.content[0]?.text.split('\n')[0])
+  }
 })
 
 test('a tool that the user has not allowed is explained under its name of today', async (t) => {

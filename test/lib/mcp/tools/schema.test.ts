@@ -1,12 +1,19 @@
 import { test } from 'tap'
 import { loadMcpCore } from '../../../../lib/mcp/core/load.ts'
 import { createToolCatalogue } from '../../../../lib/mcp/tools/catalogue.ts'
-import { type Authority, createToolPolicy } from '../../../../lib/mcp/tools/policy.ts'
+import { createReadTool } from '../../../../lib/mcp/tools/gateways.ts'
+import { type Authority, createToolPolicy, READ_TOOL } from '../../../../lib/mcp/tools/policy.ts'
 import { toPlainSchema } from '../../../../lib/mcp/tools/schema.ts'
+import { createUseSentryTool, USE_SENTRY } from '../../../../lib/mcp/tools/use-sentry.ts'
 import { DEFAULT_SCOPES } from '../../../sandbox/sentry/server.ts'
 import { createSettings, EVERY_SKILL } from '../../../support/mcp-service.ts'
 
 const core = await loadMcpCore()
+const tools = {
+  ...core.tools,
+  [READ_TOOL]: createReadTool(core, () => core.tools),
+  [USE_SENTRY]: createUseSentryTool(core, new Map()),
+}
 
 const SURFACES = ['standard', 'compact', 'full']
 const CONSTRAINTS: Authority['constraints'][] = [
@@ -64,7 +71,7 @@ test('no description of a tool has more than 1,024 characters, for any surface a
 })
 
 test('what a description loses is in the description of a parameter', async (t) => {
-  const names = Object.keys(core.tools)
+  const names = Object.keys(tools)
   const context = {
     availableToolNames: new Set(names),
     directToolNames: new Set(names),
@@ -73,7 +80,7 @@ test('what a description loses is in the description of a parameter', async (t) 
   const listed = new Map(listTools('full', {}, true).map((tool) => [tool.name, tool]))
   const words = (text: string) =>
     new Set(text.replaceAll(/<\/?(examples|hints)>/g, '').match(/[\w.@:/'"=-]{3,}/g))
-  for (const { name, description } of Object.values(core.tools)) {
+  for (const { name, description } of Object.values(tools)) {
     const full = typeof description === 'string' ? description : description(context)
     const shown = words(JSON.stringify(listed.get(name)).replaceAll('\\n', ' ').replaceAll('\\"', '"'))
     const lost = [...words(full)].filter(
@@ -130,11 +137,11 @@ function listEverything() {
 function listTools(surface: string, constraints: Authority['constraints'], isCloud: boolean) {
   const policy = createToolPolicy({
     core,
-    tools: core.tools,
+    tools,
     settings: createSettings('sentry.example.com', { TOOL_SURFACE: surface }),
     hasAgentProvider: true,
   })
-  const catalogue = createToolCatalogue({ core, tools: core.tools, policy, isCloud })
+  const catalogue = createToolCatalogue({ core, tools, policy, isCloud })
   const authority = { scope: new Set(DEFAULT_SCOPES), skills: new Set(EVERY_SKILL), constraints }
   return catalogue.findVariant(authority).list
 }

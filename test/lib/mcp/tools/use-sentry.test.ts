@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { startAiProvider } from '../../../support/ai-provider.ts'
-import { readText, startMcp } from '../../../support/mcp-service.ts'
+import { readFence, readText, startMcp } from '../../../support/mcp-service.ts'
 
 const RESULT = { says: JSON.stringify({ result: 'You are Mara Lind.' }) }
 const WHOAMI = { calls: [{ name: 'whoami', args: {} }] }
@@ -74,7 +74,7 @@ test('with READ_ONLY use_sentry stays, annotated as read-only', async (t) => {
   t.match(tool?.annotations, { readOnlyHint: true, destructiveHint: false })
 })
 
-test('an error of the AI provider is a tool error without its details', async (t) => {
+test('without its provider use_sentry searches the tools by words, as mcp-core’s searches do', async (t) => {
   const broken = [
     { fails: 401, body: '{"error":{"message":"Incorrect API key provided: key-of-the-provider"}}' },
     { fails: 400, body: 'not json' },
@@ -83,12 +83,27 @@ test('an error of the AI provider is a tool error without its details', async (t
   for (const turn of broken) {
     const provider = await startAiProvider(t, [turn])
     const service = await startMcp(t, { settings: provider.settings })
-    const result = await service.call('use_sentry', { request: 'who am I?' })
-    t.equal(result.isError, true, JSON.stringify(turn))
-    t.match(readText(result), /AI provider|rephras/i)
-    t.notMatch(readText(result), /key-of-the-provider/)
+    const result = await service.call('use_sentry', { request: 'update the issue' })
+    t.notOk(result.isError, JSON.stringify(turn))
+    t.match(readText(result), /AI provider.* is away.*\n- `update_issue`: /s)
+    t.equal(readFence(result.content[0]?.text ?? ''), undefined, 'nothing of it is from outside')
+    t.notMatch(readText(result), /key-of-the-provider|use_sentry`/)
     t.notMatch(service.log.join(''), /key-of-the-provider/)
+    const readOnly = await startMcp(t, { settings: { ...provider.settings, READ_ONLY: 'true' } })
+    t.notMatch(readText(await readOnly.call('use_sentry', { request: 'update the issue' })), 'update_issue')
   }
+})
+
+test('the model of use_sentry gets results of tools in a fence, and what it says is fenced too', async (t) => {
+  const provider = await startAiProvider(t, [WHOAMI, RESULT])
+  const service = await startMcp(t, { settings: provider.settings })
+  const final = await service.call('use_sentry', { request: 'who am I?' })
+  const { input } = JSON.parse(provider.requests[1]?.body ?? '{}') as { input: { output?: string }[] }
+  const [shown] = input.flatMap(({ output }) => output ?? [])
+  const { result } = JSON.parse(shown ?? '{}') as { result: string }
+  t.match(readFence(result)?.inside, /mara@tidewater\.example/)
+  t.ok(readFence(final.content[0]?.text ?? ''), 'what the model says may repeat what it read')
+  t.match(final, { _meta: { untrusted: true } })
 })
 
 test('a malformed request is refused before the provider is called', async (t) => {
