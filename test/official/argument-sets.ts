@@ -137,7 +137,7 @@ function listBad(schema: Schema, types: ReadonlySet<string>): unknown[] {
   ]
 }
 
-/** Links to the same thing as Sentry's pages spell them, and some that are none. */
+/** Links to the same thing as Sentry's pages spell them, and texts that are not links. */
 function listLinks(schema: Schema, valid: Record<string, unknown>): Omit<ArgumentSet, 'name' | 'kind'>[] {
   const properties = schema.properties ?? {}
   const argument = ['issueUrl', 'replayUrl', 'profileUrl', 'url'].find((name) => name in properties)

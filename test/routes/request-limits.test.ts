@@ -112,7 +112,7 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
     const calls = Array.from({ length: 6 }, (_, id) => ({ ...callOf('whoami', {}), id }))
     const pings = Array.from({ length: 6 }, (_, id) => ({ jsonrpc: '2.0', id, method: 'ping' }))
     t.equal((await post(calls)).status, 200, 'six of ten')
-    t.equal((await post(pings)).status, 200, 'what is no call counts as one request')
+    t.equal((await post(pings)).status, 200, 'a batch without calls counts as one request')
     const asked = countApiRequests(sentry)
     const refused = await post(calls)
     t.equal(refused.status, 429)

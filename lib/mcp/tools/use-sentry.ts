@@ -104,14 +104,14 @@ async function runAgent(core: McpCore, prompt: string, tools: Record<string, obj
     providerOptions: provider.getProviderOptions(),
   })
   if (text.trim() === '') throw new Error(`The model ended with ${finishReason} and without a text.`)
-  return readAnswer(text)
+  return readText(text)
 }
 
 /** Some models answer in JSON even when they are not asked to. */
-function readAnswer(text: string): string {
+function readText(text: string): string {
   try {
-    const answer: unknown = JSON.parse(text)
-    if (typeof answer === 'object' && answer !== null && 'result' in answer) return String(answer.result)
+    const parsed: unknown = JSON.parse(text)
+    if (typeof parsed === 'object' && parsed !== null && 'result' in parsed) return String(parsed.result)
   } catch {
     // It is plain text.
   }

@@ -28,7 +28,7 @@ export type Route = ReturnType<typeof classifyInboundRequest>
 
 /**
  * Reads the headers of a request. `initialize` negotiates the revision by its body, so a revision in its header that this
- * server does not know is no error (MCP 2025-11-25, lifecycle: the header is for subsequent requests).
+ * server does not know is not an error (MCP 2025-11-25, lifecycle: the header is for subsequent requests).
  */
 export function readMcpHeaders({ headers, body }: Pick<McpRequest, 'headers' | 'body'>): McpHeaders {
   const revision = readHeader(headers, 'mcp-protocol-version')

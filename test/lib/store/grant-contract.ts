@@ -161,7 +161,7 @@ export async function testSubjects(t: Test, store: Store): Promise<void> {
   })
 
   await t.test(
-    'a user has at most 200 grants, whatever the clients, and the least recently used goes',
+    'a user has at most 200 grants, over all clients, and the least recently used goes',
     async (t) => {
       const subject = createToken()
       const ids: string[] = []

@@ -18,7 +18,7 @@ const CHANGES: Partial<GrantRecord>[] = [
   { expiresAt: Number.MAX_SAFE_INTEGER },
 ]
 
-test('every term of a grant is authenticated with its tokens, whatever the store (RFC 5116 §2.1)', async (t) => {
+test('every term of a grant is authenticated with its tokens, in every store (RFC 5116 §2.1)', async (t) => {
   const { makeGrant } = await setUp(t)
   const grant = await makeGrant()
   for (const change of CHANGES) {

@@ -257,7 +257,7 @@ test('a refresh gets what it requests and was granted, never more (RFC 6749 §3.
   t.equal((await client.refresh(tokens.refresh_token)).status, 200, 'a refused request spends no token')
 })
 
-test('a refresh may repeat the scope of the sign-in, whatever was granted of it (RFC 6749 §5.1)', async (t) => {
+test('a refresh may repeat the scope of the sign-in, also if Sentry granted less (RFC 6749 §5.1)', async (t) => {
   const { url } = await startService(t)
   const client = await registerClient(url)
   const { refresh_token, access_token } = await client.signIn({ scope: 'org:read openid' })

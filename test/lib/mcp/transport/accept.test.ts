@@ -31,7 +31,7 @@ test('Accept is negotiated by RFC 9110 §12.5.1: any case, parameters, weights, 
   for (const [accept, json, stream] of cases) t.same(readAccept(accept), { json, stream }, String(accept))
 })
 
-test('whatever accepts JSON is served, in both eras; nothing acceptable is 406', async (t) => {
+test('a request that accepts JSON is served, in both eras; nothing acceptable is 406', async (t) => {
   for (const era of ['legacy', 'modern'] as const) {
     for (const accept of ['*/*', 'application/*, text/*', 'Application/JSON', 'application/json; q=0.2']) {
       const response = await postIn(era, service, LIST, { headers: { accept } })
@@ -80,7 +80,7 @@ test('Content-Type is compared without case and parameters (RFC 9110 §8.3.1)', 
   }
 })
 
-test('initialize negotiates by its body, whatever later revision its header names (MCP 2025-11-25, lifecycle)', async (t) => {
+test('initialize negotiates by its body, also if its header names a later revision (MCP 2025-11-25, lifecycle)', async (t) => {
   const params = { capabilities: {}, clientInfo: { name: 'test', version: '1' } }
   for (const [asked, header, negotiated] of [
     ['2027-01-01', '2027-01-01', '2025-11-25'],
