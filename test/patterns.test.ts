@@ -43,10 +43,13 @@ test('patterns are written as literals, where they are found', async (t) => {
     [
       'lib/crypto/hash.ts',
       'lib/mcp/tools/describe.ts',
+      'lib/mcp/tools/result-size.ts',
       'lib/oauth/clients/cimd-document.ts',
+      'lib/upstream/compatibility/shortcomings.ts',
       'lib/upstream/required-action.ts',
+      'lib/upstream/visible-text.ts',
     ],
-    'a class and a number, and the name of a parameter',
+    'classes, numbers, names of parameters, paths, and visible-text.ts, whose own test doubles inputs',
   )
 })
 
