@@ -127,6 +127,7 @@ test('three tabs that a browser opens at once, 300 ms from the server, can all b
   await press(denied, /Deny/)
   await denied.waitForURL(/error=access_denied/)
   for (const tab of others) {
+    await confirm(tab)
     await press(tab, /Allow/)
     const approve = tab.getByRole('button', { name: 'Approve' })
     await Promise.race([approve.waitFor(), tab.waitForURL(/\/callback\?/)])
