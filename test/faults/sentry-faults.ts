@@ -13,6 +13,7 @@ import {
   checkRecovery,
   checkSecrets,
   describeOperations,
+  RETRY_AFTER_SECONDS,
   reachCallback,
   runOperations,
   type SentryFixture,
@@ -24,7 +25,7 @@ import {
 const WITHOUT_EFFECT: Record<string, Fault> = {
   'HTTP 500': { kind: 'status', status: 500 },
   'HTTP 502, a page': { kind: 'html', status: 502 },
-  'HTTP 429': { kind: 'status', status: 429, retryAfter: 30 },
+  'HTTP 429': { kind: 'status', status: 429, retryAfter: RETRY_AFTER_SECONDS },
   'HTML with 200': { kind: 'html' },
   '50 MB': { kind: 'huge-body' },
   'A gzip bomb of 1 GB': { kind: 'gzip-bomb' },
