@@ -54,8 +54,13 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
   const { tool, args, signal, reference } = toolCall
   const notes = new Set<string>()
   const call: ToolCall & UpstreamCall = {
-    ...{ ...toolCall, sentry, timeouts, compatibility },
-    ...{ largeFiles: new Map(), leftOut: [], notes },
+    ...toolCall,
+    sentry,
+    timeouts,
+    compatibility,
+    largeFiles: new Map(),
+    leftOut: [],
+    notes,
   }
   // Until Sentry has responded, an error cannot repeat what is in Sentry.
   const isQuotable = () => !showsOutsideData(readTarget(call).tool) || call.hasRead !== true
@@ -73,18 +78,8 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
       ),
     describeError: (error, writes) => describe(error, writes).text,
   }
-  const prepare = (called: SentryTool, params: unknown): unknown => {
-    const name = findTarget({ name: called.name, arguments: params }) ?? called.name
-    assertArgumentLimits(params, { tool: name, core })
-    const prepared = prepareArguments({ core, tool: called, context }, params)
-    const target = isGateway(called.name) ? findTarget({ name: called.name, arguments: prepared }) : undefined
-    const executed = target === undefined ? undefined : toolCall.variant.tools.get(target)
-    if (executed === undefined) return prepared
-    return {
-      ...prepared,
-      arguments: prepareArguments({ core, tool: executed, context }, prepared.arguments ?? {}),
-    }
-  }
+  const prepare = (called: SentryTool, params: unknown) =>
+    prepareCall(called, params, { core, context, tools: toolCall.variant.tools })
   try {
     return await record(readNames(call), async () => {
       const work = runUpstreamCall(call, () =>
@@ -100,6 +95,26 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
   } catch (error) {
     signal.throwIfAborted()
     return addNotes({ content: [{ type: 'text', text: describe(error).text }], isError: true }, notes)
+  }
+}
+
+/** The arguments of a call within their limits; those of a tool that a gateway executes are prepared as well. */
+function prepareCall(
+  tool: SentryTool,
+  params: unknown,
+  { core, context, tools }: { core: McpCore; context: ToolContext; tools: ReadonlyMap<string, SentryTool> },
+): Record<string, unknown> {
+  assertArgumentLimits(params, {
+    tool: findTarget({ name: tool.name, arguments: params }) ?? tool.name,
+    core,
+  })
+  const prepared = prepareArguments({ core, tool, context }, params)
+  const target = isGateway(tool.name) ? findTarget({ name: tool.name, arguments: prepared }) : undefined
+  const executed = target === undefined ? undefined : tools.get(target)
+  if (executed === undefined) return prepared
+  return {
+    ...prepared,
+    arguments: prepareArguments({ core, tool: executed, context }, prepared.arguments ?? {}),
   }
 }
 
