@@ -3,6 +3,7 @@ import { Writable } from 'node:stream'
 import Fastify from 'fastify'
 import type { Test } from 'tap'
 import { loadConfig } from '../../lib/config/load.ts'
+import type { SentryTool } from '../../lib/mcp/core/types.ts'
 import { type McpOptions, openMcp } from '../../lib/mcp/open.ts'
 import { sendErrorResponse } from '../../lib/mcp/transport/error-response.ts'
 import type { Caller } from '../../lib/model/caller.ts'
@@ -224,4 +225,17 @@ function collectLines(lines: string[]): Writable {
       done()
     },
   })
+}
+
+/** A reading tool of the skill `inspect`, without parameters. */
+export function createTool(name: string, handler: SentryTool['handler']): SentryTool {
+  return {
+    name,
+    description: `The tool ${name}`,
+    skills: ['inspect'],
+    requiredScopes: [],
+    inputSchema: {},
+    annotations: { readOnlyHint: true },
+    handler,
+  }
 }

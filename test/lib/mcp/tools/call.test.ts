@@ -1,12 +1,18 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import tap, { type Test, test } from 'tap'
-import type { SentryTool } from '../../../../lib/mcp/core/types.ts'
 import { SignInRequiredError } from '../../../../lib/upstream/access.ts'
 import { fetchUpstream, TOKEN_PLACEHOLDER } from '../../../../lib/upstream/tool-fetch.ts'
 import type { Fault } from '../../../sandbox/sentry/faults.ts'
 import { DEFAULT_SCOPES } from '../../../sandbox/sentry/server.ts'
-import { callOf, type McpService, postIn, readText, startMcp } from '../../../support/mcp-service.ts'
+import {
+  callOf,
+  createTool,
+  type McpService,
+  postIn,
+  readText,
+  startMcp,
+} from '../../../support/mcp-service.ts'
 
 const service = await startMcp(tap, { timeouts: { sentryMs: 400, otherMs: 400 } })
 const { sentry } = service
@@ -337,18 +343,6 @@ test('Sentry’s refusal of a write is reported as missing permissions', async (
   )
   t.match(readText(result), /HTTP 403.*permissions/s, 'what Sentry itself refuses stays refused')
 })
-
-function createTool(name: string, handler: SentryTool['handler']): SentryTool {
-  return {
-    name,
-    description: `The tool ${name}`,
-    skills: ['inspect'],
-    requiredScopes: [],
-    inputSchema: {},
-    annotations: { readOnlyHint: true },
-    handler,
-  }
-}
 
 let serviceForLarge: McpService | undefined
 

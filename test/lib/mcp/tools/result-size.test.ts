@@ -1,8 +1,7 @@
 import { test } from 'tap'
-import type { SentryTool } from '../../../../lib/mcp/core/types.ts'
 import { fitStructure, fitText, MAX_RESULT_BYTES } from '../../../../lib/mcp/tools/result-size.ts'
 import { fetchUpstream, TOKEN_PLACEHOLDER } from '../../../../lib/upstream/tool-fetch.ts'
-import { readFence, startMcp } from '../../../support/mcp-service.ts'
+import { createTool, readFence, startMcp } from '../../../support/mcp-service.ts'
 
 test('a text up to 100 KB is unchanged, a longer one ends with a complete item', async (t) => {
   const fits = 'é'.repeat(MAX_RESULT_BYTES / 2)
@@ -54,15 +53,3 @@ test('what is cut says so, how much it is, and where the rest is', async (t) => 
   const [json = ''] = (listed.content[0]?.text ?? '').split('\n\nLeft out')
   t.same(JSON.parse(json), listed.structuredContent, 'text and structure are cut alike')
 })
-
-function createTool(name: string, handler: SentryTool['handler']): SentryTool {
-  return {
-    name,
-    description: `The tool ${name}`,
-    skills: ['inspect'],
-    requiredScopes: [],
-    inputSchema: {},
-    annotations: { readOnlyHint: true },
-    handler,
-  }
-}
