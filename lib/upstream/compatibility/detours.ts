@@ -159,6 +159,8 @@ async function convert(response: Response, convertBody: (body: unknown) => unkno
 function lacksRules({ body, release }: Attempt): boolean {
   if (isBefore(release, '26.7.0')) return true
   if (!Array.isArray(body)) return false
+  // A project without rules, or a search that finds none.
+  if (body.length === 0 && isAtLeast(release, '26.7.0')) return false
   return body.every(({ detectorIds }) => !Array.isArray(detectorIds) || detectorIds.length === 0)
 }
 

@@ -59,12 +59,13 @@ test('issue alert rules are right on every release, by list, id and name', async
       const found = await call('get_alert_rule', { ...PROJECT, kind: 'issue', ruleIdOrName })
       t.match(readText(found), /34001.*Send a notification|34001.*email/is, `${release} ${ruleIdOrName}`)
     }
-    const before = requests('/workflows/').length
+    const before = { workflows: requests('/workflows/').length, rules: requests('/rules/').length }
     t.notOk(
       (await call('find_alert_rules', { ...PROJECT, kind: 'issue', query: 'nothing has this name' })).isError,
     )
     const isOld = release !== '26.8.0'
-    t.equal(requests('/workflows/').length - before, isOld ? 0 : 1, `${release} is asked once`)
+    t.equal(requests('/workflows/').length - before.workflows, isOld ? 0 : 1, `${release} is asked once`)
+    t.equal(requests('/rules/').length - before.rules, isOld ? 1 : 0, `${release}: no rule is a result too`)
   }
 })
 
