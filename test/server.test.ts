@@ -135,10 +135,8 @@ test('with REDIS_WAIT=false the process exits with 1 when Redis is unavailable',
     REDIS_URL: `redis://:${secret}@127.0.0.1:${redisPort}`,
     REDIS_WAIT: 'false',
   }
-  const since = Date.now()
   const { code, stdout, stderr } = await run(['server.ts'], { ...settings, ...redis })
   t.equal(code, 1)
-  t.ok(Date.now() - since < 10_000)
   t.match(
     stderr,
     /^Redis at 127\.0\.0\.1:\d+ is not available: connect ECONNREFUSED \S+ REDIS_WAIT is false, so the service does not start\. STORE=embedded needs no Redis, for one instance\.\n$/,
