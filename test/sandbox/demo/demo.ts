@@ -1,6 +1,7 @@
 /**
  * `npm run demo`: starts a stand-in for Sentry and the service on this machine, and goes through everything that an
- * MCP client does. Stays up afterwards; `--once` ends instead, `--verbose` shows the service's log.
+ * MCP client does. Stays up afterwards and prints a line for each sign-in and call; `--once` ends instead, `--verbose`
+ * shows the service's log.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
@@ -11,7 +12,15 @@ import { startSentry } from '../sentry/server.ts'
 import { WalkError } from '../walk/check.ts'
 import { walk } from '../walk/walk.ts'
 import { DemoError, startDemoService } from './service.ts'
-import { writeConnectHelp, writeFailure, writeHeading, writeLine, writeLog, writeStep } from './text.ts'
+import {
+  writeActivity,
+  writeConnectHelp,
+  writeFailure,
+  writeHeading,
+  writeLine,
+  writeLog,
+  writeStep,
+} from './text.ts'
 
 const PREFERRED_PORT = 3000
 
@@ -41,7 +50,9 @@ try {
 process.exit()
 
 async function runDemo(): Promise<void> {
+  let onLog = options.verbose ? writeLog : (_line: string) => undefined
   const port = (await isFree(PREFERRED_PORT)) ? PREFERRED_PORT : await findFreePort()
+  if (port !== PREFERRED_PORT) writeLine(`Port ${PREFERRED_PORT} is in use, so this is ${port}.\n`)
   const redirectUri = `http://localhost:${port}/oauth/callback`
   await using closing = new AsyncDisposableStack()
 
@@ -54,15 +65,13 @@ async function runDemo(): Promise<void> {
     port,
     sentry,
     docsUrl: docs.url,
-    logLevel: options.verbose ? 'info' : 'warn',
-    onLog: options.verbose ? writeLog : () => undefined,
+    onLog: (line) => onLog(line),
     signal: interruption.signal,
   })
   closing.defer(() => service.stop())
 
-  const mcpUrl = `${service.url}/mcp`
   writeHeading(`A stand-in for Sentry at ${sentry.url}, the service at ${service.url}`)
-  const walking = walk(mcpUrl, { onStep: writeStep, clientName: 'Demo client' })
+  const walking = walk(`${service.url}/mcp`, { onStep: writeStep, clientName: 'Demo client' })
   try {
     await Promise.race([walking, interrupted])
   } catch (error) {
@@ -73,14 +82,20 @@ async function runDemo(): Promise<void> {
 
   // The next sign-in, by a person, shows Sentry's page as well instead of being approved from memory.
   sentry.forgetApprovals()
-  writeConnectHelp(mcpUrl)
+  writeConnectHelp(service.url, sentry.url)
+  onLog = options.verbose ? writeLog : writeActivity
   const ended = await Promise.race([interrupted.then(() => false), service.ended.then(() => true)])
   if (ended) throw new DemoError('service', 'ended unexpectedly', service.log)
 }
 
 function readOptions(): { once: boolean; verbose: boolean } {
   try {
-    const { values } = parseArgs({ options: { once: { type: 'boolean' }, verbose: { type: 'boolean' } } })
+    // pnpm passes on the -- that npm takes away.
+    const args = process.argv.slice(2).filter((arg) => arg !== '--')
+    const { values } = parseArgs({
+      args,
+      options: { once: { type: 'boolean' }, verbose: { type: 'boolean' } },
+    })
     return { once: values.once ?? false, verbose: values.verbose ?? false }
   } catch (error) {
     writeLine(`${(error as Error).message}. The options are --once and --verbose.`)

@@ -15,7 +15,6 @@ export interface DemoServiceOptions {
   port: number
   sentry: SentryAddress
   docsUrl: string
-  logLevel: 'info' | 'warn'
   /** Receives each line of the service's log. */
   onLog: (line: string) => void
   /** Aborts the wait for the start. */
@@ -95,7 +94,7 @@ async function endProcess(running: RunningProcess): Promise<void> {
 
 /** The settings, and of the user's shell only what a process needs to run at all. */
 function createEnvironment(
-  { port, sentry, docsUrl, logLevel }: DemoServiceOptions,
+  { port, sentry, docsUrl }: DemoServiceOptions,
   url: string,
   dataDir: string,
 ): Record<string, string> {
@@ -112,6 +111,6 @@ function createEnvironment(
     DATA_DIR: dataDir,
     DIRECT_SEARCH: 'true',
     MCP_URL: docsUrl,
-    LOG_LEVEL: logLevel,
+    LOG_LEVEL: 'info',
   }
 }

@@ -1,4 +1,5 @@
 import type { Application, SentryUser } from './accounts.ts'
+import type { Issue, Organization } from './data.ts'
 
 export interface AuthorizePage {
   application: Application
@@ -55,12 +56,43 @@ export function renderErrorPage(problem: string): string {
   return renderPage('This request cannot go on', `<p>${escapeHtml(problem)}</p>`)
 }
 
-/** The page at `/`, which tells a person what this is. */
-export function renderHomePage(user: SentryUser): string {
+/** The page at `/`, which tells a person what this is and what is in it. */
+export function renderHomePage(user: SentryUser, organizations: readonly Organization[]): string {
   return renderPage(
     'Sentry, for tests and for the demo',
     `<p>An OAuth server and an API with made-up data. Nothing here is real and nothing is kept.</p>
-      <p class="who">Signed in as ${escapeHtml(user.email)}</p>`,
+      <p class="who">Signed in as ${escapeHtml(user.email)}</p>
+      ${organizations.map(renderOrganization).join('\n      ')}`,
+  )
+}
+
+/** Many of an organization's issues are there to be searched, not to be read. */
+const SHOWN_ISSUES = 8
+
+function renderOrganization({ name, slug, issues }: Organization): string {
+  const items = issues
+    .slice(0, SHOWN_ISSUES)
+    .map(
+      ({ id, shortId, title }) =>
+        `<li><a href="/organizations/${slug}/issues/${id}/">${escapeHtml(shortId)}</a> ${escapeHtml(title)}</li>`,
+    )
+  const more = issues.length > SHOWN_ISSUES ? `<p>And ${issues.length - SHOWN_ISSUES} more.</p>` : ''
+  return `<h2>${escapeHtml(name)}</h2><ul>${items.join('')}</ul>${more}`
+}
+
+/** The page of one issue, where links of the API lead to. */
+export function renderIssuePage(issue: Issue): string {
+  const { shortId, title, culprit, project, status, events } = issue
+  const [newest] = events
+  const frames = (newest?.exception?.frames ?? []).map(
+    ({ filename, function: name, line }) => `${escapeHtml(name)} (${escapeHtml(filename)}:${line})`,
+  )
+  return renderPage(
+    title,
+    `<p>${escapeHtml(shortId)} in ${escapeHtml(project.name)}, ${status}, ${events.length} events</p>
+      <p><code>${escapeHtml(culprit)}</code></p>
+      <pre>${frames.join('\n')}</pre>
+      <p><a href="/">All issues</a></p>`,
   )
 }
 
@@ -83,7 +115,9 @@ function renderPage(title: string, content: string): string {
       header small { display: block; opacity: .75; }
       h1 { font-size: 1.4rem; }
       li { margin: .25rem 0; }
-      code { font-size: .9em; }
+      code, pre { font-size: .9em; }
+      h1, li, pre { overflow-wrap: anywhere; }
+      pre { white-space: pre-wrap; }
       .who { border-left: 3px solid #7553ff; padding-left: .75rem; }
       button { font: inherit; font-weight: 600; padding: .6rem 1.4rem; margin-right: .5rem; cursor: pointer;
         border: 1px solid #5b3fd6; border-radius: .4rem; background: #5b3fd6; color: #fff; }

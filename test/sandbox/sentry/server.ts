@@ -7,7 +7,7 @@ import { registerApi } from './api.ts'
 import { createSampleData, type SentryData } from './data.ts'
 import { type Faults, registerFaults } from './faults.ts'
 import { type OAuthBehaviour, type OAuthCounters, registerOAuth } from './oauth.ts'
-import { renderApplicationPage, renderErrorPage, renderHomePage } from './pages.ts'
+import { renderApplicationPage, renderErrorPage, renderHomePage, renderIssuePage } from './pages.ts'
 import { createPlace, type PlaceOptions } from './place.ts'
 import { type RateLimit, registerRateLimit } from './rate-limit.ts'
 import { createReleaseBehaviour, type Feature, type SentryRelease } from './releases.ts'
@@ -121,8 +121,14 @@ export async function startSentry(options: SandboxOptions = {}): Promise<SentryS
   })
 
   app.get('/', (_request, reply) =>
-    reply.type('text/html; charset=utf-8').send(renderHomePage(accounts.signedIn)),
+    reply.type('text/html; charset=utf-8').send(renderHomePage(accounts.signedIn, data.organizations)),
   )
+  app.get<{ Params: { id: string } }>('/organizations/:organization/issues/:id/', ({ params }, reply) => {
+    const issue = data.organizations.flatMap(({ issues }) => issues).find(({ id }) => id === params.id)
+    return reply
+      .type('text/html; charset=utf-8')
+      .send(issue === undefined ? renderApplicationPage() : renderIssuePage(issue))
+  })
   app.get('/api/client-config/', () => ({
     version: { current: options.version ?? release.release },
     isSelfHosted: !place.isCloud,
