@@ -117,7 +117,7 @@ function takePage(reply: FastifyReply, { items }: List, { query, host }: ApiCall
     const params = new URLSearchParams(query)
     params.set('cursor', cursor)
     const [path = ''] = reply.request.url.split('?')
-    // Django builds these of the request, whatever the url-prefix is.
+    // Django builds these from the request, not from the url-prefix.
     return `<http://${host}${path}?${params}>; rel="${rel}"; results="${hasResults}"; cursor="${cursor}"`
   }
   const previous = link('previous', Math.max(0, offset - size), offset > 0)
