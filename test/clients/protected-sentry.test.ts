@@ -3,8 +3,9 @@ import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import { type Test, test } from 'tap'
 import { startSentry } from '../sandbox/sentry/server.ts'
 import { type AccessProxyOptions, startAccessProxy } from '../support/access-proxy.ts'
-import { createAuthority } from '../support/certificate.ts'
+import { createAuthority, createCertificate } from '../support/certificate.ts'
 import { registerClient } from '../support/client.ts'
+import { findFreePort } from '../support/free-port.ts'
 import { postMcp } from '../support/mcp.ts'
 import { connectOfficialClient } from '../support/official-client.ts'
 import { startReverseProxy } from '../support/reverse-proxy.ts'
@@ -43,17 +44,37 @@ async function useTools(t: Test, mcpUrl: string): Promise<string> {
 }
 
 test('a client signs in and calls tools at a Sentry behind an access proxy', async (t) => {
-  const { url, sentry, proxy, log } = await startBehindProxy(t)
+  const { url, sentry, proxy, log, metricsPort } = await startBehindProxy(t)
   await useTools(t, `${url}/mcp`)
   t.same(proxy.refused, [], 'every request has the headers')
   t.ok(proxy.passed.includes('POST /oauth/token/'))
   t.ok(proxy.passed.includes('GET /api/client-config/'))
   t.ok(proxy.passed.some((request) => /GET \/api\/0\/.*issues/.test(request)))
+  const pages = await Promise.all(['/', '/account', '/oauth/authorize'].map((path) => readText(url + path)))
+  const metrics = await readText(`http://localhost:${metricsPort}/metrics`)
+  t.match(metrics, 'sentry_mcp_upstream_request_duration_seconds')
   for (const value of Object.values(HEADERS)) {
-    t.notMatch(log.join(''), value)
-    t.notMatch(JSON.stringify(sentry.requests), value)
+    for (const text of [...pages, metrics, log.join(''), JSON.stringify(sentry.requests)])
+      t.notMatch(text, value)
   }
 })
+
+test('the log warns of a client certificate that ends soon', async (t) => {
+  for (const [days, warnings] of [
+    [5, 1],
+    [90, 0],
+  ] as const) {
+    const { file, keyFile } = await createCertificate(t, 'sentry-mcp', days)
+    const settings = { SENTRY_PROTOCOL: 'https', SENTRY_CLIENT_CERT: file, SENTRY_CLIENT_KEY: keyFile }
+    const { log } = await startService(t, { settings: { ...useEmbeddedStore(t), ...settings } })
+    const found = log.filter((line) => line.includes('SENTRY_CLIENT_CERT has expired, or will soon'))
+    t.equal(found.length, warnings, `${days} days`)
+  }
+})
+
+async function readText(url: string): Promise<string> {
+  return (await fetch(url)).text()
+}
 
 test('renewal and revocation have the headers too', async (t) => {
   const { url, sentry, proxy } = await startBehindProxy(t, { revokeEndpoint: true })
@@ -71,9 +92,19 @@ test('renewal and revocation have the headers too', async (t) => {
   t.same(proxy.refused, [])
 })
 
-test('an access proxy that refuses ends no grant, and its page is repeated nowhere', async (t) => {
-  for (const redirectsPrograms of [false, true]) {
-    const { url, sentry, proxy, log } = await startBehindProxy(t, {}, { redirectsPrograms })
+test('an access proxy that refuses ends no grant, and the headers that it repeats reach nobody', async (t) => {
+  for (const [refusal, expected] of [
+    [
+      'page',
+      /in front of Sentry responded \(HTTP 403, a web page\), and the request did not reach Sentry\. .*SENTRY_CUSTOM_HEADERS/,
+    ],
+    [
+      'redirect',
+      /Sentry redirects to http:\/\/127\.0\.0\.1:\d+\. If that is the sign-in page of an access proxy: .*SENTRY_CUSTOM_HEADERS/,
+    ],
+    ['json', /Sentry does not allow this \(HTTP 403\).*You sent .*\[redacted\]/s],
+  ] as const) {
+    const { url, sentry, proxy, log } = await startBehindProxy(t, {}, { refusal })
     const { access_token: token } = await (await registerClient(url)).signIn()
     const wrong = 'this-is-not-the-secret'
     proxy.headers['cf-access-client-secret'] = wrong
@@ -82,12 +113,7 @@ test('an access proxy that refuses ends no grant, and its page is repeated nowhe
     t.equal(response.status, 200)
     const text = await response.text()
     t.match(text, /"isError":true/)
-    t.match(
-      text,
-      redirectsPrograms
-        ? /Sentry redirects to http:\/\/127\.0\.0\.1:\d+\. If that is the sign-in page of an access proxy: .*SENTRY_CUSTOM_HEADERS/
-        : /in front of Sentry responded \(HTTP 403, a web page\), and the request did not reach Sentry\. .*SENTRY_CUSTOM_HEADERS/,
-    )
+    t.match(text, expected)
 
     const blocked = await registerClient(url)
     const redirect = await blocked.authorize()
@@ -178,20 +204,22 @@ async function startWithPublicUrl(t: Test) {
 async function startBehindProxy(
   t: Test,
   sandbox: { revokeEndpoint?: boolean } = {},
-  options: Pick<AccessProxyOptions, 'redirectsPrograms'> = {},
+  options: Pick<AccessProxyOptions, 'refusal'> = {},
 ) {
   const sentry = await startSentry(sandbox)
   t.teardown(() => sentry.close())
   const headers = { ...HEADERS }
   const proxy = await startAccessProxy(t, { target: sentry.url, headers, ...options })
+  const metricsPort = await findFreePort()
   const { url, log } = await startService(t, {
     sharedSentry: sentry,
     settings: {
       ...useEmbeddedStore(t),
       DIRECT_SEARCH: 'true',
+      METRICS_PORT: String(metricsPort),
       SENTRY_HOST: proxy.host,
       SENTRY_CUSTOM_HEADERS: CUSTOM_HEADERS,
     },
   })
-  return { url, sentry, log, proxy: { ...proxy, headers } }
+  return { url, sentry, log, metricsPort, proxy: { ...proxy, headers } }
 }

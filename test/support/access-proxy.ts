@@ -21,8 +21,8 @@ export interface AccessProxyOptions {
   certificate?: Certificate
   /** Connections need a certificate that this authority (PEM) issued. */
   clientAuthority?: string
-  /** Whether it sends programs without the headers to its sign-in page, as browsers, instead of a 403. */
-  redirectsPrograms?: boolean
+  /** What programs without the headers get: a 403 with a page (the default) or with JSON, or a redirect to its sign-in. */
+  refusal?: 'page' | 'json' | 'redirect'
 }
 
 /** An access proxy in front of a Sentry, as Cloudflare Access or Google IAP. */
@@ -45,10 +45,10 @@ const [LOGIN, RETURN] = ['/access/login', '/access/return']
 
 /**
  * Starts it on loopback; it ends with `t`. People sign in at it in a browser, which has its cookie from then on; programs
- * send its headers, which Sentry does not see. Others get a page with status 403 that repeats everything they sent.
+ * send its headers, which Sentry does not see. Others get a 403 that repeats everything they sent.
  */
 export async function startAccessProxy(t: Lifetime, options: AccessProxyOptions): Promise<AccessProxy> {
-  const { target, headers: wanted = {}, certificate, clientAuthority, redirectsPrograms = false } = options
+  const { target, headers: wanted = {}, certificate, clientAuthority, refusal = 'page' } = options
   const proxy: AccessProxy = {
     url: '',
     host: '',
@@ -81,9 +81,13 @@ export async function startAccessProxy(t: Lifetime, options: AccessProxyOptions)
     }
     const isBrowser = incoming.headers.accept?.includes('text/html') === true
     if (!isBrowser) proxy.refused.push(note)
-    if (isBrowser || redirectsPrograms) {
+    if (isBrowser || refusal === 'redirect') {
       const location = `${proxy.loginUrl}?${new URLSearchParams({ to: path })}`
       return outgoing.writeHead(302, { location }).end()
+    }
+    if (refusal === 'json') {
+      outgoing.writeHead(403, { 'content-type': 'application/json' })
+      return outgoing.end(JSON.stringify({ detail: `You sent ${JSON.stringify(incoming.headers)}` }))
     }
     const page = `<!DOCTYPE html><title>Forbidden</title><pre>${JSON.stringify(incoming.headers)}</pre>`
     outgoing.writeHead(403, { 'content-type': 'text/html; charset=utf-8' }).end(page)

@@ -71,6 +71,34 @@ test('a redirect to the sign-in page of an access proxy is told from one to anot
   }
 })
 
+test('the public address is checked without headers, and one that is closed to programs is no error', async (t) => {
+  const sentry = await startSentry()
+  t.teardown(() => sentry.close())
+  const open = await startReverseProxy(t)
+  open.target = sentry.url
+  const closed = await startAccessProxy(t, { target: sentry.url, headers: HEADERS })
+  for (const [publicUrl, finding] of [
+    [open.url, /^sentry: Sentry responds at SENTRY_PUBLIC_URL/],
+    [closed.url, /has a response with 403 for programs\. Check in a browser that Sentry is there\.$/],
+    ['https://sentry.invalid', /cannot be reached from here: .*\. Check it in a browser\.$/],
+  ] as const) {
+    const env = {
+      ...createSettings(sentry),
+      SENTRY_PUBLIC_URL: publicUrl,
+      SENTRY_CUSTOM_HEADERS: CUSTOM_HEADERS,
+    }
+    const findings = await checkSentry(loadConfig(env))
+    const lines = [...list(findings, 'ok'), ...list(findings, 'skipped')]
+    t.ok(
+      lines.some((line) => finding.test(line)),
+      publicUrl,
+    )
+    t.match(lines.join('\n'), `${publicUrl}/settings/account/api/applications/`)
+    t.same(list(findings, 'warning'), [])
+  }
+  t.same(closed.passed, [], 'the headers are for the internal address')
+})
+
 test('an internal address that insists on the public one is explained', async (t) => {
   const proxy = await startReverseProxy(t, {
     handlers: {
