@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { Config } from '../../lib/config/load.ts'
 import type { SentryLocation } from '../../lib/upstream/location.ts'
-import { isPage } from '../../lib/upstream/request.ts'
+import { findForeignBody } from '../../lib/upstream/request.ts'
 import { type ProbeResponse, probe, reportExpiry } from './probe.ts'
 import { createReport, type Finding, type Problem, type Report } from './report.ts'
 
@@ -61,7 +61,7 @@ interface Approach {
 
 /** Why a response is not that of a Sentry that works: what stands in front of it responded, or it has a problem. */
 export function explainObstacle(response: ProbeResponse, approach: Approach): Problem | undefined {
-  const { status, redirect, headers, text, json } = response
+  const { status, redirect, headers, text } = response
   const { origin, sentry } = approach
   if (redirect !== undefined && redirect.origin !== origin) {
     return redirect.origin === sentry.origin
@@ -78,7 +78,7 @@ export function explainObstacle(response: ProbeResponse, approach: Approach): Pr
       'Set SENTRY_CLIENT_CERT and SENTRY_CLIENT_KEY to one that it accepts.',
     ]
   }
-  if (json === undefined && (isPage(headers, text) || [401, 403, 407].includes(status))) {
+  if (findForeignBody(response, text) !== undefined || [401, 403, 407].includes(status)) {
     return [
       `Not Sentry responds at ${origin}, but something in front of it, such as an access proxy (${status}, ${headers.get('content-type') ?? 'no content type'}).`,
       adviseHeaders(

@@ -13,7 +13,7 @@ import {
   noteLargeAttachments,
   readLength,
 } from './large-file.ts'
-import { describePage, fetchSentry, isPage } from './request.ts'
+import { describeForeignBody, fetchSentry, findForeignBody } from './request.ts'
 import { readRequiredAction } from './required-action.ts'
 import { addWrite, findUpstreamCall, type UpstreamCall, type UpstreamWrite } from './tool-call.ts'
 
@@ -108,12 +108,13 @@ async function sendToSentry(call: UpstreamCall, url: URL, init: RequestInit): Pr
   return response
 }
 
-/** An access proxy refuses with a page, which says nothing about the user's token or about what is in Sentry. */
+/** How an access proxy refuses says nothing about the user's token or about what is in Sentry. */
 async function assertFromSentry(response: Response): Promise<void> {
-  const { status, headers } = response
+  const { status } = response
   if (status < 400 || status >= 500 || status === 429) return
-  if (!isPage(headers, await response.clone().text())) return
-  throw new ToolFetchError(`${describePage(status)} ${LET_THROUGH} Trying again will not help.`)
+  const what = findForeignBody(response, await response.clone().text())
+  if (what === undefined) return
+  throw new ToolFetchError(`${describeForeignBody(status, what)} ${LET_THROUGH} Trying again will not help.`)
 }
 
 /** Sentry responds 401 to an invalid token, but 400 at the endpoint that names its user. */

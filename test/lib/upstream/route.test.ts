@@ -93,7 +93,7 @@ test('an image of a public URL without a token is not sent to the internal addre
   t.equal(front.requests.length, 1)
 })
 
-test('a page in place of the API says nothing about the token; an empty response does', async (t) => {
+test('a page in place of the API says nothing about the token, and an empty response does', async (t) => {
   for (const status of [401, 403, 404, 400]) {
     const sentry = await startHost(t, ({ url }, response) => {
       const isPage = url?.startsWith('/api/0/page/') === true
@@ -116,6 +116,18 @@ test('a page in place of the API says nothing about the token; an empty response
     t.equal((await fetchIn(call, `${sentry.origin}/api/0/none/`, AUTHORIZED)).status, status)
     t.equal(renewals, status === 401 ? 1 : 0)
   }
+})
+
+test('so does a refusal in a text, as Google IAP sends it', async (t) => {
+  const sentry = await startHost(t, (_request, response) => {
+    response.writeHead(401, { 'content-type': 'text/html; charset=UTF-8' })
+    response.end('Invalid IAP credentials: empty token')
+  })
+  const call = createCall(sentry.host, {}, async () => t.fail('the token is renewed') as never)
+  await t.rejects(fetchIn(call, `${sentry.origin}/api/0/auth/`, AUTHORIZED), {
+    message: /HTTP 401, a text\)/,
+  })
+  await t.rejects(requestSentry(call.sentry, '/api/0/auth/'), { name: 'UpstreamUnavailableError' })
 })
 
 test('the client certificate is presented to Sentry, directly and through a proxy', async (t) => {
