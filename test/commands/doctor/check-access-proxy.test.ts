@@ -71,7 +71,7 @@ test('a redirect to the sign-in page of an access proxy is told from one to anot
   }
 })
 
-test('the public address is checked without headers, and one that is closed to programs is no error', async (t) => {
+test('the public address is checked without headers, and may be closed to programs', async (t) => {
   const sentry = await startSentry()
   t.teardown(() => sentry.close())
   const open = await startReverseProxy(t)
