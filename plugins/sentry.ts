@@ -58,10 +58,15 @@ async function sentryPlugin(fastify: FastifyInstance) {
   })
 }
 
-/** The values of custom headers that are credentials. What a proxy is told about a request stands in the log anyway. */
+/**
+ * The credentials in custom headers, without a scheme such as `Bearer`. What a proxy is told about a request stands in
+ * the log anyway.
+ */
 function listSecretValues(headers: Readonly<Record<string, string>> = {}): string[] {
   return Object.entries(headers).flatMap(([name, value]) =>
-    value.length < MIN_SECRET_LENGTH || name.startsWith('x-forwarded-') ? [] : [value],
+    name.startsWith('x-forwarded-')
+      ? []
+      : value.split(' ').filter(({ length }) => length >= MIN_SECRET_LENGTH),
   )
 }
 
