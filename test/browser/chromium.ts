@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
-import type { Test } from 'tap'
+import type { Lifetime } from '../support/lifetime.ts'
 
 const PLACES = [
   '/usr/bin/chromium',
@@ -9,8 +9,8 @@ const PLACES = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ]
 
-/** A real, headless Chromium that ends with the test; CHROMIUM names its path where it is not a usual one. */
-export async function startChromium(t: Test): Promise<Browser> {
+/** A real, headless Chromium that ends with `t`; CHROMIUM names its path where it is not a usual one. */
+export async function startChromium(t: Lifetime): Promise<Browser> {
   const executablePath = process.env.CHROMIUM ?? PLACES.find((place) => existsSync(place))
   if (executablePath === undefined) {
     throw new Error(

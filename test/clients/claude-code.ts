@@ -2,9 +2,6 @@ import type { Lifetime } from '../support/lifetime.ts'
 import type { ClientWork, Desktop } from './desktop.ts'
 import { startModel } from './messages-api.ts'
 
-/** Gives the program a terminal, without which it does not sign in. */
-const AT_TERMINAL = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'
-
 const PREFIX = 'mcp__sentry__'
 
 /** Signs Claude Code in and has a scripted model call a tool. */
@@ -15,17 +12,14 @@ export async function driveClaudeCode(
   mcpUrl: string,
 ): Promise<ClientWork> {
   Object.assign(desktop.env, {
-    TERM: 'xterm',
     DISABLE_AUTOUPDATER: '1',
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
   })
   await desktop.run(claude, 'mcp', 'add', '--transport', 'http', '--scope', 'user', 'sentry', mcpUrl)
-  await desktop.run('python3', '-c', AT_TERMINAL, claude, 'mcp', 'login', 'sentry')
+  await desktop.runAtTerminal([], claude, 'mcp', 'login', 'sentry')
 
-  Object.assign(desktop.env, {
-    ANTHROPIC_API_KEY: 'none',
-    ANTHROPIC_BASE_URL: await startModel(t, `${PREFIX}whoami`),
-  })
+  const model = await startModel(t, `${PREFIX}whoami`)
+  Object.assign(desktop.env, { ANTHROPIC_API_KEY: 'none', ANTHROPIC_BASE_URL: model.url })
   const format = ['--output-format', 'stream-json', '--verbose', '--allowedTools', `${PREFIX}whoami`]
   const output = await desktop.run(claude, '--print', 'Who am I at Sentry?', ...format)
   const events = output

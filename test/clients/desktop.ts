@@ -14,19 +14,25 @@ export interface Desktop {
   listOpened(): URL[]
   /** Runs a program to its end and returns its output. Rejects when it fails or takes too long. */
   run(command: string, ...args: string[]): Promise<string>
+  /** The same at a terminal. Each of `answers` is a text to wait for and the keys that are then typed. */
+  runAtTerminal(answers: readonly Answer[], command: string, ...args: string[]): Promise<string>
   /** The same with a script for Node. */
   runScript(file: string, ...args: string[]): Promise<string>
 }
+
+export type Answer = readonly [text: string, keys: string]
 
 /** What a client received from the server. */
 export interface ClientWork {
   /** The names of the tools it lists. */
   tools: readonly string[]
-  /** The result of `whoami`. */
+  /** The result of `whoami`; undefined for a client that only calls tools for its vendor's model. */
   result: unknown
 }
 
 const BROWSER = join(import.meta.dirname, 'open-browser.ts')
+
+const TERMINAL = join(import.meta.dirname, 'terminal.py')
 
 /** For one command or call of a client. */
 export const CLIENT_TIMEOUT_MS = 30_000
@@ -49,6 +55,7 @@ export function createDesktop(t: Lifetime): Desktop {
   const env = {
     PATH: [programs, dirname(process.execPath), process.env.PATH].join(delimiter),
     HOME: home,
+    TERM: 'xterm-256color',
     BROWSER: browser,
     // Without a session bus clients keep secrets in files, not in the keyring of the developer.
     DBUS_SESSION_BUS_ADDRESS: 'disabled:',
@@ -77,6 +84,8 @@ export function createDesktop(t: Lifetime): Desktop {
       return lines.map((line) => new URL(line))
     },
     run,
+    runAtTerminal: (answers, command, ...args) =>
+      run('python3', TERMINAL, JSON.stringify(answers), command, ...args),
     runScript: (file, ...args) => run(process.execPath, file, ...args),
   }
 }

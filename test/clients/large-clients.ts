@@ -11,9 +11,13 @@ import { promisify } from 'node:util'
 import type { Lifetime } from '../support/lifetime.ts'
 import { createLifetime } from '../support/lifetime.ts'
 import { startService, useEmbeddedStore } from '../support/service.ts'
+import { driveAmp } from './amp.ts'
 import { driveClaudeCode } from './claude-code.ts'
 import { driveCodex } from './codex.ts'
+import { driveCopilot } from './copilot.ts'
 import { type ClientWork, createDesktop, type Desktop } from './desktop.ts'
+import { driveGemini } from './gemini.ts'
+import { driveOpencode } from './opencode.ts'
 
 interface LargeClient {
   /** The package and its version. */
@@ -25,6 +29,10 @@ interface LargeClient {
 const CLIENTS: readonly LargeClient[] = [
   { specifier: '@openai/codex@0.169.0', program: 'codex', drive: driveCodex },
   { specifier: '@anthropic-ai/claude-code@2.1.330', program: 'claude', drive: driveClaudeCode },
+  { specifier: 'opencode-ai@1.18.33', program: 'opencode', drive: driveOpencode },
+  { specifier: '@google/gemini-cli@0.61.0', program: 'gemini', drive: driveGemini },
+  { specifier: '@github/copilot@1.0.102', program: 'copilot', drive: driveCopilot },
+  { specifier: '@ampcode/cli@0.0.1790142911-g7618fb', program: 'amp', drive: driveAmp },
 ]
 
 /** Some of them have 400 MB. */
@@ -73,9 +81,11 @@ function describe(desktop: Desktop, tools: readonly string[], result: unknown): 
   const redirectUri = address?.searchParams.get('redirect_uri')
   if (!redirectUri) throw new Error('It opened no browser.')
   if (!tools.includes('find_organizations')) throw new Error(`It lists only: ${tools.join(', ')}`)
+  const work = `signed in at ${redirectUri}, lists ${tools.length} tools`
+  if (result === undefined) return work
   const output = JSON.stringify(result)
   if (!output.includes('mara@tidewater.example')) throw new Error(`whoami returned: ${output}`)
-  return `signed in at ${redirectUri}, lists ${tools.length} tools, whoami is right`
+  return `${work}, whoami is right`
 }
 
 function report(outcome: 'ok' | 'no' | '--', specifier: string, detail: string): void {

@@ -4,18 +4,32 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { Lifetime } from '../support/lifetime.ts'
 
-/**
- * A model on loopback with Anthropic's Messages API: it calls one tool, and ends its turn when it has the result.
- * Returns its URL.
- */
-export async function startModel(t: Lifetime, tool: string): Promise<string> {
+/** A model on loopback with Anthropic's Messages API. */
+export interface Model {
+  url: string
+  /** The tools that it was offered last. */
+  readonly tools: readonly string[]
+  /** The request with the tool's result; undefined until it came. */
+  readonly result: unknown
+}
+
+/** Starts a model that calls one tool where it is offered, and ends its turn when it has the result. */
+export async function startModel(t: Lifetime, tool: string): Promise<Model> {
+  let tools: string[] = []
+  let result: unknown
   const server = createServer(async (request, response) => {
     const body = await text(request)
-    if (request.method !== 'POST' || !request.url?.startsWith('/v1/messages?')) {
+    if (request.method !== 'POST' || !/^\/v1\/messages(\?|$)/.test(request.url ?? '')) {
       response.writeHead(404).end()
       return
     }
-    if (body.includes('"tool_result"')) respond(response, 'end_turn', { type: 'text', text: '' }, 'Done.')
+    const parsed = JSON.parse(body) as { tools?: { name: string }[] }
+    const hasResult = body.includes('"tool_result"')
+    if (hasResult) result = parsed
+    const offered = parsed.tools ?? []
+    const isOffered = offered.some(({ name }) => name === tool)
+    if (isOffered) tools = offered.map(({ name }) => name)
+    if (!isOffered || hasResult) respond(response, 'end_turn', { type: 'text', text: '' }, 'Done.')
     else respond(response, 'tool_use', { type: 'tool_use', id: 'toolu_1', name: tool, input: {} })
   })
   server.listen(0, '127.0.0.1')
@@ -24,7 +38,15 @@ export async function startModel(t: Lifetime, tool: string): Promise<string> {
     server.close()
     server.closeAllConnections()
   })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get tools() {
+      return tools
+    },
+    get result() {
+      return result
+    },
+  }
 }
 
 /** Sends a message of one block as a stream of events. */
