@@ -48,6 +48,16 @@ export class ToolFetchTimeoutError extends ToolFetchError {
   override readonly name = 'ToolFetchTimeoutError'
 }
 
+/** A request of a tool. Its body can be sent again, as after a renewal of the token. */
+interface ToolRequest {
+  url: URL
+  /** In capitals. */
+  method: string
+  headers: Headers
+  body: RequestInit['body']
+  signal: RequestInit['signal']
+}
+
 /**
  * The `fetch` of mcp-core's code, which works only inside `runUpstreamCall`. It limits time and size, sends the user's
  * token only to Sentry and to paths of the caller's organization, and renews the token once when Sentry refuses it.
@@ -60,43 +70,52 @@ export async function fetchUpstream(
 ): Promise<Response> {
   const call = findUpstreamCall()
   if (call === undefined) throw new ToolFetchError('A request can only be made by a tool call.')
-  const url = new URL(input instanceof Request ? input.url : input)
+  const request = await readRequest(input, init)
+  const { method, url, headers } = request
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     throw new ToolFetchError('Only http and https addresses can be requested.')
   }
-  const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
-  if (headers.get('authorization') !== `Bearer ${TOKEN_PLACEHOLDER}`) return send(call, input, init)
-  const forward = (target: URL) => sendWithToken(call, target, { ...init, headers: new Headers(headers) })
-  if (call.compatibility === undefined) return forward(url)
-  const method = init.method ?? (input instanceof Request ? input.method : 'GET')
-  return call.compatibility.send({ method, url }, forward, call)
+  if (headers.get('authorization') !== `Bearer ${TOKEN_PLACEHOLDER}`) return send(call, request)
+  const forward = (target: URL) =>
+    sendWithToken(call, { ...request, url: target, headers: new Headers(headers) })
+  return call.compatibility === undefined
+    ? forward(url)
+    : call.compatibility.send({ method, url }, forward, call)
 }
 
-async function sendWithToken(
-  call: UpstreamCall,
-  url: URL,
-  init: RequestInit & { headers: Headers },
-): Promise<Response> {
+/** The request that the arguments of `fetch` describe. */
+async function readRequest(input: string | URL | Request, init: RequestInit): Promise<ToolRequest> {
+  if (!(input instanceof Request)) {
+    const { method = 'GET', headers, body, signal } = init
+    return { url: new URL(input), method: method.toUpperCase(), headers: new Headers(headers), body, signal }
+  }
+  const request = new Request(input, init)
+  const body = request.body === null ? null : await request.arrayBuffer()
+  const { url, method, headers, signal } = request
+  return { url: new URL(url), method: method.toUpperCase(), headers, body, signal }
+}
+
+async function sendWithToken(call: UpstreamCall, request: ToolRequest): Promise<Response> {
   const refusal = refuseDeferred(call)
   if (refusal !== undefined) return refusal
   const presented = call.accessToken
-  init.headers.set('authorization', `Bearer ${presented}`)
-  const response = normalizeRefusal(await sendToSentry(call, url, init), url)
+  request.headers.set('authorization', `Bearer ${presented}`)
+  const response = normalizeRefusal(await sendToSentry(call, request), request.url)
   if (response.status !== 401) return response
   // A new token would not change it.
   call.requiredAction = readRequiredAction(await readJson(response))
   if (call.requiredAction !== undefined) return response
   const successor = call.accessToken === presented ? await renew(call, presented) : call.accessToken
   if (successor === undefined) return response
-  init.headers.set('authorization', `Bearer ${successor}`)
-  return normalizeRefusal(await sendToSentry(call, url, init), url)
+  request.headers.set('authorization', `Bearer ${successor}`)
+  return normalizeRefusal(await sendToSentry(call, request), request.url)
 }
 
 /** Repeats a read once if its connection was reset, as while Sentry restarts. A write may have happened. */
-async function sendToSentry(call: UpstreamCall, url: URL, init: RequestInit): Promise<Response> {
-  const attempt = () => send(call, url, init, assertDestination)
+async function sendToSentry(call: UpstreamCall, request: ToolRequest): Promise<Response> {
+  const attempt = () => send(call, request, assertDestination)
   const response = await attempt().catch((error: unknown) => {
-    if (!isWrite(init) && isConnectionReset(error)) return attempt()
+    if (!isWrite(request) && isConnectionReset(error)) return attempt()
     throw error
   })
   deferAfterRefusal(call, response)
@@ -126,64 +145,91 @@ async function renew(call: UpstreamCall, refused: string): Promise<string | unde
   }
 }
 
+/** A request on its way. */
+interface Sending {
+  call: UpstreamCall
+  request: ToolRequest
+  /** The other side, as errors name it. */
+  who: string
+  timeout: Timeout
+  timeoutMs: number
+  /** Set for a change at Sentry. */
+  write: UpstreamWrite | undefined
+  /** Throws if the request must not go to a URL. */
+  assertTarget: typeof assertDestination
+}
+
 async function send(
   call: UpstreamCall,
-  input: string | URL | Request,
-  init: RequestInit,
+  request: ToolRequest,
   assertTarget: typeof assertDestination = () => undefined,
 ): Promise<Response> {
-  const requested = new URL(input instanceof Request ? input.url : input)
-  let target = requested
-  const method = (init.method ?? 'GET').toUpperCase()
-  assertTarget(call, target, method)
-  const who = call.sentry.owns(target) ? 'Sentry' : describeOther(input, init)
-  const timeoutMs = who === 'Sentry' ? call.timeouts.sentryMs : call.timeouts.otherMs
-  const known = call.largeFiles.get(target.pathname)
-  if (known !== undefined && who === 'Sentry') throw leaveOut(call, known)
-  const endRequest = who === 'Sentry' ? await call.share.beginRequest() : () => undefined
+  assertTarget(call, request.url, request.method)
+  const isSentry = call.sentry.owns(request.url)
+  const known = call.largeFiles.get(request.url.pathname)
+  if (known !== undefined && isSentry) throw leaveOut(call, known)
+  const endRequest = isSentry ? await call.share.beginRequest() : () => undefined
+  const who = isSentry ? 'Sentry' : describeOther(request)
+  const timeoutMs = isSentry ? call.timeouts.sentryMs : call.timeouts.otherMs
   const timeout = createTimeout(timeoutMs)
-  const signals = [call.signal, timeout.signal, init.signal].filter((signal) => signal instanceof AbortSignal)
-  const options: RequestInit = { ...init, redirect: 'manual', signal: AbortSignal.any(signals) }
-  const write: UpstreamWrite | undefined =
-    who === 'Sentry' && isWrite(init) ? { status: undefined } : undefined
+  const write: UpstreamWrite | undefined = isSentry && isWrite(request) ? { status: undefined } : undefined
   if (write !== undefined) addWrite(write)
+  const sending = { call, request, who, timeout, timeoutMs, write, assertTarget }
   try {
-    let response = await fetch(input, options)
-    if (write !== undefined) write.status = response.status
-    for (let hops = 0; isRedirect(response); hops += 1) {
-      await response.body?.cancel()
-      if (hops === MAX_REDIRECTS) throw new ToolFetchError(`${who} redirects in a circle.`)
-      target = followRedirect(response, target, isWrite(init), who)
-      // Sentry's redirect could leave the caller's organization or project.
-      assertTarget(call, target, method)
-      response = await fetch(target, options)
-    }
-    if (who === 'Sentry') call.hasRead = true
-    if (who === 'Sentry' && [429, 503].includes(response.status)) {
-      call.retryAfterSeconds = readRetryAfter(response.headers)
-    }
+    const { response, target } = await fetchAndFollow(sending)
+    if (isSentry) noteResponse(call, response)
     const reserve = (bytes: number) => waitForMemory(call, bytes, { timeout, endRequest })
-    const whole = await readWhole(response, { call, requested, target, who, reserve })
-    if (who === 'Sentry' && isAttachmentList(target) && whole.ok) {
+    const whole = await readWhole(response, { call, requested: request.url, target, who, reserve })
+    if (isSentry && isAttachmentList(target) && whole.ok) {
       noteLargeAttachments(await whole.clone().json(), target, call.largeFiles)
     }
     return whole
   } catch (error) {
-    if ([ToolFetchError, LargeFileError, UpstreamBusyError].some((kind) => error instanceof kind)) throw error
-    call.signal.throwIfAborted()
-    if (write !== undefined && wasNotSent(error)) write.status = 0
-    // After a write that Sentry may have carried out, trying again is not the advice.
-    const advice = write === undefined || write.status === 0 ? ` ${RETRY}` : ''
-    if (timeout.signal.aborted) {
-      throw new ToolFetchTimeoutError(`${who} did not answer within ${timeoutMs / 1000} seconds.${advice}`)
-    }
-    if (init.signal?.aborted) throw new ToolFetchTimeoutError(`${who} did not answer in time.${advice}`)
-    const failure = new ToolFetchError(`${who} could not be reached.${advice}`, { cause: error })
-    throw who === 'Sentry' ? failure : new TypeError('fetch failed', { cause: failure })
+    throw toSendError(error, sending)
   } finally {
     timeout.stop()
     endRequest()
   }
+}
+
+/** The response that redirects lead to, and its URL. */
+async function fetchAndFollow(sending: Sending): Promise<{ response: Response; target: URL }> {
+  const { call, request, who, timeout, write, assertTarget } = sending
+  const { method, headers, body } = request
+  const signals = [call.signal, timeout.signal, request.signal].filter((signal) => signal != null)
+  const options: RequestInit = { method, headers, body, redirect: 'manual', signal: AbortSignal.any(signals) }
+  let target = request.url
+  let response = await fetch(target, options)
+  if (write !== undefined) write.status = response.status
+  for (let hops = 0; isRedirect(response); hops += 1) {
+    await response.body?.cancel()
+    if (hops === MAX_REDIRECTS) throw new ToolFetchError(`${who} redirects in a circle.`)
+    target = followRedirect(response, target, isWrite(request), who)
+    // Sentry's redirect could leave the caller's organization or project.
+    assertTarget(call, target, method)
+    response = await fetch(target, options)
+  }
+  return { response, target }
+}
+
+function noteResponse(call: UpstreamCall, { status, headers }: Response): void {
+  call.hasRead = true
+  if (status === 429 || status === 503) call.retryAfterSeconds = readRetryAfter(headers)
+}
+
+/** The error for the tool. Throws the reason of the call's signal if the client has disconnected. */
+function toSendError(error: unknown, { call, request, who, timeout, timeoutMs, write }: Sending): unknown {
+  if ([ToolFetchError, LargeFileError, UpstreamBusyError].some((kind) => error instanceof kind)) return error
+  call.signal.throwIfAborted()
+  if (write !== undefined && wasNotSent(error)) write.status = 0
+  // After a write that Sentry may have carried out, trying again is not the advice.
+  const advice = write === undefined || write.status === 0 ? ` ${RETRY}` : ''
+  if (timeout.signal.aborted) {
+    return new ToolFetchTimeoutError(`${who} did not answer within ${timeoutMs / 1000} seconds.${advice}`)
+  }
+  if (request.signal?.aborted) return new ToolFetchTimeoutError(`${who} did not answer in time.${advice}`)
+  const failure = new ToolFetchError(`${who} could not be reached.${advice}`, { cause: error })
+  return who === 'Sentry' ? failure : new TypeError('fetch failed', { cause: failure })
 }
 
 function leaveOut({ leftOut }: UpstreamCall, file: LargeFile): LargeFileError {
@@ -253,13 +299,12 @@ function followRedirect(response: Response, from: URL, isWrite: boolean, who: st
   return next
 }
 
-function isWrite({ method = 'GET' }: RequestInit): boolean {
-  return !['GET', 'HEAD', 'OPTIONS'].includes(method.toUpperCase())
+function isWrite({ method }: ToolRequest): boolean {
+  return !['GET', 'HEAD', 'OPTIONS'].includes(method)
 }
 
 /** The addresses of other hosts are the operator's affair, so that messages name what is there. */
-function describeOther(input: string | URL | Request, init: RequestInit): string {
-  const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
+function describeOther({ headers }: ToolRequest): string {
   const hasKey = ['authorization', 'x-api-key', 'api-key'].some((name) => headers.has(name))
   return hasKey ? 'The AI provider' : "Sentry's documentation"
 }

@@ -207,7 +207,7 @@ test('a compressed response is passed on decompressed', async (t) => {
   t.same(await response.json(), { a: 1 })
 })
 
-function fetchIn(call: UpstreamCall, url: string, init?: RequestInit): Promise<Response> {
+function fetchIn(call: UpstreamCall, url: string | Request, init?: RequestInit): Promise<Response> {
   return runUpstreamCall(call, () => fetchUpstream(url, init))
 }
 
@@ -315,4 +315,33 @@ test('a write is recorded with what is known of it', async (t) => {
     [201, 400, 502, undefined, 0],
     'the last was surely not sent',
   )
+})
+
+test('a Request is the read or the write that it says, with its body and headers (WHATWG Fetch)', async (t) => {
+  const bodies: string[] = []
+  const sentry = await startHost(t, async (request, response) => {
+    bodies.push((await request.toArray()).join(''))
+    if (request.url === '/reset') request.socket.destroy()
+    else response.writeHead(request.headers.authorization === 'Bearer the next' ? 200 : 401).end('{}')
+  })
+  const call = createCall(sentry.origin, { renewAccessToken: async () => 'the next' })
+  const writes: UpstreamWrite[] = []
+  const create = (path: string, method: string) =>
+    new Request(`${sentry.origin}${path}`, {
+      ...{ ...AUTHORIZED, method },
+      ...(method !== 'GET' && { body: '{"name":"Data"}' }),
+    })
+  const send = (request: Request) => collectWrites(writes, () => fetchIn(call, request))
+  t.equal((await send(create('/', 'POST'))).status, 200)
+  t.same(bodies, ['{"name":"Data"}', '{"name":"Data"}'], 'also again, after the renewal')
+  for (const method of ['POST', 'PUT', 'patch', 'DELETE'])
+    await t.rejects(send(create('/reset', method)), { message: 'Sentry could not be reached.' }, method)
+  t.same(
+    sentry.requests.map(({ method }) => method),
+    ['POST', 'POST', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    'a write whose connection was reset is not repeated',
+  )
+  t.equal(writes.length, 6)
+  await t.rejects(send(create('/reset', 'GET')), { message: /^Sentry could not be reached\. Try again/ })
+  t.equal(sentry.requests.length, 8, 'a read is, once')
 })
