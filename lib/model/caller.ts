@@ -24,9 +24,9 @@ export interface Caller {
    * `openAccessToken` does.
    */
   renewAccessToken(): Promise<string>
-  /** Until when Sentry takes no requests of this user, in ms since the epoch. */
-  sentryRetryAt?: number
-  /** Records `sentryRetryAt` for the following requests to all instances. Never fails. */
+  /** Until when Sentry takes no requests of this user, in ms since the epoch. Being read; never rejects. */
+  sentryRetryAt?: Promise<number | undefined>
+  /** Records `sentryRetryAt` for the user's following requests to all instances. Never fails. */
   deferRequests?(until: number): void
 }
 

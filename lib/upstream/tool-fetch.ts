@@ -2,7 +2,7 @@ import { BodyTooLargeError, readBounded } from '../http/read-bounded.ts'
 import { SignInRequiredError } from './access.ts'
 import { UpstreamBusyError } from './budget.ts'
 import { cleanBody } from './clean-json.ts'
-import { deferAfterRefusal, isConnectionReset, refuseDeferred } from './deferral.ts'
+import { deferAfterRefusal, isConnectionReset, readRetryAfter, refuseDeferred } from './deferral.ts'
 import { findEscape } from './destination.ts'
 import {
   findFile,
@@ -96,7 +96,7 @@ async function readRequest(input: string | URL | Request, init: RequestInit): Pr
 }
 
 async function sendWithToken(call: UpstreamCall, request: ToolRequest): Promise<Response> {
-  const refusal = refuseDeferred(call)
+  const refusal = await refuseDeferred(call)
   if (refusal !== undefined) return refusal
   const presented = call.accessToken
   request.headers.set('authorization', `Bearer ${presented}`)
@@ -378,17 +378,4 @@ async function readJson(response: Response): Promise<unknown> {
     .clone()
     .json()
     .catch(() => undefined)
-}
-
-/** Seconds until Sentry accepts requests again, from `Retry-After` (RFC 9110 §10.2.3) or Sentry's own header. */
-function readRetryAfter(headers: Headers): number | undefined {
-  const text = headers.get('retry-after')
-  const reset = headers.get('x-sentry-rate-limit-reset')
-  const seconds =
-    text === null
-      ? Number(reset ?? Number.NaN) - Date.now() / 1000
-      : /^\d+$/.test(text)
-        ? Number(text)
-        : (Date.parse(text) - Date.now()) / 1000
-  return Number.isFinite(seconds) ? Math.min(Math.max(Math.ceil(seconds), 1), 3600) : undefined
 }

@@ -33,11 +33,11 @@ export interface AuthenticationOptions extends Omit<BearerOptions, 'settings'> {
 export function createAuthentication(
   options: AuthenticationOptions,
 ): (request: ResourceRequest) => Promise<Caller> {
-  const { settings, sentry, audit } = options
+  const { settings, store, sentry, audit } = options
   const sentryApi = createSentryApi(sentry)
   const constraints = createConstraintResolver(sentryApi, sentry.isCloud)
   const sentryBearer = settings.SENTRY_TOKEN_PASSTHROUGH
-    ? createSentryBearerAuthentication({ settings, sentryApi, audit })
+    ? createSentryBearerAuthentication({ settings, store, sentryApi, audit })
     : undefined
 
   function identify(request: ResourceRequest): Promise<Caller> {
