@@ -43,6 +43,8 @@ export interface Narrowing {
 /** The part of Sentry that a protected resource is limited to. */
 export interface Constraints {
   organizationSlug?: string
+  /** The slugs of the organizations that the operator allows, where `organizationSlug` is not set. */
+  allowedOrganizations?: readonly string[]
   /** Never without an organization. */
   projectSlug?: string
   /** The id of the project. */

@@ -7,6 +7,7 @@ import { ACTIVE_SKILLS, SKILLS, type Skill } from '../model/skills.ts'
 import type { Store } from '../store/store.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { UpstreamAccess } from '../upstream/access.ts'
+import type { SentryApi } from '../upstream/api.ts'
 import type { SentryOAuth } from '../upstream/oauth.ts'
 import type { UpstreamRevocation } from '../upstream/revocation.ts'
 import { createAccountCookies } from './account.ts'
@@ -21,6 +22,8 @@ export interface OAuthSettings {
   BASE_URL: string
   SENTRY_HOST: string
   SENTRY_SCOPES: readonly string[]
+  /** Slugs; empty for every organization. */
+  ALLOWED_ORGANIZATIONS: readonly string[]
   READ_ONLY: boolean
   DEFAULT_SKILLS: readonly string[]
   DISABLED_SKILLS: readonly string[]
@@ -40,6 +43,7 @@ export interface AuthorizationServerOptions {
   sealer: Sealer
   signer: Signer
   sentryOAuth: SentryOAuth
+  sentryApi: SentryApi
   sentryTokens: UpstreamAccess
   revocation: UpstreamRevocation
   audit: Audit

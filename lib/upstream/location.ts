@@ -17,6 +17,9 @@ export interface SentryLocation {
   owns(url: URL): boolean
 }
 
+/** The regions of sentry.io, which have hosts below it: those that mcp-core accepts. */
+export const REGIONS: readonly string[] = ['us', 'de']
+
 /** The location of the Sentry that the settings name. An organization's own host (`acme.sentry.io`) is sentry.io too. */
 export function createSentryLocation({ SENTRY_HOST, SENTRY_PROTOCOL }: SentrySettings): SentryLocation {
   const { origin } = new URL(`${SENTRY_PROTOCOL}://${SENTRY_HOST}`)
@@ -28,6 +31,15 @@ export function createSentryLocation({ SENTRY_HOST, SENTRY_PROTOCOL }: SentrySet
     isCloud,
     owns: (url) => url.origin === origin || (isCloud && url.protocol === 'https:' && isCloudHost(url.host)),
   }
+}
+
+/** What an operator should know who opens this server to every account of sentry.io; undefined in any other case. */
+export function describeOpenSignIn({
+  SENTRY_HOST,
+  ALLOWED_ORGANIZATIONS,
+}: Pick<SentrySettings, 'SENTRY_HOST'> & { ALLOWED_ORGANIZATIONS: readonly string[] }): string | undefined {
+  if (!isCloudHost(SENTRY_HOST) || ALLOWED_ORGANIZATIONS.length > 0) return undefined
+  return 'ALLOWED_ORGANIZATIONS is not set, so everyone with an account of sentry.io can sign in here and run AI tools with your key.'
 }
 
 /** mcp-core has the same rule (`isSentryHost`): a host with a port is not sentry.io. */

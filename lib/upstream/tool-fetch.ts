@@ -3,7 +3,7 @@ import { SignInRequiredError } from './access.ts'
 import { UpstreamBusyError } from './budget.ts'
 import { cleanBody } from './clean-json.ts'
 import { deferAfterRefusal, isConnectionReset, readRetryAfter, refuseDeferred } from './deferral.ts'
-import { findEscape } from './destination.ts'
+import { findEscape, keepWithinLimit, narrowOrganizationList } from './destination.ts'
 import {
   findFile,
   isAttachmentList,
@@ -48,6 +48,11 @@ export class ToolFetchTimeoutError extends ToolFetchError {
   override readonly name = 'ToolFetchTimeoutError'
 }
 
+/** The request would leave the caller's limits. */
+export class OutOfReachError extends ToolFetchError {
+  override readonly name = 'OutOfReachError'
+}
+
 /** A request of a tool. Its body can be sent again, as after a renewal of the token. */
 interface ToolRequest {
   url: URL
@@ -60,7 +65,7 @@ interface ToolRequest {
 
 /**
  * The `fetch` of mcp-core's code, which works only inside `runUpstreamCall`. It limits time and size, sends the user's
- * token only to Sentry and to paths of the caller's organization, and renews the token once when Sentry refuses it.
+ * token only to Sentry and to paths within the caller's limits, and renews the token once when Sentry refuses it.
  * Throws `ToolFetchError`, `LargeFileError` or `UpstreamBusyError`; for another host that could not be reached, the
  * `TypeError` that `fetch` throws, with the `ToolFetchError` as its cause, since AI SDKs try again after that alone.
  */
@@ -76,11 +81,11 @@ export async function fetchUpstream(
     throw new ToolFetchError('Only http and https addresses can be requested.')
   }
   if (headers.get('authorization') !== `Bearer ${TOKEN_PLACEHOLDER}`) return send(call, request)
-  const forward = (target: URL) =>
-    sendWithToken(call, { ...request, url: target, headers: new Headers(headers) })
+  const forward = (to: URL) => sendWithToken(call, { ...request, url: to, headers: new Headers(headers) })
+  const target = narrowOrganizationList({ url, method, constraints: call.caller.constraints })
   return call.compatibility === undefined
-    ? forward(url)
-    : call.compatibility.send({ method, url }, forward, call)
+    ? forward(target)
+    : call.compatibility.send({ method, url: target }, forward, call)
 }
 
 /** The request that the arguments of `fetch` describe. */
@@ -183,7 +188,10 @@ async function send(
     if (isSentry && isAttachmentList(target) && whole.ok) {
       noteLargeAttachments(await whole.clone().json(), target, call.largeFiles)
     }
-    return whole
+    const { constraints } = call.caller
+    return isSentry
+      ? await keepWithinLimit(whole, { url: target, method: request.method, constraints })
+      : whole
   } catch (error) {
     throw toSendError(error, sending)
   } finally {
@@ -270,13 +278,13 @@ async function waitForMemory(
   return isReserved
 }
 
-/** Refuses to send the token to another host than Sentry, or beyond the caller's organization or project. */
+/** Refuses to send the token to another host than Sentry, or beyond the caller's limits. */
 function assertDestination({ sentry, caller }: UpstreamCall, url: URL, method: string): void {
   if (!sentry.owns(url)) {
     throw new ToolFetchError(`The user's access to Sentry cannot be used at ${url.host}.`)
   }
-  const problem = findEscape(url, method, caller.constraints)
-  if (problem !== undefined) throw new ToolFetchError(problem)
+  const problem = findEscape({ url, method, sentry, constraints: caller.constraints })
+  if (problem !== undefined) throw new OutOfReachError(problem)
 }
 
 function isRedirect(response: Response): boolean {
