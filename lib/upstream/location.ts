@@ -39,7 +39,7 @@ export function describeOpenSignIn({
   ALLOWED_ORGANIZATIONS,
 }: Pick<SentrySettings, 'SENTRY_HOST'> & { ALLOWED_ORGANIZATIONS: readonly string[] }): string | undefined {
   if (!isCloudHost(SENTRY_HOST) || ALLOWED_ORGANIZATIONS.length > 0) return undefined
-  return 'ALLOWED_ORGANIZATIONS is not set, so everyone with an account of sentry.io can sign in here and run AI tools with your key.'
+  return 'ALLOWED_ORGANIZATIONS is not set, so everyone with an account at sentry.io can sign in here, and spend the AI key if there is one.'
 }
 
 /** mcp-core has the same rule (`isSentryHost`): a host with a port is not sentry.io. */
