@@ -61,7 +61,7 @@ export class AccessDeniedError extends OAuthError {
 }
 
 /**
- * The user is a member of no organization that this server is for. RFC 6749 §4.1.2.1 has `access_denied` for it, which
+ * The user is a member of no allowed organization, or not of that of the resource. RFC 6749 §4.1.2.1 has `access_denied` for it, which
  * the client gets when the user goes back to it.
  */
 export class NotAMemberError extends AccessDeniedError {
@@ -69,7 +69,7 @@ export class NotAMemberError extends AccessDeniedError {
   readonly account: string
 
   constructor(account: string) {
-    super('The user is a member of no Sentry organization that this server is for.')
+    super('The user is a member of no organization at Sentry that this connection may reach.')
     this.account = account
   }
 }

@@ -17,7 +17,7 @@ export function renderNotAMemberPage({ account, sentryHost, wayBack }: NotAMembe
   return renderPage(
     'This account cannot use this server',
     html`<h1>This account cannot use this server</h1>
-<p class="warn">The account with which you signed in is a member of no organization that this server is for. The client got no access.</p>
+<p class="warn">The account with which you signed in is a member of no organization that this connection may reach. The client got no access.</p>
 <dl>
 <div><dt>Signed in at</dt><dd><strong>${sentryHost}</strong></dd></div>
 <div><dt>As</dt><dd><bdi>${account}</bdi></dd></div>
