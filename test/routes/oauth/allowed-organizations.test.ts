@@ -85,6 +85,14 @@ test('a member signs in, also with a scope that does not show organizations', as
   t.match(asked?.query.scope, 'org:read')
 })
 
+test('the consent page says that the server is for some organizations, without their names', async (t) => {
+  const { client } = await start(t)
+  const arrival = await client.open()
+  if (arrival.kind !== 'page') return t.fail('a page')
+  t.match(arrival.page.html, 'what you can see of the organizations that this server is for')
+  t.notMatch(arrival.page.html, 'tidewater')
+})
+
 test('a resource of another organization is refused before consent (RFC 8707 §2)', async (t) => {
   const { client, url, sentry } = await start(t)
   for (const path of [
