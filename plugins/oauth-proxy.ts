@@ -32,12 +32,14 @@ const FORM_LIMIT = 16 * 1024
  */
 async function oauthProxyPlugin(fastify: FastifyInstance) {
   const { config, store, sealer, signer, audit, cimd } = fastify
-  const { sentryOAuth, sentryApi, sentryTokens, sentryRevocation: revocation } = fastify
+  const { sentryLocation: sentry, sentryOAuth, sentryApi, sentryTokens } = fastify
+  const { sentryRevocation: revocation } = fastify
   const server = createAuthorizationServer({
     settings: config,
     store,
     sealer,
     signer,
+    sentry,
     sentryOAuth,
     sentryApi,
     sentryTokens,

@@ -6,6 +6,7 @@ import type { Client } from '../model/client.ts'
 import { isLoopbackHost } from '../model/loopback.ts'
 import { createRedirectUriPolicy } from '../model/redirect-uri-pattern.ts'
 import { isSlug } from '../model/resource.ts'
+import { parseCustomHeaders } from './custom-headers.ts'
 import { parseRedisAddress } from './redis-address.ts'
 import { type Kind, SettingError } from './setting.ts'
 import { parseStaticClients } from './static-clients.ts'
@@ -104,7 +105,13 @@ export const baseUrl: Kind<string> = {
   parse(text) {
     const url = new URL(requireHttpUrl(text))
     if (url.search || url.hash || url.username || url.password) throw new TypeError('more than a URL')
-    return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
+    const base = `${url.origin}${url.pathname.replace(/\/+$/, '')}`
+    if (base.endsWith('/mcp')) {
+      throw new SettingError([
+        `it is the address of the server, to which /mcp is added for clients: set it to ${base.slice(0, -'/mcp'.length)}`,
+      ])
+    }
+    return base
   },
 }
 
@@ -115,6 +122,22 @@ export const sentryHost: Kind<string> = {
     if (wanted !== host && wanted !== `${host}:443`) throw new TypeError('not a host')
     return wanted
   },
+}
+
+/** The origin of Sentry; it has no path, since Sentry's pages work at the root of a host only. */
+export const sentryOrigin: Kind<string> = {
+  expected: 'the URL of Sentry in a browser, without a path, such as https://sentry.example.com',
+  parse(text) {
+    const { origin, href } = new URL(requireHttpUrl(text))
+    if (href !== `${origin}/`) throw new TypeError('more than an origin')
+    return origin
+  },
+}
+
+export const customHeaders: Kind<Readonly<Record<string, string>>> = {
+  expected: 'headers (Name: value), separated by semicolons or line breaks',
+  secret: true,
+  parse: parseCustomHeaders,
 }
 
 export const scopes: Kind<string[]> = {
@@ -236,6 +259,11 @@ export const certificate = pem('certificates (PEM), or the path of a file that h
   parse: (text) => new X509Certificate(text),
   problem: 'it is not a certificate in PEM form.',
 })
+
+export const clientCertificate: Kind<string> = {
+  ...certificate,
+  expected: 'a certificate (PEM), or the path of a file that holds it',
+}
 
 export const privateKey = pem(
   'a private key without a passphrase (PEM), or the path of a file that holds it',

@@ -54,3 +54,16 @@ export function readRetryAfter(headers: Headers): number | undefined {
         : (Date.parse(text) - Date.now()) / 1000
   return Number.isFinite(seconds) ? Math.min(Math.max(Math.ceil(seconds), 1), 3600) : undefined
 }
+
+/** Codes of errors of undici and the system after which the server surely did not get the request. */
+const NOT_SENT = new Set([
+  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+/** Whether a request failed before the server can have got it. `fetch` puts the system's error into the cause. */
+export function wasNotSent(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  return NOT_SENT.has(code) || code.startsWith('ERR_TLS_') || code.includes('CERT_') || code.endsWith('_CERT')
+}

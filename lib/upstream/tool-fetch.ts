@@ -2,17 +2,24 @@ import { BodyTooLargeError, readBounded } from '../http/read-bounded.ts'
 import { SignInRequiredError } from './access.ts'
 import { UpstreamBusyError } from './budget.ts'
 import { cleanBody } from './clean-json.ts'
-import { deferAfterRefusal, isConnectionReset, readRetryAfter, refuseDeferred } from './deferral.ts'
+import {
+  deferAfterRefusal,
+  isConnectionReset,
+  readRetryAfter,
+  refuseDeferred,
+  wasNotSent,
+} from './deferral.ts'
 import { findEscape, keepWithinLimit, narrowOrganizationList } from './destination.ts'
 import {
   findFile,
   isAttachmentList,
-  type LargeFile,
   LargeFileError,
+  leaveOut,
   MAX_FILE_BYTES,
   noteLargeAttachments,
   readLength,
 } from './large-file.ts'
+import { describeForeignBody, fetchSentry, findForeignBody } from './request.ts'
 import { readRequiredAction } from './required-action.ts'
 import { addWrite, findUpstreamCall, type UpstreamCall, type UpstreamWrite } from './tool-call.ts'
 
@@ -32,16 +39,13 @@ const MAX_REDIRECTS = 5
 
 const RETRY = 'Try again in a moment; if it goes on, it is down or the network between is.'
 
+const LET_THROUGH =
+  'The operator of this Sentry MCP server has to let it through the access proxy (SENTRY_CUSTOM_HEADERS).'
+
 /** A request of a tool got no response. The message is fit for a model to read. */
 export class ToolFetchError extends Error {
   override readonly name: string = 'ToolFetchError'
 }
-
-/** Codes of errors of undici and the system after which the server surely did not get the request. */
-const NOT_SENT = new Set([
-  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
-  'UND_ERR_CONNECT_TIMEOUT',
-])
 
 /** The response did not come in time. */
 export class ToolFetchTimeoutError extends ToolFetchError {
@@ -118,13 +122,23 @@ async function sendWithToken(call: UpstreamCall, request: ToolRequest): Promise<
 
 /** Repeats a read once if its connection was reset, as while Sentry restarts. A write may have happened. */
 async function sendToSentry(call: UpstreamCall, request: ToolRequest): Promise<Response> {
-  const attempt = () => send(call, request, assertDestination)
+  const attempt = () => send(call, request, { isAuthorized: true })
   const response = await attempt().catch((error: unknown) => {
     if (!isWrite(request) && isConnectionReset(error)) return attempt()
     throw error
   })
   deferAfterRefusal(call, response)
+  await assertFromSentry(response)
   return response
+}
+
+/** How an access proxy refuses says nothing about the user's token or about what is in Sentry. */
+async function assertFromSentry(response: Response): Promise<void> {
+  const { status } = response
+  if (status < 400 || status >= 500 || status === 429) return
+  const what = findForeignBody(response, await response.clone().text())
+  if (what === undefined) return
+  throw new ToolFetchError(`${describeForeignBody(status, what)} ${LET_THROUGH} Trying again will not help.`)
 }
 
 /** Sentry responds 401 to an invalid token, but 400 at the endpoint that names its user. */
@@ -160,26 +174,26 @@ interface Sending {
   timeoutMs: number
   /** Set for a change at Sentry. */
   write: UpstreamWrite | undefined
-  /** Throws if the request must not go to a URL. */
-  assertTarget: typeof assertDestination
+  /** Whether it carries the user's token, so that it is for Sentry itself and within the caller's limits. */
+  isAuthorized: boolean
 }
 
 async function send(
   call: UpstreamCall,
   request: ToolRequest,
-  assertTarget: typeof assertDestination = () => undefined,
+  { isAuthorized }: { isAuthorized: boolean } = { isAuthorized: false },
 ): Promise<Response> {
-  assertTarget(call, request.url, request.method)
+  if (isAuthorized) assertDestination(call, request.url, request.method)
   const isSentry = call.sentry.owns(request.url)
   const known = call.largeFiles.get(request.url.pathname)
-  if (known !== undefined && isSentry) throw leaveOut(call, known)
+  if (known !== undefined && isSentry) throw leaveOut(call.leftOut, known)
   const endRequest = isSentry ? await call.share.beginRequest() : () => undefined
   const who = isSentry ? 'Sentry' : describeOther(request)
   const timeoutMs = isSentry ? call.timeouts.sentryMs : call.timeouts.otherMs
   const timeout = createTimeout(timeoutMs)
   const write: UpstreamWrite | undefined = isSentry && isWrite(request) ? { status: undefined } : undefined
   if (write !== undefined) addWrite(write)
-  const sending = { call, request, who, timeout, timeoutMs, write, assertTarget }
+  const sending = { call, request, who, timeout, timeoutMs, write, isAuthorized }
   try {
     const { response, target } = await fetchAndFollow(sending)
     if (isSentry) noteResponse(call, response)
@@ -202,20 +216,25 @@ async function send(
 
 /** The response that redirects lead to, and its URL. */
 async function fetchAndFollow(sending: Sending): Promise<{ response: Response; target: URL }> {
-  const { call, request, who, timeout, write, assertTarget } = sending
+  const { call, request, who, timeout, write, isAuthorized } = sending
   const { method, headers, body } = request
   const signals = [call.signal, timeout.signal, request.signal].filter((signal) => signal != null)
   const options: RequestInit = { method, headers, body, redirect: 'manual', signal: AbortSignal.any(signals) }
+  // Only what carries the user's token is for Sentry itself: its documentation and an AI provider may be on its hosts.
+  const fetchAt = (url: URL) => (isAuthorized ? fetchSentry(call.sentry, url, options) : fetch(url, options))
   let target = request.url
-  let response = await fetch(target, options)
+  let response = await fetchAt(target)
   if (write !== undefined) write.status = response.status
   for (let hops = 0; isRedirect(response); hops += 1) {
     await response.body?.cancel()
     if (hops === MAX_REDIRECTS) throw new ToolFetchError(`${who} redirects in a circle.`)
-    target = followRedirect(response, target, isWrite(request), who)
+    const next = URL.parse(response.headers.get('location') ?? '', target.href)
+    const found = next !== null && isAuthorized ? call.sentry.publish(next) : next
+    assertFollowed(found, target, isWrite(request), who)
+    target = found
     // Sentry's redirect could leave the caller's organization or project.
-    assertTarget(call, target, method)
-    response = await fetch(target, options)
+    if (isAuthorized) assertDestination(call, target, method)
+    response = await fetchAt(target)
   }
   return { response, target }
 }
@@ -238,11 +257,6 @@ function toSendError(error: unknown, { call, request, who, timeout, timeoutMs, w
   if (request.signal?.aborted) return new ToolFetchTimeoutError(`${who} did not answer in time.${advice}`)
   const failure = new ToolFetchError(`${who} could not be reached.${advice}`, { cause: error })
   return who === 'Sentry' ? failure : new TypeError('fetch failed', { cause: failure })
-}
-
-function leaveOut({ leftOut }: UpstreamCall, file: LargeFile): LargeFileError {
-  leftOut.push(file)
-  return new LargeFileError(file)
 }
 
 interface Timeout {
@@ -292,19 +306,21 @@ function isRedirect(response: Response): boolean {
 }
 
 /** Another origin gets neither the token nor the request, and a write is not repeated at another URL. */
-function followRedirect(response: Response, from: URL, isWrite: boolean, who: string): URL {
-  const location = response.headers.get('location') ?? ''
-  const next = URL.parse(location, from.href)
+function assertFollowed(next: URL | null, from: URL, isWrite: boolean, who: string): asserts next is URL {
   if (who === 'Sentry' && next?.origin === from.origin && isWrite) {
     throw new ToolFetchError(
       `Sentry redirects this change to ${next.pathname}: the project or organization was probably renamed, so use its present slug. A redirect of a change is not followed.`,
     )
   }
+  if (next !== null && next.origin !== from.origin && who === 'Sentry') {
+    throw new ToolFetchError(
+      `Sentry redirects to ${next.origin}. If that is the sign-in page of an access proxy: ${LET_THROUGH} The redirect is not followed.`,
+    )
+  }
   if (next === null || next.origin !== from.origin || isWrite) {
-    const where = next === null ? 'an invalid address' : who === 'Sentry' ? next.origin : 'another address'
+    const where = next === null ? 'an invalid address' : 'another address'
     throw new ToolFetchError(`${who} redirects to ${where}, which is not followed.`)
   }
-  return next
 }
 
 function isWrite({ method }: ToolRequest): boolean {
@@ -315,13 +331,6 @@ function isWrite({ method }: ToolRequest): boolean {
 function describeOther({ headers }: ToolRequest): string {
   const hasKey = ['authorization', 'x-api-key', 'api-key'].some((name) => headers.has(name))
   return hasKey ? 'The AI provider' : "Sentry's documentation"
-}
-
-/** Whether a request failed before the server can have got it. `fetch` puts the system's error into the cause. */
-function wasNotSent(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  return NOT_SENT.has(code) || code.startsWith('ERR_TLS_') || code.includes('CERT_') || code.endsWith('_CERT')
 }
 
 interface Reading {
@@ -357,7 +366,7 @@ async function readWhole(response: Response, reading: Reading): Promise<Response
       async onBeyond() {
         reserved = length ?? maxBytes
         if (await reserve(reserved)) return
-        if (file !== undefined) throw leaveOut(call, file)
+        if (file !== undefined) throw leaveOut(call.leftOut, file)
         throw new ToolFetchError(
           `The responses of ${who} to this request are too large together. Ask for less at once.`,
         )
@@ -368,7 +377,7 @@ async function readWhole(response: Response, reading: Reading): Promise<Response
       who === 'Sentry' ? cleanBody(body, { url: requested, ok: response.ok, headers }) : { bytes: body }
     const whole = new Response(clean.bytes, { status, statusText, headers })
     // A new response has no URL, and tools link to that of an attachment.
-    Object.defineProperty(whole, 'url', { value: response.url })
+    Object.defineProperty(whole, 'url', { value: target.href })
     const { json } = clean
     return json === undefined
       ? whole
@@ -376,7 +385,7 @@ async function readWhole(response: Response, reading: Reading): Promise<Response
   } catch (error) {
     await response.body.cancel().catch(() => undefined)
     if (!(error instanceof BodyTooLargeError)) throw error
-    if (file !== undefined) throw leaveOut(call, file)
+    if (file !== undefined) throw leaveOut(call.leftOut, file)
     throw new ToolFetchError(`The response of ${who} is larger than ${MAX_BYTES / 1024 ** 2} MiB.`)
   }
 }

@@ -16,7 +16,7 @@ export interface ApiCall {
   place: Place
   /** Host and port that the request names. */
   host: string
-  /** `http://127.0.0.1:port`, for the links in responses. */
+  /** For the links in responses. */
   origin: string
 }
 
