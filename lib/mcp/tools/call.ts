@@ -104,18 +104,15 @@ function prepareCall(
   params: unknown,
   { core, context, tools }: { core: McpCore; context: ToolContext; tools: ReadonlyMap<string, SentryTool> },
 ): Record<string, unknown> {
-  assertArgumentLimits(params, {
-    tool: findTarget({ name: tool.name, arguments: params }) ?? tool.name,
-    core,
-  })
+  const target = findTarget({ name: tool.name, arguments: params }) ?? tool.name
+  assertArgumentLimits(params, { tool: target, core })
   const prepared = prepareArguments({ core, tool, context }, params)
-  const target = isGateway(tool.name) ? findTarget({ name: tool.name, arguments: prepared }) : undefined
-  const executed = target === undefined ? undefined : tools.get(target)
+  const executed = isGateway(tool.name) ? tools.get(target) : undefined
   if (executed === undefined) return prepared
-  return {
-    ...prepared,
-    arguments: prepareArguments({ core, tool: executed, context }, prepared.arguments ?? {}),
-  }
+  const inner = prepared.arguments ?? {}
+  // They may have been JSON until now.
+  assertArgumentLimits(inner, { tool: target, core })
+  return { ...prepared, arguments: prepareArguments({ core, tool: executed, context }, inner) }
 }
 
 /**

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { McpCore, SentryTool, ToolNames, ToolRegistry } from '../core/types.ts'
 import { isRecord } from '../transport/json-rpc.ts'
 import { describeTool, type ListedTool } from './describe.ts'
-import { createReadTool } from './gateways.ts'
+import { createExecuteTool, createReadTool } from './gateways.ts'
 import { describeHints } from './hints.ts'
 import { type Authority, CATALOGUE_TOOLS, EXECUTE_TOOL, READ_TOOL, type ToolPolicy } from './policy.ts'
 import { withoutRegion } from './single-region.ts'
@@ -118,7 +118,7 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
     }
     add(core.createSearchToolsTool(() => findable))
     add(createReadTool(core, () => findable))
-    add(core.createExecuteTool(() => findable))
+    add(createExecuteTool(core, () => findable))
     add(createUseSentryTool(core, new Map([...allowed].filter(([name]) => directToolNames.has(name)))))
     return allowed
   }
