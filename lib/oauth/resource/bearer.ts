@@ -4,7 +4,12 @@ import { createResource, type Resource } from '../../model/resource.ts'
 import { parseScope } from '../../model/scope.ts'
 import { GRANT_TOUCH_INTERVAL_MS, type GrantRecord, type Store } from '../../store/store.ts'
 import { SignInRequiredError, type UpstreamAccess } from '../../upstream/access.ts'
-import { type AccessTokenClaims, InvalidTokenError, verifyAccessToken } from '../token/access-token.ts'
+import {
+  type AccessTokenClaims,
+  InvalidTokenError,
+  readGrantId,
+  verifyAccessToken,
+} from '../token/access-token.ts'
 
 /** Before a call, Sentry's token is renewed if it expires within this time. */
 const RENEWAL_MARGIN_MS = 120_000
@@ -38,7 +43,7 @@ export async function authenticateBearer(
 ): Promise<Caller> {
   if (token === undefined) throw new MissingTokenError('Sign in to use this server.')
   const claims = await verifyAccessToken(token, { issuer: settings.BASE_URL, signer })
-  const grant = requireGrant(await store.readGrant(claims.gid), claims)
+  const grant = requireGrant(await store.readGrant(readGrantId(claims)), claims)
   sentryTokens.assertUnaltered(grant)
   assertAudience(claims, resource, settings.BASE_URL)
   touchGrant(grant, store)

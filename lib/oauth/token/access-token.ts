@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { errors } from 'jose'
 import Type, { type Static } from 'typebox'
 import Compile from 'typebox/compile'
-import { ID_PATTERN } from '../../crypto/hash.ts'
 import type { Signer } from '../../crypto/signer.ts'
 import { formatScope } from '../../model/scope.ts'
 
@@ -15,15 +14,15 @@ const ClaimsSchema = Type.Object({
   client_id: Type.String(),
   /** Only if it is narrower than that of the grant. */
   scope: Type.Optional(Type.String()),
-  gid: Type.String({ pattern: ID_PATTERN }),
-  jti: Type.String(),
+  /** The id of the grant, and one for the token among those of the grant. */
+  jti: Type.String({ pattern: '^[A-Za-z0-9_-]{16}\\.[A-Za-z0-9_-]{8}$' }),
   iat: Type.Number(),
   exp: Type.Number(),
 })
 
 const Claims = Compile(ClaimsSchema)
 
-/** The claims of an access token (RFC 9068 §2.2), and `gid`, the id of its grant. */
+/** The claims of an access token (RFC 9068 §2.2). */
 export type AccessTokenClaims = Static<typeof ClaimsSchema>
 
 /** An access token is refused. The message is public, and stands in the troubleshooting table. */
@@ -54,13 +53,17 @@ export function issueAccessToken(
       sub: subject.subject,
       client_id: subject.clientId,
       ...(subject.scope !== undefined && { scope: formatScope(subject.scope) }),
-      gid: subject.grantId,
-      jti: randomBytes(8).toString('base64url'),
+      jti: `${subject.grantId}.${randomBytes(6).toString('base64url')}`,
       iat: issuedAt,
       exp: issuedAt + ttl,
     },
     JWT_TYPE,
   )
+}
+
+/** The id of the grant of an access token. */
+export function readGrantId({ jti }: Pick<AccessTokenClaims, 'jti'>): string {
+  return jti.slice(0, jti.indexOf('.'))
 }
 
 /**
