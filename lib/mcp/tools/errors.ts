@@ -102,11 +102,7 @@ function describeKnown(error: unknown, context: FailureContext): ToolFailure | u
     const outcome = upstream instanceof ToolFetchTimeoutError ? 'timeout' : 'unreachable'
     return { outcome, text: upstream.message }
   }
-  if (
-    error instanceof core.UserInputError &&
-    /^Invalid regionUrl/.test(error.message) &&
-    !call.args.regionUrl
-  ) {
+  if (error instanceof core.UserInputError && isForeignRegion(error.message, call.args)) {
     return {
       outcome: 'not_configured',
       text: 'The organization is in a region of Sentry that this server does not know. No argument changes that: the operator of this Sentry MCP server has to update it.',
@@ -139,6 +135,12 @@ function describeKnown(error: unknown, context: FailureContext): ToolFailure | u
     }
   }
   return undefined
+}
+
+/** Whether mcp-core refuses a region that the organization has, and no argument names. */
+function isForeignRegion(message: string, args: Record<string, unknown>): boolean {
+  const region = /^Invalid regionUrl(?: provided)?: (\S+?)\. /.exec(message)?.[1]
+  return region !== undefined && !JSON.stringify(args).includes(region)
 }
 
 /** The failure of the model behind `use_sentry`, with the calls that it had made by then. */
