@@ -22,6 +22,7 @@ import { prepareArguments } from './arguments.ts'
 import { findTarget, isGateway } from './catalogue.ts'
 import { describeFailure, findCause } from './errors.ts'
 import { finishResult } from './finish-result.ts'
+import { hintReadingNext } from './gateways.ts'
 import { showsOutsideData } from './outside-data.ts'
 import { withoutRegionConstraint } from './single-region.ts'
 
@@ -89,7 +90,8 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
       // A tool may ignore the refusal of Sentry, and would hide that no other call can succeed either.
       if (call.signInRequired !== undefined) throw call.signInRequired
       const hasRead = call.hasRead === true
-      const result = addLeftOut(toResult(output), call)
+      const hinted = hintReadingNext(toResult(output), core.tools, context)
+      const result = addLeftOut(hinted, call)
       return addNotes(finishResult(result, { ...readTarget(call), sentry, hasRead }), notes)
     })
   } catch (error) {

@@ -78,7 +78,7 @@ test('neither other arguments nor another try is the advice where neither helps:
   }
 })
 
-test('a slug that a user got wrong is no fault of the server in the log', async (t) => {
+test('a user’s wrong slug is logged as a warning', async (t) => {
   const calls: [name: string, args: object][] = [
     ['update_project', { projectSlug: 'no-such-project', name: 'x' }],
     ['update_project', { projectSlug: 'storefront', slug: 'tide-gauge' }],

@@ -1,13 +1,14 @@
 import { test } from 'tap'
 import { loadMcpCore } from '../../../../lib/mcp/core/load.ts'
 import { createToolCatalogue } from '../../../../lib/mcp/tools/catalogue.ts'
-import { createExecuteTool, createReadTool } from '../../../../lib/mcp/tools/gateways.ts'
 import {
-  type Authority,
-  createToolPolicy,
+  createExecuteTool,
+  createReadTool,
   EXECUTE_TOOL,
+  hintReading,
   READ_TOOL,
-} from '../../../../lib/mcp/tools/policy.ts'
+} from '../../../../lib/mcp/tools/gateways.ts'
+import { type Authority, createToolPolicy } from '../../../../lib/mcp/tools/policy.ts'
 import { toPlainSchema } from '../../../../lib/mcp/tools/schema.ts'
 import { createUseSentryTool, USE_SENTRY } from '../../../../lib/mcp/tools/use-sentry.ts'
 import { DEFAULT_SCOPES } from '../../../sandbox/sentry/server.ts'
@@ -89,7 +90,11 @@ test('what a description loses is in the description of a parameter', async (t) 
   const words = (text: string) =>
     new Set(text.replaceAll(/<\/?(examples|hints)>/g, '').match(/[\w.@:/'"=-]{3,}/g))
   for (const { name, description } of Object.values(tools)) {
-    const full = typeof description === 'string' ? description : description(context)
+    const full = hintReading(
+      typeof description === 'string' ? description : description(context),
+      core.tools,
+      context,
+    )
     const shown = words(JSON.stringify(listed.get(name)).replaceAll('\\n', ' ').replaceAll('\\"', '"'))
     const lost = [...words(full)].filter(
       (word) => !shown.has(word) && !JSON.stringify(listed.get(name)).includes(word.replaceAll('"', '\\"')),
