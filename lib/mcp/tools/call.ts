@@ -65,7 +65,7 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
   }
   // Until Sentry has responded, an error cannot repeat what is in Sentry.
   const isQuotable = () => !showsOutsideData(readTarget(call).tool) || call.hasRead !== true
-  const quote = (text: string) => (isQuotable() ? text : `\n\n${fenceText(showHidden(text))}`)
+  const quote = (text: string) => (isQuotable() ? ` ${text}` : `\n\n${fenceText(showHidden(text))}`)
   const ownWrites: UpstreamWrite[] = []
   const describe = (error: unknown, writes: readonly UpstreamWrite[] = ownWrites) =>
     describeFailure(call.signInRequired ?? error, { core, call, reference, writes, quote })

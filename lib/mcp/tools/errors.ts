@@ -48,7 +48,7 @@ export interface FailureContext {
   reference: string
   /** Of the failed call, oldest first. */
   writes: readonly UpstreamWrite[]
-  /** Sets off a text that is not this server's. */
+  /** Sets off a text that is not this server's from a colon before it, by a space or in a paragraph of its own. */
   quote(text: string): string
 }
 
@@ -109,7 +109,7 @@ function describeKnown(error: unknown, context: FailureContext): ToolFailure | u
     }
   }
   if (error instanceof core.UserInputError) {
-    const text = `The input cannot be used: ${quote(error.message)}\n\nCorrect it and call the tool again.`
+    const text = `The input cannot be used:${quote(error.message)}\n\nCorrect it and call the tool again.`
     return { outcome: 'invalid_arguments', text }
   }
   const refusal = findCause(error, core.ApiError)
@@ -173,11 +173,11 @@ function describeRefusal(error: SentryApiError, { core, call, writes, quote }: F
     return { outcome: 'sentry_403', text: call.caller.limitation }
   }
   if (status === 403) {
-    const text = `Sentry does not allow this (HTTP 403): ${detail}\n\nThe user's role, or the permissions they granted to this connection, do not cover it. Trying again will not help.`
+    const text = `Sentry does not allow this (HTTP 403):${detail}\n\nThe user's role, or the permissions they granted to this connection, do not cover it. Trying again will not help.`
     return { outcome: 'sentry_403', text }
   }
   if (status === 404) {
-    const text = `Sentry found nothing there (HTTP 404): ${detail}\n\nCheck the organization, project and identifier. What the user may not see is not found either.`
+    const text = `Sentry found nothing there (HTTP 404):${detail}\n\nCheck the organization, project and identifier. What the user may not see is not found either.`
     return { outcome: 'sentry_404', text }
   }
   if (status === 429) {
@@ -186,15 +186,15 @@ function describeRefusal(error: SentryApiError, { core, call, writes, quote }: F
     return { outcome: 'sentry_429', text }
   }
   if (status === 410) {
-    const text = `Sentry no longer has this (HTTP 410): ${detail}\n\nOther arguments and another try will not help.`
+    const text = `Sentry no longer has this (HTTP 410):${detail}\n\nOther arguments and another try will not help.`
     return { outcome: 'sentry_4xx', text }
   }
   if (status === 501) {
-    const text = `This Sentry does not offer what the tool needs (HTTP 501): ${detail}\n\nTrying again will not help.`
+    const text = `This Sentry does not offer what the tool needs (HTTP 501):${detail}\n\nTrying again will not help.`
     return { outcome: 'sentry_5xx', text }
   }
   if (error instanceof core.ApiClientError) {
-    const text = `Sentry did not accept the request${status === undefined ? '' : ` (HTTP ${status})`}: ${detail}\n\nChange the arguments and call the tool again.`
+    const text = `Sentry did not accept the request${status === undefined ? '' : ` (HTTP ${status})`}:${detail}\n\nChange the arguments and call the tool again.`
     return { outcome: 'sentry_4xx', text }
   }
   const wait = call.retryAfterSeconds === undefined ? 'in a moment' : `in ${call.retryAfterSeconds} seconds`
