@@ -15,6 +15,7 @@ import { TOKEN_PLACEHOLDER } from '../../upstream/tool-fetch.ts'
 import { showHidden } from '../../upstream/visible-text.ts'
 import type { CallContext } from '../context.ts'
 import { fenceText } from '../core/fence.ts'
+import { ToolRefusedError } from '../core/load.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
 import { isRecord } from '../transport/json-rpc.ts'
 import { assertArgumentLimits } from './argument-limits.ts'
@@ -80,7 +81,7 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
     describeError: (error, writes) => describe(error, writes).text,
   }
   const prepare = (called: SentryTool, params: unknown) =>
-    prepareCall(called, params, { core, context, tools: toolCall.variant.tools })
+    prepareCall(called, params, { core, context, tools: toolCall.variant.tools, compatibility })
   try {
     return await record(readNames(call), async () => {
       const work = runUpstreamCall(call, () =>
@@ -100,16 +101,24 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
   }
 }
 
+interface Preparation extends Pick<ToolDependencies, 'core' | 'compatibility'> {
+  context: ToolContext
+  /** Those of the caller. */
+  tools: ReadonlyMap<string, SentryTool>
+}
+
 /** The arguments of a call within their limits; those of a tool that a gateway executes are prepared as well. */
 function prepareCall(
   tool: SentryTool,
   params: unknown,
-  { core, context, tools }: { core: McpCore; context: ToolContext; tools: ReadonlyMap<string, SentryTool> },
+  { core, context, tools, compatibility }: Preparation,
 ): Record<string, unknown> {
   const target = findTarget({ name: tool.name, arguments: params }) ?? tool.name
   assertArgumentLimits(params, { tool: target, core })
   const prepared = prepareArguments({ core, tool, context }, params)
   const executed = isGateway(tool.name) ? tools.get(target) : undefined
+  if (executed === undefined && compatibility?.describeMissingTool(target) !== undefined)
+    throw new ToolRefusedError([target])
   if (executed === undefined) return prepared
   const inner = prepared.arguments ?? {}
   // They may have been JSON until now.

@@ -92,6 +92,10 @@ function describeKnown(error: unknown, context: FailureContext): ToolFailure | u
   if (error instanceof ToolRefusedError) {
     const missing = error.aliases.map((name) => call.variant.notGranted.get(name)).find(Boolean)
     if (missing !== undefined) return { outcome: 'not_granted', text: explainMissingGrant(missing) }
+    const shortcoming = error.aliases
+      .map((name) => call.compatibility?.describeMissingTool(name))
+      .find(Boolean)
+    if (shortcoming !== undefined) return { outcome: 'sentry_lacks_feature', text: shortcoming }
     const text = `This needs another tool, and ${error.aliases[0]} is not available here: the operator of this server turned it off, this release of Sentry cannot serve it, or the connection is limited to a part of Sentry that does not have it. Other arguments will not help.`
     return { outcome: 'disabled', text }
   }
