@@ -120,7 +120,8 @@ function prepareCall(
   if (executed === undefined && compatibility?.describeMissingTool(target) !== undefined)
     throw new ToolRefusedError([target])
   if (executed === undefined) return prepared
-  const inner = prepared.arguments ?? {}
+  const { arguments: given } = prepared
+  const inner = given === undefined || (typeof given === 'string' && given.trim() === '') ? {} : given
   // They may have been JSON until now.
   assertArgumentLimits(inner, { tool: target, core })
   return { ...prepared, arguments: prepareArguments({ core, tool: executed, context }, inner) }

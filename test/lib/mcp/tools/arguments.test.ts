@@ -76,6 +76,7 @@ test('the JSON of an object or list stands for it, and what stands for no argume
     ['whoami', '{}'],
     ['whoami', { unused: 'x' }],
     ['whoami', null],
+    ['whoami', ' '],
     [
       'onboarding_status_update',
       {
