@@ -116,15 +116,17 @@ function prepareCall(
   const target = findTarget({ name: tool.name, arguments: params }) ?? tool.name
   assertArgumentLimits(params, { tool: target, core })
   const prepared = prepareArguments({ core, tool, context }, params)
+  // Some of it may have been JSON until now, here and below.
+  assertArgumentLimits(prepared, { tool: target, core })
   const executed = isGateway(tool.name) ? tools.get(target) : undefined
   if (executed === undefined && compatibility?.describeMissingTool(target) !== undefined)
     throw new ToolRefusedError([target])
   if (executed === undefined) return prepared
   const { arguments: given } = prepared
   const inner = given === undefined || (typeof given === 'string' && given.trim() === '') ? {} : given
-  // They may have been JSON until now.
-  assertArgumentLimits(inner, { tool: target, core })
-  return { ...prepared, arguments: prepareArguments({ core, tool: executed, context }, inner) }
+  const innermost = prepareArguments({ core, tool: executed, context }, inner)
+  assertArgumentLimits(innermost, { tool: target, core })
+  return { ...prepared, arguments: innermost }
 }
 
 /**

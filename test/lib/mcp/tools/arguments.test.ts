@@ -97,6 +97,7 @@ test('the JSON of an object or list stands for it, and what stands for no argume
     ['{"issueId": ', /must be an object/],
     ['null', /must be an object/],
     [JSON.stringify({ ...issue, projectSlugg: 'x' }), /no argument projectSlugg/],
+    [`{"organizationSlug":${'['.repeat(9_000)}${']'.repeat(9_000)}}`, /nested deeper than 32 levels/],
     [JSON.stringify({ ...issue, unused: 'x', unusedToo: 'y' }), /no argument unusedToo/],
     [
       JSON.stringify({ ...issue, issueId: 'x'.repeat(9_000) }),
@@ -110,6 +111,10 @@ test('the JSON of an object or list stands for it, and what stands for no argume
     t.match(readText(result), words)
     t.equal(service.sentry.requests.length, before)
   }
+  const fields = JSON.stringify(Array.from({ length: 300 }, () => 'issue'))
+  const search = { organizationSlug: ORGANIZATION, dataset: 'errors', query: '', fields }
+  for (const result of await callBoth('search_events', search))
+    t.match(result, /^failed: .*fields has 300 entries; the limit is 200/, 'limits hold for what was JSON')
 })
 
 test('an unknown argument is an error that names the nearest, and asks Sentry nothing', async (t) => {
