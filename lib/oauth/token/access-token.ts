@@ -15,12 +15,14 @@ const ClaimsSchema = Type.Object({
   /** Only if it is narrower than that of the grant. */
   scope: Type.Optional(Type.String()),
   /** The id of the grant, and one for the token among those of the grant. */
-  jti: Type.String({ pattern: '^[A-Za-z0-9_-]{16}\\.[A-Za-z0-9_-]{8}$' }),
+  jti: Type.String(),
   iat: Type.Number(),
   exp: Type.Number(),
 })
 
 const Claims = Compile(ClaimsSchema)
+
+const TOKEN_ID = /^[\w-]{16}\.[\w-]{8}$/
 
 /** The claims of an access token (RFC 9068 §2.2). */
 export type AccessTokenClaims = Static<typeof ClaimsSchema>
@@ -75,7 +77,9 @@ export async function verifyAccessToken(
   { issuer, signer }: { issuer: string; signer: Signer },
 ): Promise<AccessTokenClaims> {
   try {
-    return Claims.Parse(await signer.verifyJwt(token, { type: JWT_TYPE, issuer }))
+    const claims = Claims.Parse(await signer.verifyJwt(token, { type: JWT_TYPE, issuer }))
+    if (!TOKEN_ID.test(claims.jti)) throw new TypeError('The token names no grant.')
+    return claims
   } catch (cause) {
     const sentence = cause instanceof errors.JWTExpired ? 'Token expired' : 'Invalid token'
     throw new InvalidTokenError(sentence, { cause })
