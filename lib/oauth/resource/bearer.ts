@@ -5,7 +5,12 @@ import { parseScope } from '../../model/scope.ts'
 import { GRANT_TOUCH_INTERVAL_MS, type GrantRecord, type Store } from '../../store/store.ts'
 import { SignInRequiredError, type UpstreamAccess } from '../../upstream/access.ts'
 import { createDeferral } from '../../upstream/deferral.ts'
-import { type AccessTokenClaims, InvalidTokenError, verifyAccessToken } from '../token/access-token.ts'
+import {
+  type AccessTokenClaims,
+  InvalidTokenError,
+  readGrantId,
+  verifyAccessToken,
+} from '../token/access-token.ts'
 
 /** Before a call, Sentry's token is renewed if it expires within this time. */
 const RENEWAL_MARGIN_MS = 120_000
@@ -41,7 +46,7 @@ export async function authenticateBearer(
   const claims = await verifyAccessToken(token, { issuer: settings.BASE_URL, signer })
   // Sent together with the read of the grant.
   const deferral = createDeferral(claims.sub, store)
-  const grant = requireGrant(await store.readGrant(claims.gid), claims)
+  const grant = requireGrant(await store.readGrant(readGrantId(claims)), claims)
   sentryTokens.assertUnaltered(grant)
   assertAudience(claims, resource, settings.BASE_URL)
   touchGrant(grant, store)
