@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { hashToken } from '../../crypto/hash.ts'
 import type { Caller } from '../../model/caller.ts'
+import { SENTRY_BEARER_CLIENT } from '../../model/client.ts'
 import type { Resource } from '../../model/resource.ts'
 import type { Audit, AuditSource } from '../../telemetry/audit.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
@@ -63,7 +64,7 @@ export function createSentryBearerAuthentication({
     if (refusals.has(key)) throw new InvalidTokenError('Invalid token')
     const userId = await (users.get(key) ?? cache(key, identify(token, request)))
     return {
-      clientId: 'sentry-bearer',
+      clientId: SENTRY_BEARER_CLIENT,
       clientName: 'Sentry-Bearer',
       subject: userId,
       userId,
