@@ -8,8 +8,7 @@ import { createEndpoints } from '../lib/oauth/endpoints.ts'
 import { createKeyPrefix } from '../lib/store/keys.ts'
 import { connectRedis } from '../lib/store/redis/connect.ts'
 import { createRedisStore } from '../lib/store/redis/store.ts'
-import { EmbeddedStoreError } from '../lib/store/sqlite/database.ts'
-import { createEmbeddedStore } from '../lib/store/sqlite/store.ts'
+import { joinEmbeddedStore } from '../lib/store/sqlite/store.ts'
 import type { Store } from '../lib/store/store.ts'
 import { type Audit, createAudit, openFileSink } from '../lib/telemetry/audit.ts'
 import { createSentryOAuth } from '../lib/upstream/oauth.ts'
@@ -81,14 +80,12 @@ function createContext(config: Config, store: Store): CommandContext {
 }
 
 async function openStore(config: Config): Promise<Store> {
-  if (config.STORE === 'embedded') return createEmbeddedStore({ directory: config.DATA_DIR })
+  if (config.STORE === 'embedded') return joinEmbeddedStore({ directory: config.DATA_DIR })
   const { client, close } = await connectRedis(config, LOG)
   return { ...createRedisStore(client, { prefix: createKeyPrefix(config.BASE_URL) }), close }
 }
 
 function describeError(error: unknown): string {
-  if (error instanceof EmbeddedStoreError)
-    return `${error.message}\nThis command needs exclusive access to the file: stop the service first.`
   if (error instanceof TransientError) return `${error.message} The command did not finish: run it again.`
   if (error instanceof UsageError || error instanceof StartUpError) return error.message
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
