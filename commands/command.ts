@@ -1,7 +1,8 @@
+import { createInterface } from 'node:readline/promises'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { type Config, loadConfig } from '../lib/config/load.ts'
 import { createSealer, type Sealer } from '../lib/crypto/sealer.ts'
-import { createSigner } from '../lib/crypto/signer.ts'
+import { createSigner, type Signer } from '../lib/crypto/signer.ts'
 import { StartUpError, TransientError } from '../lib/errors.ts'
 import { useOutgoingProxy } from '../lib/net/outgoing-proxy.ts'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
@@ -20,8 +21,30 @@ export interface CommandContext {
   sealer: Sealer
   audit: Audit
   revocation: UpstreamRevocation
+  signer: Signer
   /** Writes a line to stdout. */
   print(line: string): void
+  /** Asks on a terminal; without one the answer is no. */
+  confirm(question: string): Promise<boolean>
+}
+
+/** Writes a line to stdout. */
+export function printLine(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Whether the person at the terminal answers a question with yes. Without a terminal nobody can. */
+export async function confirm(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) return false
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const answer = await terminal.question(`${question} [y/N] `)
+  terminal.close()
+  return /^y(es)?$/i.test(answer.trim())
+}
+
+/** `--help` was given. The message is the usage. */
+class HelpRequest extends Error {
+  override readonly name = 'HelpRequest'
 }
 
 /** The arguments are wrong. The message contains the usage. */
@@ -29,8 +52,12 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** `parseArgs` of Node. Throws `UsageError`. */
-export function parseArguments<Options extends ParseArgsConfig>(options: Options, usage: string) {
+/** `parseArgs` of Node, with `--help` in addition. Throws `UsageError`. */
+export function parseArguments<Options extends ParseArgsConfig & { args: string[] }>(
+  options: Options,
+  usage: string,
+) {
+  if (options.args.includes('--help') || options.args.includes('-h')) throw new HelpRequest(usage)
   try {
     return parseArgs(options)
   } catch (error) {
@@ -49,6 +76,7 @@ export async function runCommand<Arguments>(
   try {
     await run(parse(process.argv.slice(2)))
   } catch (error) {
+    if (error instanceof HelpRequest) return printLine(error.message)
     process.exitCode = error instanceof UsageError ? 2 : 1
     process.stderr.write(`${describeError(error)}\n`)
   }
@@ -68,14 +96,17 @@ export async function withContext(work: (context: CommandContext) => Promise<voi
 
 function createContext(config: Config, store: Store): CommandContext {
   const sealer = createSealer(config.ENCRYPTION_KEY)
+  const signer = createSigner(config.JWT_SIGNING_KEY)
   const sentry = createSentryOAuth(config, createEndpoints(config.BASE_URL).callback)
   const sink = config.AUDIT_FILE === undefined ? STDERR_SINK : openFileSink(config.AUDIT_FILE, LOG)
   return {
     store,
     sealer,
-    audit: createAudit({ sink, signer: createSigner(config.JWT_SIGNING_KEY) }),
+    signer,
+    audit: createAudit({ sink, signer }),
     revocation: createUpstreamRevocation({ sealer, sentry, log: LOG }),
-    print: (line) => process.stdout.write(`${line}\n`),
+    print: printLine,
+    confirm,
   }
 }
 
