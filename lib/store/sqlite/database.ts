@@ -149,6 +149,52 @@ export function openRecordTable<Records extends Record<keyof Records, ExpiringRe
   }
 }
 
+/**
+ * Writes a copy of the database under `directory` to `file`, which does not exist, as it is at one moment; the service may
+ * run meanwhile. The copy is accessible to this user only. Throws `EmbeddedStoreError`.
+ */
+export function saveBackup(directory: string, file: string): void {
+  withDatabase(directory, file, (database) => {
+    // SQLite would create it readable for everybody.
+    closeSync(openSync(file, 'wx', 0o600))
+    database.prepare('VACUUM INTO ?').run(file)
+  })
+}
+
+/**
+ * Replaces all records under `directory` by those of a backup, in one transaction; the service may run meanwhile. Grants
+ * that are known to be revoked stay revoked. Returns how many records came back. Throws `EmbeddedStoreError`.
+ */
+export function restoreBackup(directory: string, file: string): number {
+  return withDatabase(directory, file, (database) => {
+    if (!existsSync(file)) throw new EmbeddedStoreError(`${file} does not exist.`)
+    database.prepare('ATTACH ? AS backup').run(file)
+    assertVersion(database, 'backup', file)
+    return runTransaction(database, () => {
+      database.exec(`DELETE FROM records WHERE NOT (${IS_REVOKED})`)
+      const insert = 'INSERT OR IGNORE INTO records (kind, id, record)'
+      const valid = 'SELECT kind, id, record FROM backup.records WHERE expires_at > ?'
+      return Number(database.prepare(`${insert} ${valid}`).run(Date.now()).changes)
+    })
+  })
+}
+
+/** A grant that was revoked, and so stays known for a day (`TOMBSTONE_TTL_MS`). */
+const IS_REVOKED = "kind = 'grant' AND coalesce(record ->> '$.grant.status', '') = 'revoked'"
+
+function withDatabase<Result>(directory: string, file: string, work: (database: DatabaseSync) => Result) {
+  const database = openDatabase(directory)
+  try {
+    return work(database)
+  } catch (error) {
+    if (error instanceof EmbeddedStoreError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new EmbeddedStoreError(`${file} cannot be used: ${reason}.`, { cause: error })
+  } finally {
+    database.close()
+  }
+}
+
 function runTransaction<Result>(database: DatabaseSync, work: () => Result): Result {
   database.exec('BEGIN IMMEDIATE')
   try {
@@ -195,10 +241,18 @@ function migrate(database: DatabaseSync, file: string): void {
   runTransaction(database, () => {
     const version = database.prepare('PRAGMA user_version').get()?.user_version
     if (version === 0) database.exec(SCHEMA)
-    else if (version !== SCHEMA_VERSION) {
-      throw new EmbeddedStoreError(`${file} was written by another version of this server (${version}).`)
-    }
+    else assertVersion(database, 'main', file)
   })
+}
+
+function assertVersion(database: DatabaseSync, schema: 'main' | 'backup', file: string): void {
+  const version = database.prepare(`PRAGMA ${schema}.user_version`).get()?.user_version
+  if (version === SCHEMA_VERSION) return
+  throw new EmbeddedStoreError(
+    version === 0
+      ? `${file} is not a database of this server.`
+      : `${file} was written by another version of this server (${version}).`,
+  )
 }
 
 const SQLITE_BUSY = 5
