@@ -15,6 +15,7 @@ async function start() {
   const config = loadConfig(process.env)
   // Loading the app takes a second; invalid settings are reported before.
   const { default: app, createOptions, findDrainNotice } = await import('./app.ts')
+  const { warnAboutApplication } = await import('./lib/upstream/application.ts')
   const server = Fastify(createOptions(config))
 
   // With an audit file, SIGHUP does not end the process: it says that the file was rotated.
@@ -36,4 +37,5 @@ async function start() {
   await server.listen({ port: config.PORT, host: config.HOST }).catch((cause) => {
     throw new StartUpError(`Cannot listen on ${config.HOST}:${config.PORT}: ${cause.message}`, { cause })
   })
+  await warnAboutApplication(server.sentryOAuth, server.log)
 }

@@ -110,9 +110,10 @@ function createContext(config: Config, store: Store): CommandContext {
   }
 }
 
-async function openStore(config: Config): Promise<Store> {
+/** The store of the service, for a command beside it. Throws `StartUpError`; an unavailable Redis only fails later. */
+export async function openStore(config: Config, log = LOG): Promise<Store> {
   if (config.STORE === 'embedded') return joinEmbeddedStore({ directory: config.DATA_DIR })
-  const { client, close } = await connectRedis(config, LOG)
+  const { client, close } = await connectRedis(config, log)
   return { ...createRedisStore(client, { prefix: createKeyPrefix(config.BASE_URL) }), close }
 }
 
