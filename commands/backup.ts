@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
-import { loadConfig } from '../lib/config/load.ts'
 import { StartUpError } from '../lib/errors.ts'
 import { restoreBackup, saveBackup } from '../lib/store/sqlite/database.ts'
-import { confirm, parseArguments, printLine, runCommand, UsageError } from './command.ts'
+import { confirm, parseArguments, printLine, readConfig, runCommand, UsageError } from './command.ts'
 
 const USAGE = `Usage:
   backup save FILE
@@ -29,7 +28,7 @@ function parseBackupArguments(args: string[]): BackupArguments {
 }
 
 async function runBackup({ command, file: name, yes }: BackupArguments): Promise<void> {
-  const { STORE, DATA_DIR } = loadConfig(process.env)
+  const { STORE, DATA_DIR } = readConfig()
   if (STORE !== 'embedded')
     throw new StartUpError('STORE is redis: back up Redis itself, as docs/operations.md#backups says.')
   const file = resolve(name)

@@ -82,9 +82,14 @@ export async function runCommand<Arguments>(
   }
 }
 
+/** The settings of the service. Throws `ConfigError`. */
+export function readConfig(): Config {
+  return loadConfig(process.env)
+}
+
 /** Opens the store of the service for `work`, and closes it afterwards. */
 export async function withContext(work: (context: CommandContext) => Promise<void>): Promise<void> {
-  const config = loadConfig(process.env)
+  const config = readConfig()
   useOutgoingProxy(config)
   const store = await openStore(config)
   try {

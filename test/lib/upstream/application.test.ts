@@ -10,7 +10,7 @@ test('a start warns once where nobody could sign in, and says nothing where they
   const warn = async (changes: object) => {
     const lines: unknown[][] = []
     await warnAboutApplication(createSandboxOAuth({ ...sentry, ...changes }), {
-      warn: (...line) => lines.push(line),
+      warn: (...line: unknown[]) => lines.push(line),
     })
     return lines
   }
