@@ -24,7 +24,7 @@ export interface CommandContext {
   signer: Signer
   /** Writes a line to stdout. */
   print(line: string): void
-  /** Asks on a terminal; without one the answer is no. */
+  /** Asks on a terminal; without one it is a no. */
   confirm(question: string): Promise<boolean>
 }
 
@@ -33,13 +33,13 @@ export function printLine(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-/** Whether the person at the terminal answers a question with yes. Without a terminal nobody can. */
+/** Whether the person at the terminal says yes. Without a terminal the result is false. */
 export async function confirm(question: string): Promise<boolean> {
   if (!process.stdin.isTTY) return false
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  const answer = await terminal.question(`${question} [y/N] `)
+  const reply = await terminal.question(`${question} [y/N] `)
   terminal.close()
-  return /^y(es)?$/i.test(answer.trim())
+  return /^y(es)?$/i.test(reply.trim())
 }
 
 /** `--help` was given. The message is the usage. */

@@ -36,7 +36,7 @@ checks every request of a tool against what its user may do there.
 
 ## All tools
 
-*Does*: \`reads\`, \`writes\`, or \`calls others\`, each of which is judged by itself. *Listed*: the surfaces
+*Does*: \`reads\`, \`writes\`, or \`calls others\`, each of which needs its own grant. *Listed*: the surfaces
 (\`TOOL_SURFACE\`) whose list shows the tool; with the others, clients find it with \`search_sentry_tools\`.
 
 ${[HEADER, ...rows].join('\n')}

@@ -44,7 +44,7 @@ export async function warnAboutApplication(
   if (check.outcome === 'unavailable') {
     log.warn(
       { reason: findReason(check.error) },
-      'Sentry does not respond, so nobody can sign in; npm run doctor says more',
+      'Sentry does not respond, so users cannot sign in; npm run doctor says more',
     )
   } else if (check.outcome === 'refused') log.warn({ code: check.code }, APPLICATION_REFUSED)
   else log.warn({ code: check.code }, 'SENTRY_HOST does not respond as Sentry does; npm run doctor says more')

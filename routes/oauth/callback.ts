@@ -105,7 +105,7 @@ const callbackRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
 
 /**
  * Why a transaction is not there for a user who is back from Sentry. Undefined if it is, or for a browser without its
- * cookie: a callback that is opened a second time, or a state that nobody was given.
+ * cookie: a callback that is opened a second time, or a state that this server never issued.
  */
 function findLostSignIn({ outcome }: TransactionOutcome, browserSecret: string): string | undefined {
   if (outcome === 'other_browser' || outcome === 'not_approved') return outcome

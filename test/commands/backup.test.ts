@@ -52,7 +52,7 @@ test('a backup is taken and restored while the service runs, which sees the reco
   t.match(await other.readGrant(kept.id), { status: 'active', subject: kept.subject })
 })
 
-test('what is no backup of this server is refused, and changes nothing', async (t) => {
+test('a file that is not a backup of this server is refused, and changes nothing', async (t) => {
   const directory = join(
     t.testdir({ text: 'this is not a database, at any length'.repeat(100), empty: '' }),
     'data',

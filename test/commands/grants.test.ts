@@ -116,7 +116,7 @@ test('an e-mail address finds its user, is neither stored nor printed, and revok
   t.equal((await store.listGrants('2002')).length, 0)
 })
 
-test('grants that cannot be compared with an address are counted, so that nobody trusts a 0', async (t) => {
+test('grants that cannot be compared with an address are counted, so that a 0 is not trusted', async (t) => {
   const directory = t.testdir({})
   const settings = { ...SETTINGS, STORE: 'embedded', DATA_DIR: directory }
   const store = createEmbeddedStore({ directory })

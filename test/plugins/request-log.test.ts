@@ -170,5 +170,5 @@ test('a user who is back from Sentry without access is in the audit log, with th
     code: 'refused',
     description: /expired or was already used/,
   })
-  t.equal(listFailures().length, 1, 'a state that nobody was given is no failed sign-in')
+  t.equal(listFailures().length, 1, 'a state that this server never issued is not a failed sign-in')
 })

@@ -31,7 +31,7 @@ export function createContext(
   store: Store,
   sentry: Pick<SentrySandbox, 'host' | 'clientId' | 'clientSecret'>,
   encryptionKeys: readonly string[] = [KEYS.ENCRYPTION_KEY],
-  answer = false,
+  confirms = false,
 ): CommandContext & { output: string[]; audited: object[]; questions: string[] } {
   const [output, audited, questions]: [string[], object[], string[]] = [[], [], []]
   const sealer = createSealer(encryptionKeys)
@@ -50,7 +50,7 @@ export function createContext(
     print: (line) => output.push(line),
     async confirm(question) {
       questions.push(question)
-      return answer
+      return confirms
     },
     questions,
     output,

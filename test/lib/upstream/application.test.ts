@@ -4,7 +4,7 @@ import { startSentry } from '../../sandbox/sentry/server.ts'
 import { createSandboxOAuth } from '../../support/sentry-oauth.ts'
 
 /** Reports, 2026-11-27, stumble 19: the service started with a wrong host, id or secret, and said nothing. */
-test('a start warns once where nobody could sign in, and says nothing where they can', async (t) => {
+test('a start warns once where users cannot sign in, and says nothing where they can', async (t) => {
   const sentry = await startSentry()
   t.teardown(() => sentry.close())
   const warn = async (changes: object) => {
