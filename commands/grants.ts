@@ -5,7 +5,8 @@ import { type CommandContext, parseArguments, runCommand, UsageError, withContex
 
 const USAGE = `Usage:
   grants list   [--user ID] [--email ADDRESS] [--client ID] [--json]
-  grants revoke [--user ID] [--email ADDRESS [--yes]] [--client ID] [--grant ID]
+  grants revoke [--user ID] [--email ADDRESS] [--client ID] [--grant ID] [--yes]
+  grants revoke --all [--yes]
   grants hash   [--user ID] [--client ID] [--grant ID]
 
   --user    the id of a user at Sentry, a number
@@ -13,7 +14,8 @@ const USAGE = `Usage:
   --client  the id of a client, or its exact name
   --grant   the id of a grant, as "list" prints it
   --json    prints a JSON object per line, with the hashes of the audit log
-  --yes     revokes the grants of an address without asking
+  --all     every grant of every user
+  --yes     revokes those of an address, or all, without asking
 
 Several options narrow the selection: a grant must match all of them. An address is hashed and looked for among the
 hashes of all grants: "list" and "revoke" print the ids of its users. "hash" prints the hash of a user, client or grant
@@ -34,20 +36,21 @@ const COMMANDS = ['list', 'revoke', 'hash'] as const
 export type GrantsArguments = Selection & {
   command: (typeof COMMANDS)[number]
   json: boolean
-  /** Revokes the grants of an e-mail address without asking. */
+  all: boolean
+  /** Revokes without asking. */
   yes: boolean
 }
 
 /** Lists grants, revokes grants, or prints their hashes in the audit log. */
 export async function runGrants(
-  { command, json, yes, ...selection }: GrantsArguments,
+  { command, json, all, yes, ...selection }: GrantsArguments,
   context: CommandContext,
 ): Promise<void> {
   switch (command) {
     case 'list':
       return listGrants(selection, json, context)
     case 'revoke':
-      return revokeGrants(selection, yes, context)
+      return revokeGrants(selection, (all || selection.email !== undefined) && !yes, context)
     case 'hash':
       return printHashes(selection, context)
   }
@@ -62,19 +65,23 @@ export function parseGrantsArguments(args: string[]): GrantsArguments {
     client: text,
     grant: text,
     json: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
     yes: { type: 'boolean', default: false },
   } as const
   const { values, positionals } = parseArguments({ args, allowPositionals: true, options }, USAGE)
-  const { user, email, client, grant, json, yes } = values
+  const { user, email, client, grant, json, all, yes } = values
   const command = COMMANDS.find((known) => known === positionals[0])
   if (command === undefined || positionals.length > 1) throw new UsageError(USAGE)
   const named = command === 'hash' ? [user, client, grant] : [user, email, client, grant]
-  if (command !== 'list' && named.every((value) => value === undefined))
+  const isNarrow = named.some((value) => value !== undefined)
+  if (all && (command !== 'revoke' || isNarrow))
+    throw new UsageError(`--all stands alone, with "revoke".\n\n${USAGE}`)
+  if (command !== 'list' && !all && !isNarrow)
     throw new UsageError(`"${command}" needs --user, --client or --grant.\n\n${USAGE}`)
   assertUser(user, command)
   if (email !== undefined && !email.includes('@'))
     throw new UsageError(`--email takes an e-mail address, not "${email}".`)
-  return { command, json, yes, user, email, client, grant }
+  return { command, json, all, yes, user, email, client, grant }
 }
 
 /** Users of Sentry are numbers. The audit log also knows the organizations of tokens without a user. */
@@ -97,11 +104,11 @@ async function listGrants(selection: Selection, json: boolean, context: CommandC
   print(formatCount(grants.length))
 }
 
-async function revokeGrants(selection: Selection, yes: boolean, context: CommandContext): Promise<void> {
+async function revokeGrants(selection: Selection, asks: boolean, context: CommandContext): Promise<void> {
   const { grants, notes } = await findGrants(selection, context)
   for (const note of notes) context.print(note)
-  if (selection.email !== undefined && grants.length > 0 && !yes) {
-    for (const grant of grants) context.print(formatGrant(grant))
+  if (asks && grants.length > 0) {
+    if (selection.email !== undefined) for (const grant of grants) context.print(formatGrant(grant))
     if (!(await context.confirm(`Revoke ${formatCount(grants.length)}?`))) {
       context.print('Nothing was revoked. --yes revokes without asking.')
       return

@@ -114,6 +114,9 @@ test('an e-mail address finds its user, is neither stored nor printed, and revok
   t.equal((await store.listGrants('2002')).length, 1)
   t.equal((await grants('revoke', '--email', OLE.email, '--yes')).at(-1), '1 grant revoked')
   t.equal((await store.listGrants('2002')).length, 0)
+  t.match(await grants('revoke', '--all'), [/^Nothing was revoked/])
+  t.equal(context.questions.at(-1), 'Revoke 3 grants?')
+  t.equal((await grants('revoke', '--all', '--yes')).at(-1), '3 grants revoked')
 })
 
 test('grants that cannot be compared with an address are counted, so that a 0 is not trusted', async (t) => {
@@ -159,6 +162,8 @@ test('wrong arguments print the usage and exit with 2', async (t) => {
     ['revoke', '--user'],
     ['revoke', '--json'],
     ['hash'],
+    ['list', '--all'],
+    ['revoke', '--all', '--user', '1001'],
   ]
   for (const args of wrong)
     t.throws(() => parseGrantsArguments(args), { name: 'UsageError', message: /Usage:\n {2}grants list/ })
