@@ -18,7 +18,8 @@ interface BackupArguments {
   yes: boolean
 }
 
-function parseBackupArguments(args: string[]): BackupArguments {
+/** Throws `UsageError`. */
+export function parseBackupArguments(args: string[]): BackupArguments {
   const options = { yes: { type: 'boolean', default: false } } as const
   const { values, positionals } = parseArguments({ args, allowPositionals: true, options }, USAGE)
   const [command, file, ...rest] = positionals

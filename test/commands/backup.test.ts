@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
+import { parseBackupArguments } from '../../commands/backup.ts'
 import { createEmbeddedStore } from '../../lib/store/sqlite/store.ts'
 import { makeActiveGrant, makeGrant } from '../lib/store/store-samples.ts'
 import { SETTINGS, spawnCommand } from '../support/command.ts'
@@ -80,5 +81,5 @@ test('a file that is not a backup of this server is refused, and changes nothing
     stderr: /docs\/operations\.md#backups/,
   })
   for (const args of [[], ['save'], ['copy', 'file'], ['save', 'a', 'b']])
-    t.match(await spawnCommand('backup', args, settings), { code: 2, stderr: /Usage:\n {2}backup save/ })
+    t.throws(() => parseBackupArguments(args), { name: 'UsageError', message: /Usage:\n {2}backup save/ })
 })
