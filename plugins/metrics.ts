@@ -102,4 +102,4 @@ function recordUpstreamRequests({ config }: FastifyInstance, metrics: Metrics): 
   })
 }
 
-export default fp(metricsPlugin, { name: 'metrics', fastify: '5.x', dependencies: ['config', 'request-log'] })
+export default fp(metricsPlugin, { name: 'metrics', fastify: '5.x', dependencies: ['config'] })

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { tickRequired } from '../sandbox/browser/html-form.ts'
 import { registerClient } from '../support/client.ts'
 import { listEvents } from '../support/log.ts'
 import { postMcp } from '../support/mcp.ts'
@@ -171,4 +172,25 @@ test('a user who is back from Sentry without access is in the audit log, with th
     description: /expired or was already used/,
   })
   t.equal(listFailures().length, 1, 'a state that this server never issued is not a failed sign-in')
+})
+
+test('a sign-in that ends in another browser than it began in is a failed one (RFC 9700 §4.7)', async (t) => {
+  const service = await start(t)
+  const { url, client, sentry, log } = service
+  // The user stops at Sentry, and the way back is opened elsewhere.
+  t.teardown(sentry.fail('/oauth/authorize/', { kind: 'status', status: 500 }))
+  const consent = await client.open()
+  if (consent.kind !== 'page') return t.fail('the consent page is shown')
+  const [form] = consent.page.forms
+  const allow = form?.buttons.find(({ value }) => value === 'allow')
+  if (form === undefined || allow === undefined) return t.fail('the page has a button')
+  const atSentry = await client.browser.submit(consent.page, tickRequired(form), allow)
+  if (atSentry.kind !== 'page') return t.fail('the browser is at Sentry')
+  const state = atSentry.page.url.searchParams.get('state')
+  t.equal((await fetch(`${url}/oauth/callback?code=a&state=${state}`)).status, 403)
+  t.equal(listEvents(log).at(-1), 'sign_in_failed: other_browser')
+  t.match(readLast(service, '/oauth/callback'), {
+    code: 'refused',
+    description: /started in another browser/,
+  })
 })
