@@ -18,6 +18,8 @@ export type AuditEvent =
    * `expired`, `other_browser` or `not_approved`. A sign-in to the account page has no client.
    */
   | { event: 'sign_in_failed'; about: Partial<ConsentFields>; reason: string }
+  /** The user returned from Sentry, and is a member of no allowed organization. */
+  | { event: 'sign_in_refused'; about: ConsentFields & Pick<GrantRecord, 'subject'> }
   /** The user has returned from Sentry; the client has not redeemed its code yet. */
   | { event: 'grant_created'; about: GrantFields }
   /** The client has redeemed its code and has tokens. */
