@@ -73,6 +73,7 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
       source: request,
       limitLookUps: () => limitLookUps(request),
     })
+    request.client = { id: request.caller.clientId, name: request.caller.clientName }
     if (origin !== undefined && !isAllowedOrigin(origin)) {
       throw new RefusedRequestError(403, 'Requests from this origin are not allowed.')
     }
@@ -115,6 +116,7 @@ export default fp(mcpTransportPlugin, {
   encapsulate: true,
   dependencies: [
     'config',
+    'request-log',
     'redis',
     'crypto',
     'audit',

@@ -8,6 +8,7 @@ import { createErrorResponse } from '../lib/oauth/authorize/response.ts'
 import {
   createJsonErrorResponse,
   createPageErrorResponse,
+  describeRefusal,
   logOAuthError,
   toOAuthError,
 } from '../lib/oauth/error-response.ts'
@@ -83,6 +84,7 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
 
   function respondWithPage(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
     const error = thrown instanceof PageError ? thrown : toOAuthError(thrown)
+    request.refusal = describeRefusal(error)
     if (!(error instanceof PageError)) logOAuthError(error, request.log)
     const wayBack = thrown instanceof AuthorizationError ? createWayBack(thrown) : undefined
     if (wayBack?.isImmediate) {
@@ -108,6 +110,7 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
 
 function respondWithJson(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   const error = toOAuthError(thrown)
+  request.refusal = describeRefusal(error)
   logOAuthError(error, request.log)
   const { status, headers, body } = createJsonErrorResponse(error, request.headers.authorization)
   return reply.code(status).headers(headers).send(body)
@@ -123,5 +126,15 @@ export default fp(oauthProxyPlugin, {
   name: 'oauth-proxy',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: ['config', 'redis', 'crypto', 'audit', 'sentry', 'cimd', 'security', 'rate-limit'],
+  dependencies: [
+    'config',
+    'request-log',
+    'redis',
+    'crypto',
+    'audit',
+    'sentry',
+    'cimd',
+    'security',
+    'rate-limit',
+  ],
 })

@@ -1,7 +1,17 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import fp from 'fastify-plugin'
+import { describeRequest, type Refusal, type RequestClient } from '../lib/telemetry/request-line.ts'
 
-/** One line a request, written at its end. Fastify's own has two, and a third with the query of unknown URLs. */
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The client that the request comes from, set as soon as it is known. */
+    client: RequestClient | undefined
+    /** Set by the endpoint that refuses the request. */
+    refusal: Refusal | undefined
+  }
+}
+
+/** One line a request, written at its end, with the reason of a refusal. Fastify's own has two, and a third with the query of unknown URLs. */
 export class RequestLog extends LogController {
   override incomingRequest(): void {}
 
@@ -12,7 +22,12 @@ export class RequestLog extends LogController {
     request: FastifyRequest,
     reply: FastifyReply,
   ): void {
-    const line = { req: request, status: reply.statusCode, duration_ms: Math.round(reply.elapsedTime) }
+    const line = {
+      req: request,
+      status: reply.statusCode,
+      duration_ms: Math.round(reply.elapsedTime),
+      ...describeRequest(request.client, request.refusal),
+    }
     if (error) request.log.error({ ...line, err: error }, 'client disconnected')
     else request.log.info(line, 'request')
   }
@@ -20,6 +35,9 @@ export class RequestLog extends LogController {
 
 /** The responses to unknown paths, and to errors without a handler of their endpoint. */
 async function requestLogPlugin(fastify: FastifyInstance) {
+  fastify.decorateRequest('client')
+  fastify.decorateRequest('refusal')
+
   fastify.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ error: 'not_found', request_id: request.id }),
   )

@@ -78,7 +78,7 @@ export async function openMcp({
 }
 
 /** Sentry's tools and ours. The catalogue replaces those that call other tools by ones for the tools of the caller. */
-function listOwnTools(core: McpCore): ToolRegistry {
+export function listOwnTools(core: McpCore): ToolRegistry {
   return {
     ...core.tools,
     [READ_TOOL]: createReadTool(core, () => core.tools),

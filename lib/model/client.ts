@@ -21,5 +21,8 @@ export interface Client {
   documentUrl?: string
 }
 
+/** Stands for a client in the calls of machines that bring a token of Sentry. */
+export const SENTRY_BEARER_CLIENT = 'sentry-bearer'
+
 /** The metadata of a client that registers. It has no id yet, and so no secret and no keys. */
 export type ClientRegistration = Pick<Client, 'name' | 'redirectUris' | 'tokenEndpointAuthMethod'>

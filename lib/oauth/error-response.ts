@@ -3,6 +3,7 @@ import Type, { type Static } from 'typebox'
 import { UnsealError } from '../crypto/sealer.ts'
 import { TransientError } from '../errors.ts'
 import { DocumentUnavailableError } from '../net/fetch-document.ts'
+import type { Refusal } from '../telemetry/request-line.ts'
 import { SignInRequiredError } from '../upstream/access.ts'
 import {
   AuthorizationError,
@@ -88,7 +89,7 @@ export function createPageErrorResponse(error: OAuthError | PageError): PageErro
   }
 }
 
-/** Logs an error: faults of this server and its surroundings as errors, mistakes of a client on debug. */
+/** Logs a fault of this server or its surroundings. A mistake of a client stands in the line of its request. */
 export function logOAuthError(error: OAuthError, log: FastifyBaseLogger): void {
   const { code } = error
   if (error.cause instanceof UnsealError)
@@ -99,7 +100,11 @@ export function logOAuthError(error: OAuthError, log: FastifyBaseLogger): void {
   else if (error.cause instanceof DocumentUnavailableError)
     log.warn({ err: error.cause, code }, 'cannot fetch a document of a client')
   else if (error.status >= 500) log.error({ err: error, code }, 'request failed')
-  else log.debug({ code, description: error.message }, 'request refused')
+}
+
+/** Why a request was refused, for its log line. */
+export function describeRefusal(error: OAuthError | PageError): Refusal {
+  return { code: findOutcome(error), description: error.message }
 }
 
 /** The outcome of a failed request in the metrics: the code of its OAuth error, or `refused` for a page. */

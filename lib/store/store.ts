@@ -190,6 +190,8 @@ export interface GrantRecord {
   clientAuthMethod: string
   /** The user's id at Sentry; never an email address. */
   subject: string
+  /** The MAC of the e-mail address that Sentry reported at sign-in, by which operators find the user. */
+  emailHash?: string
   /** The protected resource (RFC 8707), which is the audience of its access tokens. */
   resource: string
   /** The id of the only organization that Sentry limits the OAuth application to. */

@@ -33,8 +33,12 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
 
   fastify.get('/oauth/authorize', { schema, exposeHeadRoute: false }, async (request, reply) => {
     const { query, cookies } = request
+    request.client = { redirectUri: query.redirect_uri }
     const client = await requireClient(query, request.ip, server)
+    const { id: clientId, name: clientName } = client
+    request.client = { ...request.client, id: clientId, name: clientName }
     const redirect = requireVerifiedRedirect(query, client, server)
+    request.client = { ...request.client, redirectUri: redirect.redirectUri }
     const { codeChallenge, resource, scope } = await offerErrors(redirect, () => {
       assertState(query)
       assertResponseType(query)
@@ -49,8 +53,8 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
     const { id, browserSecret } = await startTransaction(
       {
         kind: 'authorization',
-        clientId: client.id,
-        clientName: client.name,
+        clientId,
+        clientName,
         clientAuthMethod: client.tokenEndpointAuthMethod,
         ...redirect,
         codeChallenge,
@@ -64,13 +68,13 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
       server,
     )
 
-    const lastChoice = readChoice(cookies[choiceCookie.name], client.id)
+    const lastChoice = readChoice(cookies[choiceCookie.name], clientId)
     return reply.type('text/html; charset=utf-8').send(
       renderConsentPage({
         action: endpoints.consent,
         transactionId: id,
         csrfToken: createCsrfToken(browserSecret, id, server.signer),
-        clientName: client.name,
+        clientName,
         documentUrl: client.documentUrl,
         redirectUri: redirect.redirectUri,
         sentryHost: server.sentry.host,

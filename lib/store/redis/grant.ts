@@ -8,6 +8,7 @@ export const GRANT_FIELDS = [
   'client_name',
   'client_auth_method',
   'subject',
+  'email_hash',
   'resource',
   'organization_id',
   'scope',
@@ -30,6 +31,7 @@ export function formatGrant(grant: GrantRecord): string[] {
     client_name: grant.clientName,
     client_auth_method: grant.clientAuthMethod,
     subject: grant.subject,
+    email_hash: grant.emailHash,
     resource: grant.resource,
     organization_id: grant.organizationId,
     scope: JSON.stringify(grant.scope),
@@ -54,6 +56,7 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
   const status = read('status')
   if (status === '') return undefined
   const reason = read('reason')
+  const emailHash = read('email_hash')
   const organizationId = read('organization_id')
   return {
     id,
@@ -63,6 +66,7 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
     clientName: read('client_name'),
     clientAuthMethod: read('client_auth_method'),
     subject: read('subject'),
+    ...(emailHash !== '' && { emailHash }),
     resource: read('resource'),
     ...(organizationId !== '' && { organizationId }),
     scope: JSON.parse(read('scope')),
