@@ -30,7 +30,7 @@ const FORM_LIMIT = 16 * 1024
  * browser, their errors included; no response is ever cached.
  */
 async function oauthProxyPlugin(fastify: FastifyInstance) {
-  const { config, store, sealer, signer, audit, cimd } = fastify
+  const { config, store, sealer, signer, audit, cimd, mcp, site } = fastify
   const { sentryOAuth, sentryTokens, sentryRevocation: revocation } = fastify
   const server = createAuthorizationServer({
     settings: config,
@@ -65,10 +65,10 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
   await fastify.register(async function browserEndpoints(scope) {
     scope.setErrorHandler(respondWithPage)
     await acceptForms(scope)
-    await scope.register(authorizeRoute, { server })
+    await scope.register(authorizeRoute, { server, site, countTools: mcp.countTools })
     await scope.register(consentRoute, { server })
     await scope.register(callbackRoute, { server })
-    await scope.register(accountRoutes, { server })
+    await scope.register(accountRoutes, { server, site })
   })
 
   /** Counts each endpoint by address, but a refresh by its grant: many users of one client may share an address. */
@@ -85,11 +85,8 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
       return reply.redirect(wayBack.href, request.method === 'POST' ? 303 : 302)
     }
     const { status, headers, sentence, advice } = createPageErrorResponse(error)
-    return reply
-      .code(status)
-      .headers(headers)
-      .type('text/html; charset=utf-8')
-      .send(renderErrorPage(sentence, advice, request.id, wayBack))
+    const page = renderErrorPage({ sentence, advice, requestId: request.id, wayBack }, site)
+    return reply.code(status).headers(headers).type('text/html; charset=utf-8').send(page)
   }
 
   function createWayBack({ redirect, error, isAfterConsent }: AuthorizationError) {
@@ -115,5 +112,16 @@ export default fp(oauthProxyPlugin, {
   name: 'oauth-proxy',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: ['config', 'redis', 'crypto', 'audit', 'sentry', 'cimd', 'security', 'rate-limit'],
+  dependencies: [
+    'config',
+    'pages',
+    'redis',
+    'crypto',
+    'audit',
+    'sentry',
+    'cimd',
+    'security',
+    'rate-limit',
+    'tools',
+  ],
 })

@@ -44,8 +44,8 @@ export function resealTokens(grant: GrantRecord, sealer: Sealer): string | undef
 
 function formatContext(terms: GrantTerms): string {
   const { id, clientId, clientName, clientAuthMethod, subject, resource, scope, skills } = terms
-  const { organizationId = null, createdAt, expiresAt } = terms
+  const { organizationId = null, browser = null, createdAt, expiresAt } = terms
   const client = [clientId, clientName, clientAuthMethod]
-  const consent = [subject, resource, organizationId, scope, skills, createdAt, expiresAt]
+  const consent = [subject, resource, organizationId, scope, skills, browser, createdAt, expiresAt]
   return `upstream ${JSON.stringify([id, ...client, ...consent])}`
 }

@@ -36,6 +36,8 @@ export interface ErrorContext {
   resource: Resource | undefined
   /** The scope that a challenge asks for. */
   scope: readonly string[]
+  /** The page that a browser shows in place of the message of a response with this status. */
+  renderPage?: ((status: number) => string | undefined) | undefined
   log: FastifyBaseLogger
 }
 
@@ -48,7 +50,9 @@ interface ErrorResponse {
 /** Sends the response to a request that failed before, or outside of, its JSON-RPC message. */
 export function sendErrorResponse(error: Error, reply: FastifyReply, context: ErrorContext): FastifyReply {
   const { status, headers = {}, message } = toErrorResponse(error, context)
-  return reply.code(status).headers(headers).send(message)
+  const page = context.renderPage?.(status)
+  reply.code(status).headers(headers)
+  return page === undefined ? reply.send(message) : reply.type('text/html; charset=utf-8').send(page)
 }
 
 /** The one mapping of errors to HTTP statuses and challenges at `/mcp`. */

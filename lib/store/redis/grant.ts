@@ -12,6 +12,7 @@ export const GRANT_FIELDS = [
   'organization_id',
   'scope',
   'skills',
+  'browser',
   'created_at',
   'last_used_at',
   'expires_at',
@@ -35,6 +36,7 @@ export function formatGrant(grant: GrantRecord): string[] {
     organization_id: grant.organizationId,
     scope: JSON.stringify(grant.scope),
     skills: JSON.stringify(grant.skills),
+    browser: grant.browser,
     created_at: grant.createdAt,
     last_used_at: grant.lastUsedAt,
     expires_at: grant.expiresAt,
@@ -57,6 +59,7 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
   if (status === '') return undefined
   const reason = read('reason')
   const organizationId = read('organization_id')
+  const browser = read('browser')
   const retryAt = readTime('upstream_retry_at')
   return {
     id,
@@ -70,6 +73,7 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
     ...(organizationId !== '' && { organizationId }),
     scope: JSON.parse(read('scope')),
     skills: JSON.parse(read('skills')),
+    ...(browser !== '' && { browser }),
     createdAt: Number(read('created_at')),
     lastUsedAt: Number(read('last_used_at')),
     expiresAt: Number(read('expires_at')),
