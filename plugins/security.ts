@@ -44,8 +44,8 @@ async function securityPlugin(fastify: FastifyInstance) {
   })
 
   fastify.addHook('onRequest', async (request, reply) => {
-    // Probes use the address of the instance.
-    if (request.url.startsWith('/health')) return
+    // Probes use the address of the instance; the page below shows the icon.
+    if (request.url.startsWith('/health') || request.url === '/icon.png') return
     if (isAllowedHost(request.host, base) && isAllowedTarget(request.originalUrl, base)) return
     request.log.warn(
       { host: request.host },

@@ -83,7 +83,6 @@ ${clients.length > 1 ? html`<div class="actions"><button name="grant" value="all
 
 function renderClient(client: ConnectedClient): Html {
   const { id, clientName, status, skills, createdAt } = client
-  const { expiresAt } = client.upstream
   return html`<section>
 <h2><bdi>${clientName}</bdi></h2>
 ${status === 'sign_in_required' ? html`<p class="warn">Sentry no longer accepts its sign-in. Connect it again to use it.</p>` : html``}
@@ -91,7 +90,7 @@ ${status === 'sign_in_required' ? html`<p class="warn">Sentry no longer accepts 
 ${renderIdentity(client)}
 <div><dt>Reaches</dt><dd>${describeLimit(client)}${client.organizationId === undefined ? '' : ', in the one organization that Sentry allows'}</dd></div>
 <div><dt>May</dt><dd>${describeSkills(skills)}</dd></div>
-<div><dt>Ends at Sentry</dt><dd>${expiresAt === undefined ? 'when you remove this application there' : renderTime(expiresAt)}</dd></div>
+${renderEnd(client)}
 </dl>
 <button name="grant" value="${id}" aria-label="Revoke ${clientName}, connected ${TIME_FORMAT.format(createdAt)} …">Revoke …</button>
 </section>
@@ -103,6 +102,11 @@ function renderIdentity({ program, browser, createdAt, lastUsedAt }: ConnectedCl
   return html`<div><dt>Program</dt><dd>${describeProgram(program)}</dd></div>
 <div><dt>Connected</dt><dd>${renderTime(createdAt)}${browser === undefined ? '' : html`, with ${browser}`}</dd></div>
 <div><dt>Last used</dt><dd>${renderTime(lastUsedAt)}</dd></div>`
+}
+
+/** When Sentry's own access ends, if nothing revokes it before. */
+function renderEnd({ upstream: { expiresAt } }: ConnectedClient): Html {
+  return html`<div><dt>Ends at Sentry</dt><dd>${expiresAt === undefined ? 'when you remove this application there' : renderTime(expiresAt)}</dd></div>`
 }
 
 function describeProgram(program: Program | undefined): Html {
@@ -129,12 +133,13 @@ ${clients.map(
 <h2><bdi>${one.clientName}</bdi></h2>
 <dl>
 ${renderIdentity(one)}
+${renderEnd(one)}
 </dl>
 </section>
 `,
 )}
 <p>This takes effect here at once, and this server deletes the access at Sentry. A revoked client can ask for access again.</p>
-<p class="soft">Most releases of Sentry cannot revoke such access before it ends. It then ends there by itself, or when you remove this application at Sentry.</p>
+<p class="soft">Most releases of Sentry cannot revoke such access before it ends. It then ends there at the time above, or when you remove this application at Sentry.</p>
 <form method="post" action="${site.account}/revoke">
 <input type="hidden" name="csrf" value="${csrfToken}">
 <input type="hidden" name="grant" value="${grant}">

@@ -72,14 +72,14 @@ ${consent.isReadOnly ? html`<p>This server is read-only: a client cannot change 
 
 function renderSkill(skill: Skill, { isTicked, tools }: OfferedSkill): Html {
   const { title, description } = SKILLS[skill]
-  return html`<label><input type="checkbox" name="skill" value="${skill}"${isTicked ? html` checked` : ''}><span>${title}<span>${describeTools(tools)}</span><small>${description}</small></span></label>
+  return html`<label><input type="checkbox" name="skill" value="${skill}"${isTicked ? html` checked` : ''}><span>${title}<small>${description} ${describeTools(tools)}</small></span></label>
 `
 }
 
 function describeTools({ all, writing }: OfferedSkill['tools']): string {
   const count = all === 1 ? '1 tool' : `${all} tools`
-  if (writing === 0) return `${count}, read-only`
-  return writing === all ? `${count} that can change data` : `${count}, ${writing} can change data`
+  if (writing === 0) return `${count}, all of which only read.`
+  return writing === all ? `${count} that can change data.` : `${count}, of which ${writing} can change data.`
 }
 
 /**

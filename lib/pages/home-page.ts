@@ -13,11 +13,11 @@ export function renderHomePage(setUp: SetUp, site: Site): string {
     isWide: true,
     content: html`<h1>Connect your MCP client to ${site.title}</h1>
 <p>This server lets an MCP client, such as a coding agent, work with Sentry at <strong>${site.sentryHost}</strong> for you. You sign in there yourself; the client gets only what you allow, and never more than your own permissions.</p>
-${renderForm(setUp, site)}
-<h2>Address</h2>
-${limit === undefined ? html`` : html`<p>Limited to ${limit}. <a href="${site.home}">Remove the limit</a></p>`}
+<h2>Its address</h2>
 <pre>${connection.url}</pre>
-<p class="soft">A click selects all of it, and all of each text below.</p>
+${limit === undefined ? html`` : html`<p>Limited to ${limit}. <a href="${site.home}">Remove the limit</a></p>`}
+<p class="soft">A click selects the whole address, and so with each text below.</p>
+${renderForm(setUp, site)}
 <h2>Connect a client</h2>
 <p class="row">${setups.map(renderInstall)}</p>
 <div class="clients">
@@ -34,12 +34,13 @@ ${renderCompany(baseUrl)}
   })
 }
 
-function renderForm({ organization, project, isReadOnly, problem }: SetUp, site: Site): Html {
+function renderForm({ organization, project, isReadOnly, problem, limit }: SetUp, site: Site): Html {
   const invalid = (field: 'organization' | 'project') =>
     problem?.field === field ? html` aria-invalid="true" aria-describedby="problem"` : ''
-  return html`<form method="get" action="${site.home}">
-<fieldset>
-<legend>What it may reach</legend>
+  const isOpen = problem !== undefined || limit !== undefined
+  return html`<details class="limit"${isOpen ? html` open` : ''}>
+<summary>Limit it to an organization, a project, or to reading</summary>
+<form method="get" action="${site.home}">
 <div class="row">
 <label>Organization<input name="organization" value="${organization}" placeholder="every organization" maxlength="100" autocomplete="off" autocapitalize="off" spellcheck="false"${invalid('organization')}></label>
 <label>Project<input name="project" value="${project}" placeholder="every project" maxlength="100" autocomplete="off" autocapitalize="off" spellcheck="false"${invalid('project')}></label>
@@ -47,14 +48,14 @@ function renderForm({ organization, project, isReadOnly, problem }: SetUp, site:
 ${problem === undefined ? html`` : html`<p class="warn" id="problem" role="alert">${problem.sentence}</p>`}
 <label><input type="checkbox" name="readonly" value="1"${isReadOnly ? html` checked` : ''}><span>Only tools that change nothing</span></label>
 <button>Show the address for this</button>
-</fieldset>
-</form>`
+</form>
+</details>`
 }
 
 function renderInstall({ name, install }: ClientSetup): Html {
   return install === undefined
     ? html``
-    : html`<a class="button" href="${install}" rel="noreferrer">Add to ${name}</a>`
+    : html`<a class="button primary" href="${install}" rel="noreferrer">Add to ${name}</a>`
 }
 
 function renderSetup({ name, steps, snippet, afterwards }: ClientSetup): Html {

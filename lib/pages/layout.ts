@@ -28,7 +28,6 @@ fieldset { margin: 1.25rem 0; padding: 0; border: 0; }
 legend { padding: 0; font-weight: 600; }
 label { display: flex; gap: .75rem; align-items: flex-start; padding: .5rem 0; }
 label input { flex: none; width: 1.1rem; height: 1.1rem; margin: .2rem 0 0; accent-color: var(--act); }
-label span span { display: inline-block; margin-inline-start: .5rem; color: var(--soft); font-size: .9rem; }
 figure { margin: 1rem 0; padding: .8rem 1rem; border: 1px solid var(--line); border-left-width: 4px; border-radius: 8px; background: var(--back); }
 figcaption { color: var(--soft); font-size: .9rem; }
 .name { margin: .25rem 0; font-size: 1.15rem; font-weight: 600; overflow: hidden; }
@@ -44,16 +43,19 @@ button, .button { display: inline-block; padding: .65rem 1rem; border: 1px solid
 .primary { border-color: var(--act); background: var(--act); color: var(--on-act); }
 .danger { border-color: var(--warn); }
 .link { padding: 0; border: 0; color: var(--act); font-weight: inherit; text-decoration: underline; }
-.row { align-items: flex-end; margin-top: .75rem; }
+.row { align-items: flex-end; margin: .75rem 0; }
 .row label { display: block; flex: 1 1 12rem; padding: 0; font-size: .9rem; font-weight: 600; }
 .row label input { display: block; width: 100%; height: auto; margin: .25rem 0 0; padding: .6rem .75rem; border: 1px solid var(--soft); border-radius: 8px; background: var(--card); color: inherit; font: inherit; font-weight: 400; }
 .clients { border-top: 1px solid var(--line); }
 details { border-bottom: 1px solid var(--line); }
 summary { padding: .6rem .25rem; font-weight: 600; cursor: pointer; }
 details > div { padding: 0 .25rem .9rem; }
+.limit { margin-top: 1rem; padding: 0 .9rem; border: 1px solid var(--line); border-radius: 8px; }
+.limit form { padding: 0 .25rem 1rem; }
 section { margin: 1.25rem 0; padding: 1rem 1.25rem 1.25rem; border: 1px solid var(--line); border-radius: 8px; }
 section h2 { margin: 0; font-size: 1rem; }
 section dl { margin: .75rem 0; }
+:is(section, figure) > :last-child { margin-bottom: 0; }
 section button { width: 100%; }
 .foot { display: flex; flex-wrap: wrap; gap: .25rem 1rem; justify-content: space-between; margin-top: 1.5rem; }
 :is(a, button, input, summary):focus-visible { outline: 3px solid var(--act); outline-offset: 2px; }
