@@ -46,6 +46,7 @@ export function createClaudePlugin({
     archive,
     marketplace: {
       name: createMarketplaceName(serverName),
+      description,
       owner: { name: title },
       plugins: [{ name: PLUGIN_NAME, description, source }],
     },
