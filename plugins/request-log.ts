@@ -23,11 +23,12 @@ export class RequestLog extends LogController {
 /** The responses to unknown paths, and to errors without a handler of their endpoint: pages for browsers, else JSON. */
 async function requestLogPlugin(fastify: FastifyInstance) {
   const { site } = fastify
+  const notFoundPage = renderNotFoundPage(site)
 
   fastify.setNotFoundHandler((request, reply) => {
     reply.code(404)
     return acceptsPage(request.headers.accept)
-      ? reply.type('text/html; charset=utf-8').send(renderNotFoundPage(site))
+      ? reply.type('text/html; charset=utf-8').send(notFoundPage)
       : reply.send({ error: 'not_found', request_id: request.id })
   })
 
