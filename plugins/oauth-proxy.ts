@@ -32,7 +32,7 @@ const FORM_LIMIT = 16 * 1024
  * browser, their errors included; no response is ever cached.
  */
 async function oauthProxyPlugin(fastify: FastifyInstance) {
-  const { config, store, sealer, signer, audit, cimd } = fastify
+  const { config, store, sealer, signer, audit, cimd, mcp, site } = fastify
   const { sentryLocation: sentry, sentryOAuth, sentryApi, sentryTokens } = fastify
   const { sentryRevocation: revocation } = fastify
   const server = createAuthorizationServer({
@@ -70,10 +70,10 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
   await fastify.register(async function browserEndpoints(scope) {
     scope.setErrorHandler(respondWithPage)
     await acceptForms(scope)
-    await scope.register(authorizeRoute, { server })
+    await scope.register(authorizeRoute, { server, site, countTools: mcp.countTools })
     await scope.register(consentRoute, { server })
     await scope.register(callbackRoute, { server })
-    await scope.register(accountRoutes, { server })
+    await scope.register(accountRoutes, { server, site })
   })
 
   /** Counts each endpoint by address, but a refresh by its grant: many users of one client may share an address. */
@@ -91,15 +91,11 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
       return reply.redirect(wayBack.href, request.method === 'POST' ? 303 : 302)
     }
     const { status, headers, sentence, advice } = createPageErrorResponse(error)
-    return reply
-      .code(status)
-      .headers(headers)
-      .type('text/html; charset=utf-8')
-      .send(
-        error instanceof NotAMemberError
-          ? renderNotAMemberPage({ account: error.account, sentryHost: config.SENTRY_HOST, wayBack })
-          : renderErrorPage(sentence, advice, request.id, wayBack),
-      )
+    const page =
+      error instanceof NotAMemberError
+        ? renderNotAMemberPage({ account: error.account, wayBack }, site)
+        : renderErrorPage({ sentence, advice, requestId: request.id, wayBack }, site)
+    return reply.code(status).headers(headers).type('text/html; charset=utf-8').send(page)
   }
 
   function createWayBack({ redirect, error, isImmediate }: AuthorizationError) {
@@ -128,6 +124,7 @@ export default fp(oauthProxyPlugin, {
   encapsulate: true,
   dependencies: [
     'config',
+    'pages',
     'request-log',
     'redis',
     'crypto',
@@ -136,5 +133,6 @@ export default fp(oauthProxyPlugin, {
     'cimd',
     'security',
     'rate-limit',
+    'tools',
   ],
 })

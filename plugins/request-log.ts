@@ -1,5 +1,7 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import fp from 'fastify-plugin'
+import { acceptsPage } from '../lib/http/accept.ts'
+import { renderErrorPage, renderNotFoundPage } from '../lib/pages/error-page.ts'
 import { describeRequest, type Refusal, type RequestClient } from '../lib/telemetry/request-line.ts'
 
 declare module 'fastify' {
@@ -33,22 +35,35 @@ export class RequestLog extends LogController {
   }
 }
 
-/** The responses to unknown paths, and to errors without a handler of their endpoint. */
+/** The responses to unknown paths, and to errors without a handler of their endpoint: pages for browsers, else JSON. */
 async function requestLogPlugin(fastify: FastifyInstance) {
+  const { site } = fastify
+  const notFoundPage = renderNotFoundPage(site)
   fastify.decorateRequest('client')
   fastify.decorateRequest('refusal')
 
-  fastify.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({ error: 'not_found', request_id: request.id }),
-  )
+  fastify.setNotFoundHandler((request, reply) => {
+    reply.code(404)
+    return acceptsPage(request.headers.accept)
+      ? reply.type('text/html; charset=utf-8').send(notFoundPage)
+      : reply.send({ error: 'not_found', request_id: request.id })
+  })
 
   fastify.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = error.statusCode !== undefined && error.statusCode < 500 ? error.statusCode : 500
     if (status === 500) request.log.error({ err: error }, 'request failed')
-    return reply
-      .code(status)
-      .send({ error: status === 500 ? 'server_error' : 'invalid_request', request_id: request.id })
+    reply.code(status)
+    if (!acceptsPage(request.headers.accept)) {
+      const code = status === 500 ? 'server_error' : 'invalid_request'
+      return reply.send({ error: code, request_id: request.id })
+    }
+    const [sentence, advice] =
+      status === 500
+        ? ['Something went wrong.', 'Reload this page, or try again later.']
+        : ['The request is malformed.', 'Open the address again, without changes of your own.']
+    const page = renderErrorPage({ sentence, advice, requestId: request.id }, site)
+    return reply.type('text/html; charset=utf-8').send(page)
   })
 }
 
-export default fp(requestLogPlugin, { name: 'request-log', fastify: '5.x' })
+export default fp(requestLogPlugin, { name: 'request-log', fastify: '5.x', dependencies: ['pages'] })

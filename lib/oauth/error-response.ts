@@ -16,6 +16,7 @@ import {
   ServerError,
   START_AGAIN,
   TemporarilyUnavailableError,
+  TooManyRequestsError,
 } from './errors.ts'
 
 /** RFC 6749 §5.2 and RFC 7591 §3.2.2. */
@@ -79,11 +80,16 @@ export function createJsonErrorResponse(
 export function createPageErrorResponse(error: OAuthError | PageError): PageErrorResponse {
   const { message: sentence } = error
   if (error instanceof PageError) return { status: error.status, headers: {}, sentence, advice: error.advice }
+  const headers = createRetryAfter(error)
+  if (error instanceof TooManyRequestsError) {
+    const advice = `Wait ${error.retryAfterSeconds} seconds, then reload this page.`
+    return { status: error.status, headers, sentence: 'Too many requests came from your network.', advice }
+  }
   const isTemporary = error instanceof TemporarilyUnavailableError
   return {
     // An unknown client is a bad request of the user; on a 401 the browser would ask for a password.
     status: error.status === 401 ? 400 : error.status,
-    headers: createRetryAfter(error),
+    headers,
     sentence,
     advice: isTemporary ? 'Wait a moment and reload this page.' : (error.advice ?? START_AGAIN),
   }

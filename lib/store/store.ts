@@ -198,6 +198,8 @@ export interface GrantRecord {
   organizationId?: string
   scope: string[]
   skills: string[]
+  /** The browser that the user signed in with, such as `Firefox on Windows`; undefined if it is not a known one. */
+  browser?: string
   createdAt: number
   lastUsedAt: number
   /** When the grant expires, however often it is refreshed. */

@@ -1,5 +1,5 @@
 import { StartUpError } from '../../errors.ts'
-import type { Caller, Narrowing } from '../../model/caller.ts'
+import type { Caller, Constraints, Narrowing } from '../../model/caller.ts'
 import { coversSentryScope } from '../../model/scope.ts'
 import { SKILLS } from '../../model/skills.ts'
 import { SEARCH_TOOLS } from '../core/agent-provider.ts'
@@ -102,6 +102,17 @@ export interface ToolPolicy {
   isKnown(name: string): boolean
   /** The listed ones of these names, in the order of the list. */
   sortNames(names: Iterable<string>): string[]
+  /**
+   * The tools that a user gives a client with a skill, if the client asks for every scope. Those that only find or call
+   * others are not counted, and a tool counts once under all of its names.
+   */
+  countTools(skill: string, constraints: Constraints): ToolCount
+}
+
+export interface ToolCount {
+  all: number
+  /** Those of them that can change something. */
+  writing: number
 }
 
 export interface ToolPolicyOptions {
@@ -209,6 +220,19 @@ export function createToolPolicy({
     )
   }
 
+  function countTools(skill: string, constraints: Constraints): ToolCount {
+    const authority = { scope: new Set(settings.SENTRY_SCOPES), skills: new Set([skill]), constraints }
+    const usable = Object.values(tools).filter(({ name }) => {
+      if (CATALOGUE_TOOLS.includes(name)) return false
+      const { decision } = decide(name, authority)
+      return decision === 'listed' || decision === 'available'
+    })
+    const distinct = [...Map.groupBy(usable, ({ handler }) => handler).values()].flatMap(
+      ([tool]) => tool ?? [],
+    )
+    return { all: distinct.length, writing: distinct.filter(isWriting).length }
+  }
+
   function sortNames(names: Iterable<string>): string[] {
     const wanted = new Set(names)
     return order.filter((name) => wanted.has(name))
@@ -220,6 +244,7 @@ export function createToolPolicy({
     filterSkills,
     findCurrentName: findCurrent,
     sortNames,
+    countTools,
     isKnown: (name) => known.has(name),
   }
 }

@@ -39,6 +39,8 @@ export interface ErrorContext {
   resource: Resource | undefined
   /** The scope that a challenge asks for. */
   scope: readonly string[]
+  /** The page that a browser shows in place of the message of a response with this status. */
+  renderPage?: ((status: number) => string | undefined) | undefined
   log: FastifyBaseLogger
 }
 
@@ -54,7 +56,9 @@ export function sendErrorResponse(error: Error, reply: FastifyReply, context: Er
   // That of the client says no more than that the sign-in has ended.
   const reason = error instanceof SignInRequiredError ? error.message : message.error.message
   reply.request.refusal = describeRefusal(status, headers, reason)
-  return reply.code(status).headers(headers).send(message)
+  const page = context.renderPage?.(status)
+  reply.code(status).headers(headers)
+  return page === undefined ? reply.send(message) : reply.type('text/html; charset=utf-8').send(page)
 }
 
 /** OAuth error codes for the statuses of refusals without a challenge. */

@@ -22,6 +22,7 @@ const PendingAuthorizationSchema = Type.Object({
   resource: Type.String(),
   scope: Type.Array(Type.String()),
   skills: Type.Array(Type.String()),
+  browser: Type.Optional(Type.String()),
   /** The PKCE verifier of this server's request to Sentry. */
   upstreamVerifier: Type.String(),
 })

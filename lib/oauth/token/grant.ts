@@ -31,7 +31,7 @@ export function createGrantRecord(
 ): GrantRecord {
   const id = createId()
   const now = Date.now()
-  const { clientId, clientName, clientAuthMethod, resource, skills } = authorization
+  const { clientId, clientName, clientAuthMethod, resource, skills, browser } = authorization
   const { scope: upstreamScope, organizationId, userEmail } = tokens
   const requested = selectUpstreamScope(authorization, settings)
   const terms: GrantTerms = {
@@ -46,6 +46,7 @@ export function createGrantRecord(
     // Sentry may grant less than was requested, for an application that it limits. Older releases do not say.
     scope: requested.filter((name) => coversSentryScope(upstreamScope ?? requested, name)),
     skills,
+    ...(browser !== undefined && { browser }),
     createdAt: now,
     expiresAt: now + settings.GRANT_TTL * 1000,
   }

@@ -13,6 +13,7 @@ export const GRANT_FIELDS = [
   'organization_id',
   'scope',
   'skills',
+  'browser',
   'created_at',
   'last_used_at',
   'expires_at',
@@ -36,6 +37,7 @@ export function formatGrant(grant: GrantRecord): string[] {
     organization_id: grant.organizationId,
     scope: JSON.stringify(grant.scope),
     skills: JSON.stringify(grant.skills),
+    browser: grant.browser,
     created_at: grant.createdAt,
     last_used_at: grant.lastUsedAt,
     expires_at: grant.expiresAt,
@@ -58,6 +60,7 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
   const reason = read('reason')
   const emailHash = read('email_hash')
   const organizationId = read('organization_id')
+  const browser = read('browser')
   return {
     id,
     status: status as GrantStatus,
@@ -71,6 +74,7 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
     ...(organizationId !== '' && { organizationId }),
     scope: JSON.parse(read('scope')),
     skills: JSON.parse(read('skills')),
+    ...(browser !== '' && { browser }),
     createdAt: Number(read('created_at')),
     lastUsedAt: Number(read('last_used_at')),
     expiresAt: Number(read('expires_at')),
