@@ -8,12 +8,14 @@ import { createErrorResponse } from '../lib/oauth/authorize/response.ts'
 import {
   createJsonErrorResponse,
   createPageErrorResponse,
+  describeRefusal,
   logOAuthError,
   toOAuthError,
 } from '../lib/oauth/error-response.ts'
-import { AuthorizationError, PageError } from '../lib/oauth/errors.ts'
+import { AuthorizationError, NotAMemberError, PageError } from '../lib/oauth/errors.ts'
 import { readRefreshedGrant } from '../lib/oauth/token/refresh-token.ts'
 import { renderErrorPage } from '../lib/pages/error-page.ts'
+import { renderNotAMemberPage } from '../lib/pages/not-a-member-page.ts'
 import accountRoutes from '../routes/account.ts'
 import authorizeRoute from '../routes/oauth/authorize.ts'
 import callbackRoute from '../routes/oauth/callback.ts'
@@ -30,8 +32,9 @@ const FORM_LIMIT = 16 * 1024
  * browser, their errors included; no response is ever cached.
  */
 async function oauthProxyPlugin(fastify: FastifyInstance) {
-  const { config, store, sealer, signer, audit, cimd } = fastify
-  const { sentryLocation: sentry, sentryOAuth, sentryTokens, sentryRevocation: revocation } = fastify
+  const { config, store, sealer, signer, audit, cimd, mcp, site } = fastify
+  const { sentryLocation: sentry, sentryOAuth, sentryApi, sentryTokens } = fastify
+  const { sentryRevocation: revocation } = fastify
   const server = createAuthorizationServer({
     settings: config,
     store,
@@ -39,6 +42,7 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
     signer,
     sentry,
     sentryOAuth,
+    sentryApi,
     sentryTokens,
     revocation,
     audit,
@@ -66,10 +70,10 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
   await fastify.register(async function browserEndpoints(scope) {
     scope.setErrorHandler(respondWithPage)
     await acceptForms(scope)
-    await scope.register(authorizeRoute, { server })
+    await scope.register(authorizeRoute, { server, site, countTools: mcp.countTools })
     await scope.register(consentRoute, { server })
     await scope.register(callbackRoute, { server })
-    await scope.register(accountRoutes, { server })
+    await scope.register(accountRoutes, { server, site })
   })
 
   /** Counts each endpoint by address, but a refresh by its grant: many users of one client may share an address. */
@@ -80,27 +84,29 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
 
   function respondWithPage(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
     const error = thrown instanceof PageError ? thrown : toOAuthError(thrown)
+    request.refusal = describeRefusal(error)
     if (!(error instanceof PageError)) logOAuthError(error, request.log)
     const wayBack = thrown instanceof AuthorizationError ? createWayBack(thrown) : undefined
-    if (wayBack?.isAfterConsent) {
+    if (wayBack?.isImmediate) {
       return reply.redirect(wayBack.href, request.method === 'POST' ? 303 : 302)
     }
     const { status, headers, sentence, advice } = createPageErrorResponse(error)
-    return reply
-      .code(status)
-      .headers(headers)
-      .type('text/html; charset=utf-8')
-      .send(renderErrorPage(sentence, advice, request.id, wayBack))
+    const page =
+      error instanceof NotAMemberError
+        ? renderNotAMemberPage({ account: error.account, wayBack }, site)
+        : renderErrorPage({ sentence, advice, requestId: request.id, wayBack }, site)
+    return reply.code(status).headers(headers).type('text/html; charset=utf-8').send(page)
   }
 
-  function createWayBack({ redirect, error, isAfterConsent }: AuthorizationError) {
+  function createWayBack({ redirect, error, isImmediate }: AuthorizationError) {
     const href = createErrorResponse(redirect, server.endpoints.issuer, error)
-    return { href, redirectUri: redirect.redirectUri, isAfterConsent }
+    return { href, redirectUri: redirect.redirectUri, isImmediate }
   }
 }
 
 function respondWithJson(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   const error = toOAuthError(thrown)
+  request.refusal = describeRefusal(error)
   logOAuthError(error, request.log)
   const { status, headers, body } = createJsonErrorResponse(error, request.headers.authorization)
   return reply.code(status).headers(headers).send(body)
@@ -116,5 +122,17 @@ export default fp(oauthProxyPlugin, {
   name: 'oauth-proxy',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: ['config', 'redis', 'crypto', 'audit', 'sentry', 'cimd', 'security', 'rate-limit'],
+  dependencies: [
+    'config',
+    'pages',
+    'request-log',
+    'redis',
+    'crypto',
+    'audit',
+    'sentry',
+    'cimd',
+    'security',
+    'rate-limit',
+    'tools',
+  ],
 })

@@ -1,7 +1,9 @@
 import { getCACertificates } from 'node:tls'
 import type { Config } from '../../lib/config/load.ts'
 import { parseRedisAddress } from '../../lib/config/redis-address.ts'
+import { listKeyIds } from '../../lib/crypto/key-ring.ts'
 import { isLoopbackHost } from '../../lib/model/loopback.ts'
+import { describeOpenSignIn } from '../../lib/upstream/location.ts'
 import { createReport, type Finding } from './report.ts'
 
 const NEW_KEY = 'Generate one with: openssl rand -base64 32'
@@ -32,6 +34,10 @@ export function checkKeys(settings: Pick<Config, 'ENCRYPTION_KEY' | 'JWT_SIGNING
     )
   }
   if (report.findings.length === 0) report.ok('ENCRYPTION_KEY and JWT_SIGNING_KEY look random and differ.')
+  const [sealing, signing] = [settings.ENCRYPTION_KEY, settings.JWT_SIGNING_KEY].map((keys) =>
+    listKeyIds(keys).join(', '),
+  )
+  report.ok(`The log names the keys of ENCRYPTION_KEY ${sealing}, and those of JWT_SIGNING_KEY ${signing}.`)
   return report.findings
 }
 
@@ -74,6 +80,7 @@ export function checkExposure(settings: Config): Finding[] {
   return [
     ...checkTrustProxy(settings, isPublic),
     ...checkRedirectUris(settings, isPublic),
+    ...checkOrganizations(settings),
     ...(isPublic ? [] : checkLoopback(settings)),
   ]
 }
@@ -123,6 +130,20 @@ function checkTrustProxy({ TRUST_PROXY }: Config, isPublic: boolean): Finding[] 
   } else {
     report.ok('TRUST_PROXY is not set; a BASE_URL on this machine does not need it.')
   }
+  return report.findings
+}
+
+function checkOrganizations(settings: Config): Finding[] {
+  const report = createReport('organizations')
+  const { ALLOWED_ORGANIZATIONS: allowed, SENTRY_HOST } = settings
+  const openSignIn = describeOpenSignIn(settings)
+  const who =
+    allowed.length > 0 ? `members of ${allowed.join(', ')}` : `everyone with an account at ${SENTRY_HOST}`
+  report.okIf(
+    openSignIn === undefined,
+    openSignIn ?? `This server is for ${who}.`,
+    'Set it to the slugs of your organizations, separated by commas.',
+  )
   return report.findings
 }
 

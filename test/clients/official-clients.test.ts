@@ -36,6 +36,31 @@ test('@modelcontextprotocol/sdk signs in and works', async (t) => {
   await checkWork(t, client)
 })
 
+test('@modelcontextprotocol/sdk reaches the allowed organizations alone (ALLOWED_ORGANIZATIONS)', async (t) => {
+  const settings = { ...useEmbeddedStore(t), ALLOWED_ORGANIZATIONS: 'tidewater-books' }
+  const { url, sentry, app } = await startService(t, { settings })
+  const stranger = { id: '1002', name: 'Nina Holt', email: 'nina@lantern.example', organizations: [] }
+  sentry.setUser(stranger)
+  await t.rejects(connectOfficialClient(t, `${url}/mcp`), 'its user stays on the page of the sign-in')
+  t.same((await app.store.scanGrants()).grants, [])
+  sentry.setUser({ ...stranger, organizations: ['tidewater-books', 'lantern-labs'] })
+  const client = await connectOfficialClient(t, `${url}/mcp`)
+  const call = async (name: string, args: object) =>
+    JSON.stringify(await client.callTool({ name, arguments: { ...args } }))
+  const found = await call('find_organizations', {})
+  t.match(found, 'tidewater-books')
+  t.notMatch(found, 'lantern-labs')
+  t.match(await call('find_projects', { organizationSlug: 'tidewater-books' }), 'storefront')
+  const refused = /"This server is limited to the organization tidewater-books\..*"isError":true/
+  const other = { organizationSlug: 'lantern-labs' }
+  t.match(await call('find_projects', other), refused)
+  t.match(await call('execute_sentry_tool', { name: 'find_teams', arguments: other }), refused)
+  t.match(
+    await call('get_sentry_resource', { url: `${sentry.url}/organizations/lantern-labs/issues/1/` }),
+    refused,
+  )
+})
+
 const eras = [
   { title: 'as it comes', versionNegotiation: undefined },
   { title: 'in 2026-07-28', versionNegotiation: { mode: 'auto' as const } },

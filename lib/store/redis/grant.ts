@@ -8,10 +8,12 @@ export const GRANT_FIELDS = [
   'client_name',
   'client_auth_method',
   'subject',
+  'email_hash',
   'resource',
   'organization_id',
   'scope',
   'skills',
+  'browser',
   'created_at',
   'last_used_at',
   'expires_at',
@@ -19,7 +21,6 @@ export const GRANT_FIELDS = [
   'upstream_expires_at',
   'upstream_generation',
   'renewal_started_at',
-  'upstream_retry_at',
 ] as const
 
 /** A grant as alternating fields and values of its hash, without undefined ones. */
@@ -31,10 +32,12 @@ export function formatGrant(grant: GrantRecord): string[] {
     client_name: grant.clientName,
     client_auth_method: grant.clientAuthMethod,
     subject: grant.subject,
+    email_hash: grant.emailHash,
     resource: grant.resource,
     organization_id: grant.organizationId,
     scope: JSON.stringify(grant.scope),
     skills: JSON.stringify(grant.skills),
+    browser: grant.browser,
     created_at: grant.createdAt,
     last_used_at: grant.lastUsedAt,
     expires_at: grant.expiresAt,
@@ -42,7 +45,6 @@ export function formatGrant(grant: GrantRecord): string[] {
     upstream_expires_at: grant.upstream.expiresAt,
     upstream_generation: grant.upstream.generation,
     renewal_started_at: grant.upstream.renewalStartedAt,
-    upstream_retry_at: grant.upstream.retryAt,
   }
   return Object.entries(values).flatMap(([field, value]) =>
     value === undefined ? [] : [field, String(value)],
@@ -56,8 +58,9 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
   const status = read('status')
   if (status === '') return undefined
   const reason = read('reason')
+  const emailHash = read('email_hash')
   const organizationId = read('organization_id')
-  const retryAt = readTime('upstream_retry_at')
+  const browser = read('browser')
   return {
     id,
     status: status as GrantStatus,
@@ -66,10 +69,12 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
     clientName: read('client_name'),
     clientAuthMethod: read('client_auth_method'),
     subject: read('subject'),
+    ...(emailHash !== '' && { emailHash }),
     resource: read('resource'),
     ...(organizationId !== '' && { organizationId }),
     scope: JSON.parse(read('scope')),
     skills: JSON.parse(read('skills')),
+    ...(browser !== '' && { browser }),
     createdAt: Number(read('created_at')),
     lastUsedAt: Number(read('last_used_at')),
     expiresAt: Number(read('expires_at')),
@@ -78,7 +83,6 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
       expiresAt: readTime('upstream_expires_at'),
       generation: Number(read('upstream_generation')),
       renewalStartedAt: readTime('renewal_started_at'),
-      ...(retryAt !== undefined && { retryAt }),
     },
   }
 }

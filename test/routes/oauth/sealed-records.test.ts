@@ -19,7 +19,8 @@ async function signInNarrowly(client: TestClient): Promise<Tokens> {
 }
 
 function readGrantId({ access_token }: Tokens): string {
-  return JSON.parse(Buffer.from(access_token.split('.')[1] ?? '', 'base64url').toString()).gid
+  const claims = JSON.parse(Buffer.from(access_token.split('.')[1] ?? '', 'base64url').toString())
+  return claims.jti.split('.')[0]
 }
 
 const listTools = ({ url }: ServiceWithStore, tokens: Tokens) =>
@@ -40,6 +41,7 @@ test('a grant whose terms were changed in the store opens nothing, and works aga
     subject: '1002',
     client_name: 'Another client',
     client_auth_method: 'private_key_jwt',
+    email_hash: 'a'.repeat(28),
     organization_id: '7',
     created_at: '1',
     expires_at: '4102444800000',
