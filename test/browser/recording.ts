@@ -85,15 +85,21 @@ function pace(lines: readonly TimedLine[]): number[] {
   })
 }
 
-/** The colours that the demo has on a terminal. */
+/** Classes of the style sheet for the codes that the demo's colours begin with. */
+const CLASSES: Record<string, string> = { 1: 'b', 2: 'd', 32: 'g', 36: 'l' }
+
+/** The line with its colours, cut off where the terminal ends. */
 function markUp(line: string): string {
-  const shown = line.length > COLUMNS ? `${line.slice(0, COLUMNS - 1)}…` : line
-  const text = shown.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  const step = /^( {2})(ok)( {2}.{32})(.*)$/.exec(text)
-  if (step !== null)
-    return `${step[1]}<tspan class="g">ok</tspan>${step[3]}<tspan class="d">${step[4]}</tspan>`
-  if (/^\S/.test(text)) return `<tspan class="b">${text}</tspan>`
-  const activity = /^( {2})(\d\d:\d\d:\d\d)(.*)$/.exec(text)
-  if (activity !== null) return `${activity[1]}<tspan class="d">${activity[2]}</tspan>${activity[3]}`
-  return text.replace(/^( {2})(http:\S+)/, '$1<tspan class="l">$2</tspan>')
+  let left = COLUMNS
+  return line
+    .split('\u001b[')
+    .map((part, index) => {
+      const [, code = '', rest = ''] = index === 0 ? ['', '', part] : (/^(\d+)m(.*)$/.exec(part) ?? [])
+      const text = rest.length > left ? `${rest.slice(0, Math.max(left - 1, 0))}…` : rest
+      left = Math.max(left - rest.length, 0)
+      const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+      const name = CLASSES[code]
+      return name === undefined ? escaped : `<tspan class="${name}">${escaped}</tspan>`
+    })
+    .join('')
 }

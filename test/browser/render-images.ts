@@ -26,13 +26,15 @@ for (const theme of ['light', 'dark'] as const)
   writeFileSync(join(FOLDER, `demo-${theme}.svg`), renderRecording(lines, theme))
 
 async function renderConsentPage(t: Lifetime): Promise<void> {
-  const { url } = await startService(t, { settings: useEmbeddedStore(t) })
+  const { url } = await startService(t, {
+    settings: { ...useEmbeddedStore(t), SENTRY_PUBLIC_URL: 'https://sentry.example.com' },
+  })
   const client = await registerClient(url, 'http://localhost:41998/callback', CLIENT_NAME)
   const browser = await startChromium(t)
   for (const colorScheme of ['light', 'dark'] as const) {
     const page = await browser.newPage({
       colorScheme,
-      deviceScaleFactor: 2,
+      deviceScaleFactor: 1.5,
       viewport: { width: 720, height: 480 },
     })
     await page.goto(client.createAuthorizeUrl())
@@ -44,7 +46,7 @@ async function renderConsentPage(t: Lifetime): Promise<void> {
 async function recordDemo(t: Lifetime): Promise<TimedLine[]> {
   const startedMs = performance.now()
   const recorded: TimedLine[] = [{ text: '$ npm run demo', atMs: 0 }]
-  const demo = startProcess([process.execPath, DEMO])
+  const demo = startProcess([process.execPath, DEMO], { env: { FORCE_COLOR: '1' } })
   let rest = ''
   demo.child.stdout?.on('data', (chunk: string) => {
     const atMs = performance.now() - startedMs

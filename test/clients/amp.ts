@@ -13,5 +13,5 @@ export async function driveAmp(
   await desktop.run(amp, 'mcp', 'add', 'sentry', mcpUrl)
   const output = await desktop.runAtTerminal([], amp, 'mcp', 'doctor')
   const listed = /connected \(\d+ tools: ([^)]+)\)/.exec(output)?.[1] ?? ''
-  return { tools: listed.split(', '), result: undefined }
+  return { tools: listed.split(', ') }
 }

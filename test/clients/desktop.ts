@@ -26,8 +26,8 @@ export type Answer = readonly [text: string, keys: string]
 export interface ClientWork {
   /** The names of the tools it lists. */
   tools: readonly string[]
-  /** The result of `whoami`; undefined for a client that only calls tools for its vendor's model. */
-  result: unknown
+  /** The result of `whoami`; absent for a client that only calls tools for its vendor's model. */
+  result?: unknown
 }
 
 const BROWSER = join(import.meta.dirname, 'open-browser.ts')

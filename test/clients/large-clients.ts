@@ -54,8 +54,7 @@ async function tryClient({ specifier, program, drive }: LargeClient): Promise<vo
     const { url } = await startService(lifetime, { settings: useEmbeddedStore(lifetime) })
     const desktop = createDesktop(lifetime)
     const command = join(folder, 'node_modules', '.bin', program)
-    const { tools, result } = await drive(lifetime, desktop, command, `${url}/mcp`)
-    report('ok', specifier, describe(desktop, tools, result))
+    report('ok', specifier, describe(desktop, await drive(lifetime, desktop, command, `${url}/mcp`)))
   } catch (error) {
     report('no', specifier, error instanceof Error ? error.message : String(error))
     process.exitCode = 1
@@ -76,16 +75,17 @@ async function install(t: Lifetime, specifier: string): Promise<string | undefin
   }
 }
 
-function describe(desktop: Desktop, tools: readonly string[], result: unknown): string {
+function describe(desktop: Desktop, work: ClientWork): string {
+  const { tools } = work
   const [address] = desktop.listOpened()
   const redirectUri = address?.searchParams.get('redirect_uri')
   if (!redirectUri) throw new Error('It opened no browser.')
   if (!tools.includes('find_organizations')) throw new Error(`It lists only: ${tools.join(', ')}`)
-  const work = `signed in at ${redirectUri}, lists ${tools.length} tools`
-  if (result === undefined) return work
-  const output = JSON.stringify(result)
+  const summary = `signed in at ${redirectUri}, lists ${tools.length} tools`
+  if (!('result' in work)) return summary
+  const output = JSON.stringify(work.result) ?? 'nothing'
   if (!output.includes('mara@tidewater.example')) throw new Error(`whoami returned: ${output}`)
-  return `${work}, whoami is right`
+  return `${summary}, whoami is right`
 }
 
 function report(outcome: 'ok' | 'no' | '--', specifier: string, detail: string): void {

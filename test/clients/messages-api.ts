@@ -7,13 +7,16 @@ import type { Lifetime } from '../support/lifetime.ts'
 /** A model on loopback with Anthropic's Messages API. */
 export interface Model {
   url: string
-  /** The tools that it was offered last. */
+  /** The tools that it was offered last together with the one it calls. */
   readonly tools: readonly string[]
   /** The request with the tool's result; undefined until it came. */
   readonly result: unknown
 }
 
-/** Starts a model that calls one tool where it is offered, and ends its turn when it has the result. */
+/**
+ * Starts a model that calls one tool where it is offered any, and ends its turn when it has the result. Some clients
+ * call it without tools too, for the title of a conversation, and some offer tools only to those who search for them.
+ */
 export async function startModel(t: Lifetime, tool: string): Promise<Model> {
   let tools: string[] = []
   let result: unknown

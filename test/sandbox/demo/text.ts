@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 
-/** What the demo prints; in colour on a terminal only. */
+/** What the demo prints. */
 
 const LABEL_WIDTH = 32
 
@@ -121,6 +121,7 @@ export function writeConnectHelp(url: string, sentryUrl: string): void {
   writeLine('Nothing is kept. Ctrl+C ends both. From here on, a line for each sign-in and call:')
 }
 
+/** With colour on a terminal, and where FORCE_COLOR asks for it. */
 function paint(style: 'bold' | 'dim' | 'green' | 'red' | 'cyan', text: string): string {
-  return process.stdout.isTTY ? styleText(style, text) : text
+  return styleText(style, text, { stream: process.stdout })
 }
