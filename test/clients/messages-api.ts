@@ -30,9 +30,8 @@ export async function startModel(t: Lifetime, tool: string): Promise<Model> {
     const hasResult = body.includes('"tool_result"')
     if (hasResult) result = parsed
     const offered = parsed.tools ?? []
-    const isOffered = offered.some(({ name }) => name === tool)
-    if (isOffered) tools = offered.map(({ name }) => name)
-    if (!isOffered || hasResult) respond(response, 'end_turn', { type: 'text', text: '' }, 'Done.')
+    if (offered.some(({ name }) => name === tool)) tools = offered.map(({ name }) => name)
+    if (offered.length === 0 || hasResult) respond(response, 'end_turn', { type: 'text', text: '' }, 'Done.')
     else respond(response, 'tool_use', { type: 'tool_use', id: 'toolu_1', name: tool, input: {} })
   })
   server.listen(0, '127.0.0.1')
