@@ -21,14 +21,14 @@ export async function driveCopilot(
     COPILOT_MODEL: 'claude-sonnet-4.5',
   })
   await desktop.run(copilot, 'mcp', 'add', '--transport', 'http', 'sentry', mcpUrl)
-  const answers = [
+  const replies = [
     ['trust the files', '\r'],
     ['1 server connected', 'Who am I at Sentry?'],
     ['at Sentry?', '\r'],
     ['(MCP: sentry)', '/exit'],
     ['/exit', '\r'],
   ] as const
-  await desktop.runAtTerminal(answers, copilot, '--allow-all-tools')
+  await desktop.runAtTerminal(replies, copilot, '--allow-all-tools')
   return {
     tools: model.tools.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length)),
     result: model.result,

@@ -14,13 +14,13 @@ export interface Desktop {
   listOpened(): URL[]
   /** Runs a program to its end and returns its output. Rejects when it fails or takes too long. */
   run(command: string, ...args: string[]): Promise<string>
-  /** The same at a terminal. Each of `answers` is a text to wait for and the keys that are then typed. */
-  runAtTerminal(answers: readonly Answer[], command: string, ...args: string[]): Promise<string>
+  /** The same at a terminal. Each of `replies` is a text to wait for and the keys that are then typed. */
+  runAtTerminal(replies: readonly Reply[], command: string, ...args: string[]): Promise<string>
   /** The same with a script for Node. */
   runScript(file: string, ...args: string[]): Promise<string>
 }
 
-export type Answer = readonly [text: string, keys: string]
+export type Reply = readonly [text: string, keys: string]
 
 /** What a client received from the server. */
 export interface ClientWork {
@@ -84,8 +84,8 @@ export function createDesktop(t: Lifetime): Desktop {
       return lines.map((line) => new URL(line))
     },
     run,
-    runAtTerminal: (answers, command, ...args) =>
-      run('python3', TERMINAL, JSON.stringify(answers), command, ...args),
+    runAtTerminal: (replies, command, ...args) =>
+      run('python3', TERMINAL, JSON.stringify(replies), command, ...args),
     runScript: (file, ...args) => run(process.execPath, file, ...args),
   }
 }

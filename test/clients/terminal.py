@@ -1,6 +1,6 @@
-"""Runs a program at a terminal of 120 x 50 characters: terminal.py <answers> <command> [<argument>...]
+"""Runs a program at a terminal of 120 x 50 characters: terminal.py <replies> <command> [<argument>...]
 
-The answers are a JSON list of [text, keys]: when the text is on the terminal, the keys are typed. Prints what the
+The replies are a JSON list of [text, keys]: when the text is on the terminal, the keys are typed. Prints what the
 program wrote, without the terminal's control sequences, and ends as it did.
 """
 
@@ -8,7 +8,7 @@ import fcntl, json, os, pty, re, struct, sys, termios
 
 CONTROL = re.compile(rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?<>=]*[A-Za-z]")
 
-answers = json.loads(sys.argv[1])
+replies = json.loads(sys.argv[1])
 pid, terminal = pty.fork()
 if pid == 0:
     os.execvp(sys.argv[2], sys.argv[2:])
@@ -27,8 +27,8 @@ while True:
     if b"\x1b[6n" in data:
         os.write(terminal, b"\x1b[1;1R")
     plain = CONTROL.sub(b"", written)
-    if answers and answers[0][0].encode() in plain[read_up_to:]:
+    if replies and replies[0][0].encode() in plain[read_up_to:]:
         read_up_to = len(plain)
-        os.write(terminal, answers.pop(0)[1].encode())
+        os.write(terminal, replies.pop(0)[1].encode())
 sys.stdout.buffer.write(CONTROL.sub(b"", written))
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
