@@ -1,5 +1,6 @@
 import { TransientError } from '../errors.ts'
 import { readBounded } from '../http/read-bounded.ts'
+import type { SentryLocation } from './location.ts'
 
 /** Of a request of our own to Sentry, unless it sets its own timeout. */
 const DEFAULT_TIMEOUT_MS = 10_000
@@ -17,10 +18,12 @@ export class UpstreamUnavailableError extends TransientError {
   }
 }
 
-export interface SentryRequest extends RequestInit {
+export interface SentryRequest extends Omit<RequestInit, 'redirect' | 'signal'> {
   /** Covers the response body too. */
   timeoutMs?: number
   maxBytes?: number
+  /** Whether a web page is a response of Sentry's own; elsewhere only something in front of Sentry responds with one. */
+  acceptsPage?: boolean
 }
 
 export interface SentryResponse {
@@ -30,25 +33,52 @@ export interface SentryResponse {
 }
 
 /**
- * Sends a request of our own to Sentry, limited in time and size. Redirects are not followed, since they could carry
- * credentials elsewhere. Throws `UpstreamUnavailableError`.
+ * `fetch` for a URL of Sentry, and the one place where requests to it are sent: to the address and with the headers and
+ * the client certificate of its route. Redirects are not followed, since they could carry credentials elsewhere.
  */
+export function fetchSentry(
+  sentry: Pick<SentryLocation, 'routeTo'>,
+  target: URL,
+  init: Omit<RequestInit, 'redirect'> = {},
+): Promise<Response> {
+  const { url, headers: added, dispatcher } = sentry.routeTo(target)
+  const headers = new Headers(init.headers)
+  for (const [name, value] of Object.entries(added)) headers.set(name, value)
+  return fetch(url, { ...init, headers, redirect: 'manual', dispatcher })
+}
+
+/** Sends a request of our own to Sentry, limited in time and size. Throws `UpstreamUnavailableError`. */
 export async function requestSentry(
-  url: URL,
-  { timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes = DEFAULT_MAX_BYTES, ...init }: SentryRequest = {},
+  sentry: Pick<SentryLocation, 'origin' | 'routeTo'>,
+  path: string,
+  { timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes = DEFAULT_MAX_BYTES, acceptsPage, ...init }: SentryRequest = {},
 ): Promise<SentryResponse> {
   try {
-    const response = await fetch(url, {
+    const response = await fetchSentry(sentry, new URL(path, sentry.origin), {
       ...init,
       headers: { accept: 'application/json', ...init.headers },
-      redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
     })
+    const { status, headers } = response
     const text = (await readBounded(response.body, maxBytes)).toString('utf8')
-    return { status: response.status, body: parseJson(text) }
+    const redirect =
+      status >= 300 && status < 400 ? URL.parse(headers.get('location') ?? '', sentry.origin) : null
+    if (redirect !== null) throw new Error(`Sentry redirects to ${redirect.origin}, which is not followed.`)
+    if (!acceptsPage && isPage(headers, text)) throw new Error(describePage(status))
+    return { status, body: parseJson(text) }
   } catch (cause) {
     throw new UpstreamUnavailableError(cause)
   }
+}
+
+/** Whether a response is a web page. Where a route is missing, Sentry responds with `text/html` and nothing in it. */
+export function isPage(headers: Headers, text: string): boolean {
+  return /^text\/html\b/i.test(headers.get('content-type') ?? '') && /^\s*</.test(text)
+}
+
+/** A sentence about a web page in place of a response of Sentry's API or OAuth endpoints. */
+export function describePage(status: number): string {
+  return `Something in front of Sentry responded (HTTP ${status}, a web page), and the request did not reach Sentry.`
 }
 
 function parseJson(text: string): unknown {
