@@ -13,7 +13,7 @@ import {
   noteLargeAttachments,
   readLength,
 } from './large-file.ts'
-import { describePage, fetchSentry, isPage } from './request.ts'
+import { describePage, fetchSentry, isPage, type UpstreamResponse } from './request.ts'
 import { readRequiredAction } from './required-action.ts'
 import { addWrite, findUpstreamCall, type UpstreamCall, type UpstreamWrite } from './tool-call.ts'
 
@@ -156,10 +156,12 @@ async function send(
   const endRequest = who === 'Sentry' ? await call.share.beginRequest() : () => undefined
   const timeout = createTimeout(timeoutMs)
   const signals = [call.signal, timeout.signal, init.signal].filter((signal) => signal instanceof AbortSignal)
-  const options: RequestInit = { ...init, redirect: 'manual', signal: AbortSignal.any(signals) }
+  const signal = AbortSignal.any(signals)
   // Only what carries the user's token is for Sentry itself: its documentation and an AI provider may be on its hosts.
-  const request = (next: string | URL | Request) =>
-    isAuthorized ? fetchSentry(call.sentry, target, options) : fetch(next, options)
+  const request = (next: string | URL | Request): Promise<UpstreamResponse> =>
+    isAuthorized
+      ? fetchSentry(call.sentry, target, { method, headers: init.headers, body: readText(init), signal })
+      : fetch(next, { ...init, redirect: 'manual', signal })
   const write: UpstreamWrite | undefined =
     who === 'Sentry' && isWrite(init) ? { status: undefined } : undefined
   if (write !== undefined) addWrite(write)
@@ -203,6 +205,13 @@ async function send(
     timeout.stop()
     endRequest()
   }
+}
+
+/** The body of a request to Sentry, which mcp-core writes as JSON. */
+function readText({ body }: RequestInit): string | undefined {
+  if (body === undefined || body === null) return undefined
+  if (typeof body !== 'string') throw new TypeError('The body of a request to Sentry is not text.')
+  return body
 }
 
 function leaveOut({ leftOut }: UpstreamCall, file: LargeFile): LargeFileError {
@@ -252,7 +261,7 @@ function assertDestination({ sentry, caller }: UpstreamCall, url: URL, method: s
   if (problem !== undefined) throw new ToolFetchError(problem)
 }
 
-function isRedirect(response: Response): boolean {
+function isRedirect(response: UpstreamResponse): boolean {
   return [301, 302, 303, 307, 308].includes(response.status) && response.headers.has('location')
 }
 
@@ -307,11 +316,11 @@ interface Reading {
  * Reads the body before the response is handed on, so that the timeout covers all of it. All data of Sentry passes
  * here, so here it is cleaned.
  */
-async function readWhole(response: Response, reading: Reading): Promise<Response> {
+async function readWhole(response: UpstreamResponse, reading: Reading): Promise<Response> {
   const { call, requested, target, who, reserve } = reading
-  if (response.body === null) return response
   const { status, statusText } = response
   const headers = new Headers(response.headers)
+  if (response.body === null) return new Response(null, { status, statusText, headers })
   headers.delete('content-encoding')
   headers.delete('content-length')
   const file = response.ok ? findFile(target, response.headers, call.sentry) : undefined
