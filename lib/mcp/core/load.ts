@@ -42,6 +42,7 @@ const EXPORTS: Record<keyof McpCore, string> = {
   getAvailableTools: 'getAvailableTools',
   getFilteredInputSchema: 'getFilteredInputSchema',
   prepareToolParams: 'prepareToolParams',
+  injectConstraintParams: 'injectConstraintParams',
   createSearchToolsTool: 'createSearchToolsTool',
   createExecuteTool: 'createExecuteTool',
   hasAgentProvider: 'hasAgentProvider',
