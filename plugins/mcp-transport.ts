@@ -56,7 +56,12 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
   })
   const isAllowedOrigin = createOriginPolicy(config)
 
+  const identify = ({ subject }: FastifyRequest) => subject
+  const limitCalls = fastify.limitRequests({ name: 'mcp', max: config.RATE_LIMIT_MCP, identify })
+  const limitAgentRuns = fastify.limitRequests({ name: 'ai', max: config.RATE_LIMIT_AI, identify })
+
   fastify.decorateRequest('caller')
+  fastify.decorateRequest('subject', '')
   fastify.addHook<ResourceRoute>('onRequest', async (request, reply) => {
     // In this hook and not in `onSend`, which routes/mcp.ts bypasses for `tools/list`.
     reply.header('x-content-type-options', 'nosniff')
@@ -68,15 +73,15 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
       resource,
       source: request,
       limitLookUps: () => limitLookUps(request),
+      limitUser(subject) {
+        request.subject = subject
+        return limitCalls(request)
+      },
     })
     if (origin !== undefined && !isAllowedOrigin(origin)) {
       throw new RefusedRequestError(403, 'Requests from this origin are not allowed.')
     }
   })
-  const identify = ({ caller }: FastifyRequest) => caller.subject
-  const limitCalls = fastify.limitRequests({ name: 'mcp', max: config.RATE_LIMIT_MCP, identify })
-  const limitAgentRuns = fastify.limitRequests({ name: 'ai', max: config.RATE_LIMIT_AI, identify })
-  fastify.addHook('onRequest', limitCalls)
   // The request itself was counted before its body was read; the other calls of a batch count as well.
   fastify.addHook('preHandler', async (request) => {
     const calls = Math.min(countToolCalls(request.body), MAX_BATCH)
