@@ -29,6 +29,14 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `
 
+// The client, the subject and the expiry of a grant.
+const TERMS = `
+local function readTerms(terms)
+  local list = cjson.decode(terms)
+  return list[1], list[2], list[3]
+end
+`
+
 // HDEL comes first: a full Redis refuses a script whose first write may need memory, and revoking has to work while
 // Redis is full.
 const REVOKE = `
@@ -153,10 +161,12 @@ return cjson.encode(surplus)
 /** KEYS: grant. ARGV: hash of the refresh token, ttl. */
 export const activateGrant = defineScript<boolean>(`
 ${NOW}
-local grant = redis.call('HMGET', KEYS[1], 'status', 'refresh_hash', 'expires_at')
+${TERMS}
+local grant = redis.call('HMGET', KEYS[1], 'status', 'refresh_hash', 'terms')
 if grant[1] ~= 'active' or grant[2] then return 'false' end
+local client, subject, expiry = readTerms(grant[3])
 redis.call('HSET', KEYS[1], 'refresh_hash', ARGV[1], 'last_used_at', now)
-redis.call('PEXPIREAT', KEYS[1], math.min(now + ARGV[2], grant[3]))
+redis.call('PEXPIREAT', KEYS[1], math.min(now + ARGV[2], expiry))
 return 'true'
 `)
 
@@ -167,18 +177,21 @@ return 'true'
  */
 export const rotateRefreshToken = defineScript<RotationOutcome & { subject?: string }>(`
 ${NOW}
+${TERMS}
 ${REVOKE}
-local grant = redis.call('HMGET', KEYS[1], 'status', 'client_id', 'refresh_hash', 'previous_refresh_hash',
-  'rotated_at', 'sealed_successor', 'expires_at', 'subject')
+local grant = redis.call('HMGET', KEYS[1], 'status', 'terms', 'refresh_hash', 'previous_refresh_hash',
+  'rotated_at', 'sealed_successor')
 if not grant[1] then return '{"outcome":"missing"}' end
-if grant[2] ~= ARGV[1] then return '{"outcome":"other_client"}' end
+local client, subject, expiry = readTerms(grant[2])
+if client ~= ARGV[1] then return '{"outcome":"other_client"}' end
 if grant[1] ~= 'active' then return cjson.encode({ outcome = grant[1] }) end
 if not grant[3] then return '{"outcome":"missing"}' end
 if grant[3] == ARGV[2] then
   redis.call('HSET', KEYS[1], 'refresh_hash', ARGV[3], 'previous_refresh_hash', ARGV[2], 'rotated_at', now,
-    'sealed_successor', ARGV[4], 'last_used_at', now, 'repeats', 0)
-  redis.call('PEXPIREAT', KEYS[1], math.min(now + ARGV[6], grant[7]))
-  return cjson.encode({ outcome = 'rotated', subject = grant[8] })
+    'sealed_successor', ARGV[4], 'last_used_at', now)
+  redis.call('HDEL', KEYS[1], 'repeats')
+  redis.call('PEXPIREAT', KEYS[1], math.min(now + ARGV[6], expiry))
+  return cjson.encode({ outcome = 'rotated', subject = subject })
 end
 if grant[4] == ARGV[2] and now - grant[5] < tonumber(ARGV[5]) then
   local repeats = redis.pcall('HINCRBY', KEYS[1], 'repeats', 1)
@@ -192,10 +205,12 @@ return '{"outcome":"reused"}'
 /** KEYS: grant. Returns the subject and the client of a grant whose use was recorded. */
 export const touchGrant = defineScript<{ subject: string; clientId: string } | null>(`
 ${NOW}
-local grant = redis.call('HMGET', KEYS[1], 'status', 'last_used_at', 'subject', 'client_id')
+${TERMS}
+local grant = redis.call('HMGET', KEYS[1], 'status', 'last_used_at', 'terms')
 if grant[1] ~= 'active' or now - grant[2] < ${GRANT_TOUCH_INTERVAL_MS} then return 'null' end
 redis.call('HSET', KEYS[1], 'last_used_at', now)
-return cjson.encode({ subject = grant[3], clientId = grant[4] })
+local client, subject = readTerms(grant[3])
+return cjson.encode({ subject = subject, clientId = client })
 `)
 
 /** KEYS: the index of a subject. ARGV: entry of a grant that was used. */
