@@ -41,8 +41,8 @@ end
 // Redis is full.
 const REVOKE = `
 local function revoke(key, reason)
-  redis.call('HDEL', key, 'upstream_tokens', 'upstream_expires_at', 'renewal_started_at',
-    'refresh_hash', 'previous_refresh_hash', 'rotated_at', 'sealed_successor', 'repeats')
+  redis.call('HDEL', key, 'tokens', 'ends', 'renewal_started_at',
+    'hash', 'prev', 'since', 'next', 'repeats')
   redis.call('HSET', key, 'status', 'revoked', 'reason', reason)
   redis.call('PEXPIRE', key, ${TOMBSTONE_TTL_MS})
 end
@@ -162,10 +162,10 @@ return cjson.encode(surplus)
 export const activateGrant = defineScript<boolean>(`
 ${NOW}
 ${TERMS}
-local grant = redis.call('HMGET', KEYS[1], 'status', 'refresh_hash', 'terms')
+local grant = redis.call('HMGET', KEYS[1], 'status', 'hash', 'terms')
 if grant[1] ~= 'active' or grant[2] then return 'false' end
 local client, subject, expiry = readTerms(grant[3])
-redis.call('HSET', KEYS[1], 'refresh_hash', ARGV[1], 'last_used_at', now)
+redis.call('HSET', KEYS[1], 'hash', ARGV[1], 'used', now)
 redis.call('PEXPIREAT', KEYS[1], math.min(now + ARGV[2], expiry))
 return 'true'
 `)
@@ -179,16 +179,16 @@ export const rotateRefreshToken = defineScript<RotationOutcome & { subject?: str
 ${NOW}
 ${TERMS}
 ${REVOKE}
-local grant = redis.call('HMGET', KEYS[1], 'status', 'terms', 'refresh_hash', 'previous_refresh_hash',
-  'rotated_at', 'sealed_successor')
+local grant = redis.call('HMGET', KEYS[1], 'status', 'terms', 'hash', 'prev',
+  'since', 'next')
 if not grant[1] then return '{"outcome":"missing"}' end
 local client, subject, expiry = readTerms(grant[2])
 if client ~= ARGV[1] then return '{"outcome":"other_client"}' end
 if grant[1] ~= 'active' then return cjson.encode({ outcome = grant[1] }) end
 if not grant[3] then return '{"outcome":"missing"}' end
 if grant[3] == ARGV[2] then
-  redis.call('HSET', KEYS[1], 'refresh_hash', ARGV[3], 'previous_refresh_hash', ARGV[2], 'rotated_at', now,
-    'sealed_successor', ARGV[4], 'last_used_at', now)
+  redis.call('HSET', KEYS[1], 'hash', ARGV[3], 'prev', ARGV[2], 'since', now,
+    'next', ARGV[4], 'used', now)
   redis.call('HDEL', KEYS[1], 'repeats')
   redis.call('PEXPIREAT', KEYS[1], math.min(now + ARGV[6], expiry))
   return cjson.encode({ outcome = 'rotated', subject = subject })
@@ -206,9 +206,9 @@ return '{"outcome":"reused"}'
 export const touchGrant = defineScript<{ subject: string; clientId: string } | null>(`
 ${NOW}
 ${TERMS}
-local grant = redis.call('HMGET', KEYS[1], 'status', 'last_used_at', 'terms')
+local grant = redis.call('HMGET', KEYS[1], 'status', 'used', 'terms')
 if grant[1] ~= 'active' or now - grant[2] < ${GRANT_TOUCH_INTERVAL_MS} then return 'null' end
-redis.call('HSET', KEYS[1], 'last_used_at', now)
+redis.call('HSET', KEYS[1], 'used', now)
 local client, subject = readTerms(grant[3])
 return cjson.encode({ subject = subject, clientId = client })
 `)
@@ -238,7 +238,7 @@ return 'null'
 /** KEYS: grant. ARGV: generation. */
 export const markUpstreamRenewal = defineScript<null>(`
 ${NOW}
-local grant = redis.call('HMGET', KEYS[1], 'status', 'upstream_generation')
+local grant = redis.call('HMGET', KEYS[1], 'status', 'gen')
 if grant[1] == 'active' and grant[2] == ARGV[1] then
   redis.call('HSET', KEYS[1], 'renewal_started_at', now)
 end
@@ -251,18 +251,18 @@ return 'null'
  * reason HDEL comes first, so that a full Redis accepts them.
  */
 export const commitUpstream = defineScript<'committed' | 'stale' | 'gone'>(`
-local grant = redis.call('HMGET', KEYS[1], 'status', 'upstream_generation')
+local grant = redis.call('HMGET', KEYS[1], 'status', 'gen')
 if not grant[1] or grant[1] == 'revoked' then return '"gone"' end
 if grant[2] ~= ARGV[1] then return '"stale"' end
 redis.call('HDEL', KEYS[1], 'renewal_started_at')
-redis.call('HSET', KEYS[1], 'status', 'active', 'upstream_tokens', ARGV[2], 'upstream_expires_at', ARGV[3],
-  'upstream_generation', ARGV[1] + 1)
+redis.call('HSET', KEYS[1], 'status', 'active', 'tokens', ARGV[2], 'ends', ARGV[3],
+  'gen', ARGV[1] + 1)
 return '"committed"'
 `)
 
 /** KEYS: grant. ARGV: generation. */
 export const requireSignIn = defineScript<boolean>(`
-local grant = redis.call('HMGET', KEYS[1], 'status', 'upstream_generation')
+local grant = redis.call('HMGET', KEYS[1], 'status', 'gen')
 if not grant[1] or grant[1] == 'revoked' or grant[2] ~= ARGV[1] then return 'false' end
 redis.call('HSET', KEYS[1], 'status', 'sign_in_required')
 return 'true'
@@ -279,8 +279,8 @@ return cjson.encode(grant)
 
 /** KEYS: grant. ARGV: expected sealed tokens, new sealed tokens. */
 export const replaceSealedUpstream = defineScript<boolean>(`
-if redis.call('HGET', KEYS[1], 'upstream_tokens') ~= ARGV[1] then return 'false' end
-redis.call('HSET', KEYS[1], 'upstream_tokens', ARGV[2])
+if redis.call('HGET', KEYS[1], 'tokens') ~= ARGV[1] then return 'false' end
+redis.call('HSET', KEYS[1], 'tokens', ARGV[2])
 return 'true'
 `)
 
