@@ -4,7 +4,8 @@ import fp from 'fastify-plugin'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
 import { registerSecrets } from '../lib/telemetry/redact.ts'
 import { createUpstreamAccess, type UpstreamAccess } from '../lib/upstream/access.ts'
-import { createSentryLocation, type SentryLocation } from '../lib/upstream/location.ts'
+import { createSentryApi, type SentryApi } from '../lib/upstream/api.ts'
+import { createSentryLocation, describeOpenSignIn, type SentryLocation } from '../lib/upstream/location.ts'
 import { createSentryOAuth, type SentryOAuth } from '../lib/upstream/oauth.ts'
 import { createUpstreamRevocation, type UpstreamRevocation } from '../lib/upstream/revocation.ts'
 
@@ -21,6 +22,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Where Sentry is. */
     sentryLocation: SentryLocation
+    /** The parts of Sentry's API that the service itself calls. */
+    sentryApi: SentryApi
     /** Our OAuth application at Sentry. */
     sentryOAuth: SentryOAuth
     /** Sentry's tokens of a grant, renewed when necessary. */
@@ -49,7 +52,10 @@ async function sentryPlugin(fastify: FastifyInstance) {
     onSignInRequired: (grant) => audit.write({ event: 'sign_in_required', about: grant }),
   })
   const revocation = createUpstreamRevocation({ sealer, sentry, log })
+  const openSignIn = describeOpenSignIn(config)
+  if (openSignIn !== undefined) log.warn(openSignIn)
   fastify.decorate('sentryLocation', location)
+  fastify.decorate('sentryApi', createSentryApi(location))
   fastify.decorate('sentryOAuth', sentry)
   fastify.decorate('sentryTokens', tokens)
   fastify.decorate('sentryRevocation', revocation)
@@ -58,10 +64,15 @@ async function sentryPlugin(fastify: FastifyInstance) {
   })
 }
 
-/** The values of custom headers that are credentials. What a proxy is told about a request stands in the log anyway. */
+/**
+ * The credentials in custom headers, without a scheme such as `Bearer`. What a proxy is told about a request stands in
+ * the log anyway.
+ */
 function listSecretValues(headers: Readonly<Record<string, string>> = {}): string[] {
   return Object.entries(headers).flatMap(([name, value]) =>
-    value.length < MIN_SECRET_LENGTH || name.startsWith('x-forwarded-') ? [] : [value],
+    name.startsWith('x-forwarded-')
+      ? []
+      : value.split(' ').filter(({ length }) => length >= MIN_SECRET_LENGTH),
   )
 }
 

@@ -102,7 +102,8 @@ const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
 
   function describeClient(grant: GrantRecord) {
     const { organization, project } = parseResource(settings.BASE_URL, grant.resource) ?? {}
-    return { ...grant, organization, project }
+    const isForSome = settings.ALLOWED_ORGANIZATIONS.length > 0
+    return { ...grant, organization, project, isForSome }
   }
 }
 

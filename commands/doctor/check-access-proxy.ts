@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto'
 import type { Config } from '../../lib/config/load.ts'
 import type { SentryLocation } from '../../lib/upstream/location.ts'
-import { isPage } from '../../lib/upstream/request.ts'
-import { type ProbeResponse, reportExpiry } from './probe.ts'
-import { createReport, type Finding, type Problem } from './report.ts'
+import { findForeignBody } from '../../lib/upstream/request.ts'
+import { type ProbeResponse, probe, reportExpiry } from './probe.ts'
+import { createReport, type Finding, type Problem, type Report } from './report.ts'
 
 /** Access proxies by the hosts of their sign-in pages, and what a program sends them. */
 const ACCESS_PROXIES: readonly [hosts: RegExp, name: string, headers: string][] = [
@@ -20,12 +20,13 @@ const ACCESS_PROXIES: readonly [hosts: RegExp, name: string, headers: string][] 
 ]
 
 /** Reports how Sentry is reached where that is special: addresses and names of headers, but no values. */
-export function reportAccess(settings: Config, sentry: SentryLocation): Finding[] {
+export async function reportAccess(settings: Config, sentry: SentryLocation): Promise<Finding[]> {
   const report = createReport('sentry')
   const { SENTRY_PUBLIC_URL, SENTRY_CUSTOM_HEADERS, SENTRY_CLIENT_CERT } = settings
   if (SENTRY_PUBLIC_URL !== undefined) {
     const { origin } = sentry.routeTo(new URL(sentry.origin)).url
     report.ok(`Browsers reach Sentry at ${SENTRY_PUBLIC_URL}, and this server at ${origin}.`)
+    await reportPublicAddress(SENTRY_PUBLIC_URL, report)
   }
   if (SENTRY_CUSTOM_HEADERS !== undefined) {
     report.ok(`Requests to Sentry have the headers ${Object.keys(SENTRY_CUSTOM_HEADERS).join(', ')}.`)
@@ -37,6 +38,20 @@ export function reportAccess(settings: Config, sentry: SentryLocation): Finding[
   return report.findings
 }
 
+/** This machine may have no way to that address, and an access proxy may ask browsers there to sign in. */
+async function reportPublicAddress(publicUrl: string, report: Report): Promise<void> {
+  const { response, failure } = await probe(`${publicUrl}/api/client-config/`)
+  const name = `SENTRY_PUBLIC_URL (${publicUrl})`
+  if (response === undefined) {
+    report.skipped(`${name} cannot be reached from here: ${failure.reason}. Check it in a browser.`)
+  } else if (response.json?.version !== undefined) report.ok(`Sentry responds at ${name}.`)
+  else {
+    const { status, redirect } = response
+    const what = redirect === undefined ? `a response with ${status}` : `a redirect to ${redirect.origin}`
+    report.skipped(`${name} has ${what} for programs. Check in a browser that Sentry is there.`)
+  }
+}
+
 interface Approach {
   /** Where the request was sent. */
   origin: string
@@ -46,7 +61,7 @@ interface Approach {
 
 /** Why a response is not that of a Sentry that works: what stands in front of it responded, or it has a problem. */
 export function explainObstacle(response: ProbeResponse, approach: Approach): Problem | undefined {
-  const { status, redirect, headers, text, json } = response
+  const { status, redirect, headers, text } = response
   const { origin, sentry } = approach
   if (redirect !== undefined && redirect.origin !== origin) {
     return redirect.origin === sentry.origin
@@ -63,7 +78,7 @@ export function explainObstacle(response: ProbeResponse, approach: Approach): Pr
       'Set SENTRY_CLIENT_CERT and SENTRY_CLIENT_KEY to one that it accepts.',
     ]
   }
-  if (json === undefined && (isPage(headers, text) || [401, 403, 407].includes(status))) {
+  if (findForeignBody(response, text) !== undefined || [401, 403, 407].includes(status)) {
     return [
       `Not Sentry responds at ${origin}, but something in front of it, such as an access proxy (${status}, ${headers.get('content-type') ?? 'no content type'}).`,
       adviseHeaders(

@@ -23,8 +23,10 @@ const MAX_SKEW_MS = 30_000
 export async function checkSentry(settings: Config): Promise<Finding[]> {
   const report = createReport('sentry')
   const sentry = createSentryLocation(settings)
-  const access = reportAccess(settings, sentry)
-  const response = await reach(settings, sentry, report)
+  const [access, response] = await Promise.all([
+    reportAccess(settings, sentry),
+    reach(settings, sentry, report),
+  ])
   if (response === undefined) {
     const finding = 'This check needs a Sentry that responds.'
     const skipped = ['clock', 'sentry-oauth'].map((check): Finding => ({ check, status: 'skipped', finding }))

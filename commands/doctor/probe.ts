@@ -145,7 +145,10 @@ const ADVICE: readonly [codes: RegExp, advice: string][] = [
   [/^(ERR_SSL_|EPROTO)/, 'The server there does not speak TLS: check the port, and http against https.'],
   [/^HPE_/, 'The server there does not speak HTTP: check the port, and http against https.'],
   [/^(UND_ERR_ABORTED|ERR_PROXY_TUNNEL)$/, 'The proxy refuses: allow the host there, or set NO_PROXY.'],
-  [/^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/, 'The connection broke: check the port, and http against https.'],
+  [
+    /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/,
+    'The connection broke: check the port, and http against https. Where mutual TLS is required, a missing or foreign client certificate breaks it as well; for Sentry, set SENTRY_CLIENT_CERT and SENTRY_CLIENT_KEY.',
+  ],
 ]
 
 /** Explains why a request failed. It repeats only codes, host names and addresses. */

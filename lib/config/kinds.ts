@@ -5,6 +5,7 @@ import ipaddr from 'ipaddr.js'
 import type { Client } from '../model/client.ts'
 import { isLoopbackHost } from '../model/loopback.ts'
 import { createRedirectUriPolicy } from '../model/redirect-uri-pattern.ts'
+import { isSlug } from '../model/resource.ts'
 import { parseCustomHeaders } from './custom-headers.ts'
 import { parseRedisAddress } from './redis-address.ts'
 import { type Kind, SettingError } from './setting.ts'
@@ -145,6 +146,19 @@ export const scopes: Kind<string[]> = {
     const found = new Set(text.split(/[\s,]+/).filter((scope) => scope !== ''))
     if (found.size === 0) throw new TypeError('no scope')
     return [...found].map((scope) => requireMatch(scope, /^[a-z_-]+(:[a-z_-]+)?$/))
+  },
+}
+
+/** Slugs, in lower case as Sentry keeps them. */
+export const organizations: Kind<string[]> = {
+  expected: 'the slugs of organizations at Sentry separated by commas, such as acme,acme-labs',
+  parse(text) {
+    const slugs = parseList(text.toLowerCase())
+    if (slugs.length === 0 || !slugs.every(isSlug)) throw new TypeError('not slugs')
+    const ids = slugs.filter((slug) => /^\d+$/.test(slug))
+    if (ids.length > 0)
+      throw new SettingError(ids.map((id) => `${id} is the id of an organization: give its slug instead.`))
+    return [...new Set(slugs)]
   },
 }
 

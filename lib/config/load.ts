@@ -4,6 +4,7 @@ import { StartUpError } from '../errors.ts'
 import { isCloudHost } from '../model/cloud-host.ts'
 import { isLoopbackHost } from '../model/loopback.ts'
 import { createRedirectUriPolicy } from '../model/redirect-uri-pattern.ts'
+import { coversSentryScope } from '../model/scope.ts'
 import { ACTIVE_SKILLS } from '../model/skills.ts'
 import { parseRedisAddress } from './redis-address.ts'
 import { type Setting, SettingError } from './setting.ts'
@@ -111,6 +112,12 @@ function findConflicts(settings: Partial<Settings>): string[] {
   if (ACTIVE_SKILLS.every((skill) => DISABLED_SKILLS.includes(skill))) {
     conflicts.push(
       `DISABLED_SKILLS disables every skill, which leaves users nothing to grant; enable at least one of ${ACTIVE_SKILLS.join(', ')}.`,
+    )
+  }
+  const { ALLOWED_ORGANIZATIONS = [], SENTRY_SCOPES = [] } = settings
+  if (ALLOWED_ORGANIZATIONS.length > 0 && !coversSentryScope(SENTRY_SCOPES, 'org:read')) {
+    conflicts.push(
+      'SENTRY_SCOPES should include org:read, which ALLOWED_ORGANIZATIONS needs to see who is a member.',
     )
   }
   const providers = ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'OPENROUTER_API_KEY'] as const

@@ -109,6 +109,11 @@ const SENTRY = {
 }
 
 const SIGN_IN = {
+  ALLOWED_ORGANIZATIONS: withDefault(
+    kind.organizations,
+    [],
+    'The organizations whose members may use this server; nothing else of Sentry can be reached. By default everyone with an account at SENTRY_HOST may.',
+  ),
   ALLOWED_ORIGINS: withDefault(
     kind.origins,
     [],

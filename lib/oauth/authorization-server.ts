@@ -7,6 +7,7 @@ import { ACTIVE_SKILLS, SKILLS, type Skill } from '../model/skills.ts'
 import type { Store } from '../store/store.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { UpstreamAccess } from '../upstream/access.ts'
+import type { SentryApi } from '../upstream/api.ts'
 import type { SentryLocation } from '../upstream/location.ts'
 import type { SentryOAuth } from '../upstream/oauth.ts'
 import type { UpstreamRevocation } from '../upstream/revocation.ts'
@@ -21,6 +22,8 @@ import { createEndpoints, type Endpoints } from './endpoints.ts'
 export interface OAuthSettings {
   BASE_URL: string
   SENTRY_SCOPES: readonly string[]
+  /** Slugs; empty for every organization. */
+  ALLOWED_ORGANIZATIONS: readonly string[]
   READ_ONLY: boolean
   DEFAULT_SKILLS: readonly string[]
   DISABLED_SKILLS: readonly string[]
@@ -42,6 +45,7 @@ export interface AuthorizationServerOptions {
   /** Where users sign in. */
   sentry: Pick<SentryLocation, 'host'>
   sentryOAuth: SentryOAuth
+  sentryApi: SentryApi
   sentryTokens: UpstreamAccess
   revocation: UpstreamRevocation
   audit: Audit

@@ -46,6 +46,9 @@ export interface SentryRoute {
   readonly dispatcher: Dispatcher | undefined
 }
 
+/** The regions of sentry.io, which have hosts below it: those that mcp-core accepts. */
+export const REGIONS: readonly string[] = ['us', 'de']
+
 /** The location of the Sentry that the settings name. An organization's own host (`acme.sentry.io`) is sentry.io too. */
 export function createSentryLocation(settings: SentrySettings): SentryLocation {
   const { SENTRY_HOST, SENTRY_PROTOCOL, SENTRY_PUBLIC_URL, SENTRY_CUSTOM_HEADERS: headers = {} } = settings
@@ -87,4 +90,13 @@ function openDispatcher(settings: SentrySettings): Dispatcher | undefined {
   if (cert === undefined || key === undefined) return undefined
   const { HTTPS_PROXY, HTTP_PROXY, NO_PROXY = [] } = settings
   return createCertifiedDispatcher({ cert, key }, { HTTPS_PROXY, HTTP_PROXY, NO_PROXY })
+}
+
+/** What an operator should know who opens this server to every account of sentry.io; undefined in any other case. */
+export function describeOpenSignIn({
+  SENTRY_HOST,
+  ALLOWED_ORGANIZATIONS,
+}: Pick<SentrySettings, 'SENTRY_HOST'> & { ALLOWED_ORGANIZATIONS: readonly string[] }): string | undefined {
+  if (!isCloudHost(SENTRY_HOST) || ALLOWED_ORGANIZATIONS.length > 0) return undefined
+  return 'ALLOWED_ORGANIZATIONS is not set, so everyone with an account at sentry.io can sign in here, and spend the AI key if there is one.'
 }

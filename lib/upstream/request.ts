@@ -25,7 +25,7 @@ export class UpstreamUnavailableError extends TransientError {
 export interface SentryFetch {
   method?: string | undefined
   headers?: RequestInit['headers']
-  body?: string | URLSearchParams | null | undefined
+  body?: RequestInit['body'] | undefined
   signal?: AbortSignal
 }
 
@@ -67,19 +67,29 @@ export async function fetchSentry(
   init: SentryFetch = {},
 ): Promise<UpstreamResponse> {
   const { url, headers: added, dispatcher } = sentry.routeTo(target)
-  const { method = 'GET', body, signal } = init
+  const { method = 'GET', signal } = init
   const headers = new Headers({ accept: '*/*', 'user-agent': 'node', 'accept-encoding': 'gzip' })
-  const isForm = body instanceof URLSearchParams
-  if (isForm) headers.set('content-type', 'application/x-www-form-urlencoded;charset=UTF-8')
+  const { body, type } = await readBody(init.body)
+  if (type !== null) headers.set('content-type', type)
   for (const [name, value] of new Headers(init.headers)) headers.set(name, value)
   for (const [name, value] of Object.entries(added)) headers.set(name, value)
   try {
     const options = { dispatcher, method: method as Dispatcher.HttpMethod, headers, signal }
-    return toResponse(await request(url, { ...options, body: isForm ? body.toString() : body }))
+    return toResponse(await request(url, { ...options, body }))
   } catch (cause) {
     signal?.throwIfAborted()
     throw new TypeError('fetch failed', { cause })
   }
+}
+
+/** The bytes and the media type of what `fetch` takes as a body. */
+async function readBody(
+  body: SentryFetch['body'],
+): Promise<{ body: string | Buffer | null; type: string | null }> {
+  if (body === undefined || body === null) return { body: null, type: null }
+  if (typeof body === 'string') return { body, type: 'text/plain;charset=UTF-8' }
+  const read = new Response(body)
+  return { body: Buffer.from(await read.arrayBuffer()), type: read.headers.get('content-type') }
 }
 
 function toResponse({ statusCode: status, headers, body }: Dispatcher.ResponseData): UpstreamResponse {
@@ -124,21 +134,31 @@ export async function requestSentry(
     const redirect =
       status >= 300 && status < 400 ? URL.parse(headers.get('location') ?? '', sentry.origin) : null
     if (redirect !== null) throw new Error(`Sentry redirects to ${redirect.origin}, which is not followed.`)
-    if (!acceptsPage && isPage(headers, text)) throw new Error(describePage(status))
+    const foreign = acceptsPage ? undefined : findForeignBody(response, text)
+    if (foreign !== undefined) throw new Error(describeForeignBody(status, foreign))
     return { status, body: parseJson(text) }
   } catch (cause) {
     throw new UpstreamUnavailableError(cause)
   }
 }
 
-/** Whether a response is a web page. Where a route is missing, Sentry responds with `text/html` and nothing in it. */
-export function isPage(headers: Headers, text: string): boolean {
-  return /^text\/html\b/i.test(headers.get('content-type') ?? '') && /^\s*</.test(text)
+/**
+ * What something in front of Sentry responded in its place: a page or, as a refusal, a text. Sentry's API and its OAuth
+ * endpoints respond with JSON, or with nothing where a route is missing.
+ */
+export function findForeignBody(
+  { status, headers }: Pick<Response, 'status' | 'headers'>,
+  text: string,
+): 'a web page' | 'a text' | undefined {
+  const isHtml = /^text\/html\b/i.test(headers.get('content-type') ?? '')
+  if (isHtml && /^\s*</.test(text)) return 'a web page'
+  const isRefusal = [401, 403, 407].includes(status)
+  return isRefusal && text.trim() !== '' && parseJson(text) === undefined ? 'a text' : undefined
 }
 
-/** A sentence about a web page in place of a response of Sentry's API or OAuth endpoints. */
-export function describePage(status: number): string {
-  return `Something in front of Sentry responded (HTTP ${status}, a web page), and the request did not reach Sentry.`
+/** A sentence about such a response. */
+export function describeForeignBody(status: number, what: string): string {
+  return `Something in front of Sentry responded (HTTP ${status}, ${what}), and the request did not reach Sentry.`
 }
 
 function parseJson(text: string): unknown {

@@ -75,6 +75,7 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
         redirectUri: redirect.redirectUri,
         sentryHost: server.sentry.host,
         isReadOnly: settings.READ_ONLY,
+        isForSome: settings.ALLOWED_ORGANIZATIONS.length > 0,
         organization: resource.organization,
         project: resource.project,
         skills: preselectSkills(server.offeredSkills, scope, lastChoice),

@@ -3,7 +3,7 @@ import { redactResult } from '../../telemetry/redact.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
 import { UpstreamBusyError } from '../../upstream/budget.ts'
 import type { UpstreamCall, UpstreamWrite } from '../../upstream/tool-call.ts'
-import { ToolFetchError, ToolFetchTimeoutError } from '../../upstream/tool-fetch.ts'
+import { OutOfReachError, ToolFetchError, ToolFetchTimeoutError } from '../../upstream/tool-fetch.ts'
 import { ToolRefusedError } from '../core/load.ts'
 import type { McpCore, SentryApiError } from '../core/types.ts'
 import type { MissingGrant, ToolVariant } from './catalogue.ts'
@@ -22,6 +22,8 @@ export type ToolFailureOutcome =
   | 'timeout'
   | 'unreachable'
   | 'invalid_arguments'
+  /** Beyond the organizations or the project that the call is limited to. */
+  | 'out_of_reach'
   | 'not_granted'
   | 'disabled'
   | `sentry_${'401' | '403' | '404' | '429' | '4xx' | '5xx' | 'unreadable'}`
@@ -97,6 +99,11 @@ function describeKnown(error: unknown, context: FailureContext): ToolFailure | u
   }
   const busy = findCause(error, UpstreamBusyError)
   if (busy !== undefined) return { outcome: 'busy', text: busy.message }
+  const outside = findCause(error, OutOfReachError)
+  if (outside !== undefined) {
+    const text = `${outside.message} What is beyond that cannot be reached; other arguments for the same thing will not help.`
+    return { outcome: 'out_of_reach', text }
+  }
   const upstream = findCause(error, ToolFetchError)
   if (upstream !== undefined) {
     const outcome = upstream instanceof ToolFetchTimeoutError ? 'timeout' : 'unreachable'

@@ -1,5 +1,6 @@
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server'
 import { redactInput } from '../../telemetry/redact.ts'
+import { describeAllowed } from '../../upstream/destination.ts'
 import type { CallContext } from '../context.ts'
 import { callTool, type ToolDependencies } from '../tools/call.ts'
 import { findMissingGrant, renameCall } from '../tools/catalogue.ts'
@@ -107,7 +108,7 @@ function writeInstructions(
   { caller, variant }: Pick<CallContext, 'caller' | 'variant'>,
   sentryHost: string,
 ): string {
-  const { organizationSlug, projectSlug } = caller.constraints
+  const { organizationSlug, projectSlug, allowedOrganizations } = caller.constraints
   const limit = projectSlug === undefined ? '' : `, and in it to the project ${projectSlug}`
   return [
     `Use these tools for anything about errors, performance and monitoring in the Sentry at ${sentryHost}, as the user who signed in and with that user's permissions.`,
@@ -120,6 +121,9 @@ function writeInstructions(
       : []),
     ...(organizationSlug === undefined
       ? ['Most need the slug of an organization: take it from a URL, or from find_organizations.']
+      : []),
+    ...(organizationSlug === undefined && allowedOrganizations !== undefined
+      ? [describeAllowed(allowedOrganizations)]
       : []),
     ...(variant.tools.has('search_sentry_tools')
       ? [

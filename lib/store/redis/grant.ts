@@ -10,7 +10,6 @@ export const GRANT_FIELDS = [
   'ends',
   'gen',
   'renewal_started_at',
-  'upstream_retry_at',
 ] as const
 
 /** A grant as alternating fields and values of its hash, without undefined ones. */
@@ -24,7 +23,6 @@ export function formatGrant(grant: GrantRecord): string[] {
     ends: grant.upstream.expiresAt,
     gen: grant.upstream.generation,
     renewal_started_at: grant.upstream.renewalStartedAt,
-    upstream_retry_at: grant.upstream.retryAt,
   }
   return Object.entries(values).flatMap(([field, value]) =>
     value === undefined ? [] : [field, String(value)],
@@ -38,7 +36,6 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
   const status = read('status')
   if (status === '') return undefined
   const reason = read('reason')
-  const retryAt = readTime('upstream_retry_at')
   return {
     id,
     status: status as GrantStatus,
@@ -50,7 +47,6 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
       expiresAt: readTime('ends'),
       generation: Number(read('gen')),
       renewalStartedAt: readTime('renewal_started_at'),
-      ...(retryAt !== undefined && { retryAt }),
     },
   }
 }

@@ -78,8 +78,9 @@ test('a malformed header is named by its place, and no value is repeated', async
     [';', /^there is no header in it/],
   ] as const) {
     const problems = findProblems(text)
-    t.match(problems, [problem], JSON.stringify(text))
-    t.equal(problems.length, 1, JSON.stringify(text))
+    // Not the text: a line separator in the name of an assertion ends it for tap.
+    t.match(problems, [problem])
+    t.equal(problems.length, 1, problem.source)
     t.notMatch(problems, VALUE)
   }
   t.equal(findProblems('nothing; Host: x; Cookie: y').length, 3, 'all problems at once')

@@ -94,6 +94,14 @@ const PARSERS: { [Key in Name]?: { good: Record<string, unknown>; bad: string[] 
     good: { 'a1+/=_-~': 'a1+/=_-~' },
     bad: ['"abc', "'abc", 'abc"', '„abc“', 'ab"c'],
   },
+  ALLOWED_ORGANIZATIONS: {
+    good: {
+      acme: ['acme'],
+      'Acme, acme-labs,acme': ['acme', 'acme-labs'],
+      '2acme,a_b': ['2acme', 'a_b'],
+    },
+    bad: [',', 'acme/web', 'https://acme.sentry.io', 'acme.sentry.io', '*', 'acme labs', '-acme', '4501'],
+  },
   SENTRY_PUBLIC_URL: {
     good: {
       'https://sentry.example.com/': 'https://sentry.example.com',

@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { test } from 'tap'
 import { loadMcpCore } from '../../../lib/mcp/core/load.ts'
-import { createSentryLocation } from '../../../lib/upstream/location.ts'
+import { createSentryLocation, REGIONS } from '../../../lib/upstream/location.ts'
 import { startMcp } from '../../support/mcp-service.ts'
 
 const HOSTS: [host: string, isCloud: boolean][] = [
@@ -98,4 +99,11 @@ test('with SENTRY_HOST=acme.sentry.io tools have regions, as with sentry.io', as
     const schemas = JSON.stringify(result.tools.map(({ inputSchema }) => inputSchema))
     t.equal(schemas.includes('"regionUrl"'), isCloud, SENTRY_HOST)
   }
+})
+
+test('the regions of sentry.io are those that mcp-core accepts', async (t) => {
+  const source = readFileSync(new URL(import.meta.resolve('@sentry/mcp-core')), 'utf8')
+  const [, list = ''] = /const SENTRY_ALLOWED_REGION_DOMAINS = new Set\(\[([^\]]*)\]/.exec(source) ?? []
+  const hosts = JSON.parse(`[${list}]`)
+  t.same(new Set(hosts), new Set(['sentry.io', ...REGIONS.map((region) => `${region}.sentry.io`)]))
 })
