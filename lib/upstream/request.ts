@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { type Dispatcher, request } from 'undici'
 import { TransientError } from '../errors.ts'
@@ -107,7 +108,8 @@ function toResponse({ statusCode: status, headers, body }: Dispatcher.ResponseDa
     return { ...response, body: null }
   }
   const isPacked = /^(x-)?gzip$/i.test(response.headers.get('content-encoding') ?? '')
-  const bytes: AsyncIterable<Uint8Array> = isPacked ? body.compose(createGunzip()) : body
+  // The reader gets the errors of both streams.
+  const bytes: AsyncIterable<Uint8Array> = isPacked ? pipeline(body, createGunzip(), () => undefined) : body
   return {
     ...response,
     body: {

@@ -11,7 +11,7 @@ const PROGRAM = '//#region src/index.ts'
 /** The imports of the SDK with which the program reports its errors to Sentry's own project. */
 const REPORTING_IMPORTS = /^import (?:\* as Sentry|\{ startStdio \}) from "[^"]+";\n/gm
 
-/** The import of the functions with which the library reports to whatever SDK its program has started. */
+/** The import of the functions with which the library reports through the SDK that its program starts. */
 const REPORTING = 'from "@sentry/core";'
 
 /** The server of the program, of an older SDK than ours. */

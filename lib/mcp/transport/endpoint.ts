@@ -1,3 +1,4 @@
+import { isInputRequiredResult } from '@modelcontextprotocol/server'
 import type { Caller } from '../../model/caller.ts'
 import type { BudgetShare } from '../../upstream/budget.ts'
 import type { CallContext, McpRequest } from '../context.ts'
@@ -78,7 +79,7 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
     const isDirect = direct !== undefined && variant.tools.has(renameCall(direct.params, variant).name)
     const work = () =>
       isDirect
-        ? call(direct, context)
+        ? call(direct, context, headers)
         : respondBySdk(request, headers, () => createMcpServer(context, options))
     return streamIfSlow(work, { timing, progress, accept: headers.accept })
   }
@@ -100,14 +101,21 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
   }
 
   async function call(
-    request: Extract<DirectRequest, { method: 'tools/call' }>,
-    context: CallContext,
+    direct: Extract<DirectRequest, { method: 'tools/call' }>,
+    context: CallContext & McpRequest,
+    headers: McpHeaders,
   ): Promise<McpResponse> {
     try {
-      const result = await serveCall(request.params, context, dependencies)
-      return createJsonResponse(200, respondToCall(request, result, serverInfo))
+      const result = await serveCall(direct.params, context, dependencies)
+      // The SDK checks that the client can be asked. Sentry's tools ask for nothing.
+      if (isInputRequiredResult(result)) {
+        return await respondBySdk(context, headers, () =>
+          createMcpServer(context, options, async () => result),
+        )
+      }
+      return createJsonResponse(200, respondToCall(direct, result, serverInfo))
     } catch (error) {
-      // A client that has disconnected is no fault of this server, and gets no response.
+      // The client has disconnected, so there is nothing to report and no one to respond to.
       if (context.signal.aborted) return ACCEPTED
       throw error
     }

@@ -56,7 +56,11 @@ class StrictServer extends Server {
 }
 
 /** An MCP server of any revision for one request, with the tools of its caller. */
-export function createMcpServer(context: CallContext, options: McpServerOptions): Server {
+export function createMcpServer(
+  context: CallContext,
+  options: McpServerOptions,
+  call: typeof serveCall = serveCall,
+): Server {
   const { serverInfo, ...description } = describeServer(context, options)
   const server = new StrictServer(serverInfo, {
     ...description,
@@ -69,7 +73,7 @@ export function createMcpServer(context: CallContext, options: McpServerOptions)
     }
     return { tools: [...context.variant.list] }
   })
-  server.setRequestHandler('tools/call', ({ params }) => serveCall(params, context, options.dependencies))
+  server.setRequestHandler('tools/call', ({ params }) => call(params, context, options.dependencies))
   return server
 }
 

@@ -255,7 +255,7 @@ function formatClientPart(clientId: string): string {
   return ` ${shortenHash(hashToken(clientId))}`
 }
 
-/** 128 bits of a hash, which are enough to tell apart what nobody can choose or only choose for their own grants. */
+/** 128 bits of a hash, which are enough: no one can find a second token with the same ones. */
 function shortenHash(hash: string): string {
   return hash.slice(0, 22)
 }
