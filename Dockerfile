@@ -38,7 +38,7 @@ COPY deploy/bin /usr/local/bin
 COPY test/sandbox test/sandbox
 COPY test/support/free-port.ts test/support/running-process.ts test/support/settings.ts test/support/
 
-# The service starts in two thirds of the time when Node finds its modules compiled. Node keeps them for each user; they
+# The service starts in three quarters of the time when Node finds its modules compiled. Node keeps them for each user; they
 # are root's afterwards, so that a running service cannot change what the next one executes.
 ENV NODE_COMPILE_CACHE=/app/compile-cache
 RUN install --directory --owner=10001 --mode=755 $NODE_COMPILE_CACHE \
