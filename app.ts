@@ -12,25 +12,28 @@ import draining from './plugins/draining.ts'
 import errorReports from './plugins/error-reports.ts'
 import health from './plugins/health.ts'
 import home from './plugins/home.ts'
-import mcpTransport, { type McpTransportOptions } from './plugins/mcp-transport.ts'
+import mcpTransport from './plugins/mcp-transport.ts'
 import metrics from './plugins/metrics.ts'
 import oauthDiscovery from './plugins/oauth-discovery.ts'
 import oauthProxy from './plugins/oauth-proxy.ts'
 import outgoingProxy from './plugins/outgoing-proxy.ts'
+import pages from './plugins/pages.ts'
 import rateLimit from './plugins/rate-limit.ts'
 import redis from './plugins/redis.ts'
 import requestLog, { RequestLog } from './plugins/request-log.ts'
 import security from './plugins/security.ts'
 import sentry from './plugins/sentry.ts'
+import tools, { type ToolsOptions } from './plugins/tools.ts'
 import tracing from './plugins/tracing.ts'
 
-export type AppOptions = ConfigOptions & McpTransportOptions & CimdPluginOptions
+export type AppOptions = ConfigOptions & ToolsOptions & CimdPluginOptions
 
 /** The service as one plugin: first the shared plugins, then the endpoints, each encapsulated. */
 async function app(fastify: FastifyInstance, options: AppOptions) {
   // Loading blocks the event loop for about a second: connections that were opened before would time out.
   await loadMcpCore()
   await fastify.register(config, options)
+  await fastify.register(pages)
   await fastify.register(draining)
   await fastify.register(requestLog)
   await fastify.register(outgoingProxy)
@@ -44,9 +47,10 @@ async function app(fastify: FastifyInstance, options: AppOptions) {
   await fastify.register(cimd, { network: options.network })
   await fastify.register(security)
   await fastify.register(rateLimit)
+  await fastify.register(tools, { tools: options.tools })
   await fastify.register(oauthDiscovery)
   await fastify.register(oauthProxy)
-  await fastify.register(mcpTransport, { tools: options.tools })
+  await fastify.register(mcpTransport)
   await fastify.register(health)
   await fastify.register(home)
 }

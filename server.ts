@@ -16,6 +16,7 @@ async function start() {
   const config = loadConfig(process.env)
   // Loading the app takes a second; invalid settings are reported before.
   const { default: app, createOptions, findDrainNotice } = await import('./app.ts')
+  const { warnAboutApplication } = await import('./lib/upstream/application.ts')
   const server = Fastify(createOptions(config))
   for (const warning of findWarnings(config, process.env)) server.log.warn(warning)
 
@@ -40,6 +41,7 @@ async function start() {
       cause,
     })
   })
+  await warnAboutApplication(server.sentryOAuth, server.log)
 }
 
 function explainListenError({ code, message }: NodeJS.ErrnoException): string {

@@ -1,15 +1,15 @@
+import { createInterface } from 'node:readline/promises'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { type Config, loadConfig } from '../lib/config/load.ts'
 import { createSealer, type Sealer } from '../lib/crypto/sealer.ts'
-import { createSigner } from '../lib/crypto/signer.ts'
+import { createSigner, type Signer } from '../lib/crypto/signer.ts'
 import { StartUpError, TransientError } from '../lib/errors.ts'
 import { useOutgoingProxy } from '../lib/net/outgoing-proxy.ts'
 import { createEndpoints } from '../lib/oauth/endpoints.ts'
 import { createKeyPrefix } from '../lib/store/keys.ts'
 import { connectRedis } from '../lib/store/redis/connect.ts'
 import { createRedisStore } from '../lib/store/redis/store.ts'
-import { EmbeddedStoreError } from '../lib/store/sqlite/database.ts'
-import { createEmbeddedStore } from '../lib/store/sqlite/store.ts'
+import { joinEmbeddedStore } from '../lib/store/sqlite/store.ts'
 import type { Store } from '../lib/store/store.ts'
 import { type Audit, createAudit, openFileSink } from '../lib/telemetry/audit.ts'
 import { createSentryLocation } from '../lib/upstream/location.ts'
@@ -22,8 +22,30 @@ export interface CommandContext {
   sealer: Sealer
   audit: Audit
   revocation: UpstreamRevocation
+  signer: Signer
   /** Writes a line to stdout. */
   print(line: string): void
+  /** Asks on a terminal; without one it is a no. */
+  confirm(question: string): Promise<boolean>
+}
+
+/** Writes a line to stdout. */
+export function printLine(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Whether the person at the terminal says yes. Without a terminal the result is false. */
+export async function confirm(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) return false
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const reply = await terminal.question(`${question} [y/N] `)
+  terminal.close()
+  return /^y(es)?$/i.test(reply.trim())
+}
+
+/** `--help` was given. The message is the usage. */
+class HelpRequest extends Error {
+  override readonly name = 'HelpRequest'
 }
 
 /** The arguments are wrong. The message contains the usage. */
@@ -31,8 +53,12 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** `parseArgs` of Node. Throws `UsageError`. */
-export function parseArguments<Options extends ParseArgsConfig>(options: Options, usage: string) {
+/** `parseArgs` of Node, with `--help` in addition. Throws `UsageError`. */
+export function parseArguments<Options extends ParseArgsConfig & { args: string[] }>(
+  options: Options,
+  usage: string,
+) {
+  if (options.args.includes('--help') || options.args.includes('-h')) throw new HelpRequest(usage)
   try {
     return parseArgs(options)
   } catch (error) {
@@ -51,14 +77,20 @@ export async function runCommand<Arguments>(
   try {
     await run(parse(process.argv.slice(2)))
   } catch (error) {
+    if (error instanceof HelpRequest) return printLine(error.message)
     process.exitCode = error instanceof UsageError ? 2 : 1
     process.stderr.write(`${describeError(error)}\n`)
   }
 }
 
+/** The settings of the service. Throws `ConfigError`. */
+export function readConfig(): Config {
+  return loadConfig(process.env)
+}
+
 /** Opens the store of the service for `work`, and closes it afterwards. */
 export async function withContext(work: (context: CommandContext) => Promise<void>): Promise<void> {
-  const config = loadConfig(process.env)
+  const config = readConfig()
   useOutgoingProxy(config)
   const store = await openStore(config)
   try {
@@ -70,6 +102,7 @@ export async function withContext(work: (context: CommandContext) => Promise<voi
 
 function createContext(config: Config, store: Store): CommandContext {
   const sealer = createSealer(config.ENCRYPTION_KEY)
+  const signer = createSigner(config.JWT_SIGNING_KEY)
   const sentry = createSentryOAuth(config, {
     sentry: createSentryLocation(config),
     redirectUri: createEndpoints(config.BASE_URL).callback,
@@ -78,21 +111,22 @@ function createContext(config: Config, store: Store): CommandContext {
   return {
     store,
     sealer,
-    audit: createAudit({ sink, signer: createSigner(config.JWT_SIGNING_KEY) }),
+    signer,
+    audit: createAudit({ sink, signer }),
     revocation: createUpstreamRevocation({ sealer, sentry, log: LOG }),
-    print: (line) => process.stdout.write(`${line}\n`),
+    print: printLine,
+    confirm,
   }
 }
 
-async function openStore(config: Config): Promise<Store> {
-  if (config.STORE === 'embedded') return createEmbeddedStore({ directory: config.DATA_DIR })
-  const { client, close } = await connectRedis(config, LOG)
+/** The store of the service, for a command beside it. Throws `StartUpError`; an unavailable Redis only fails later. */
+export async function openStore(config: Config, log = LOG): Promise<Store> {
+  if (config.STORE === 'embedded') return joinEmbeddedStore({ directory: config.DATA_DIR })
+  const { client, close } = await connectRedis(config, log)
   return { ...createRedisStore(client, { prefix: createKeyPrefix(config.BASE_URL) }), close }
 }
 
 function describeError(error: unknown): string {
-  if (error instanceof EmbeddedStoreError)
-    return `${error.message}\nThis command needs exclusive access to the file: stop the service first.`
   if (error instanceof TransientError) return `${error.message} The command did not finish: run it again.`
   if (error instanceof UsageError || error instanceof StartUpError) return error.message
   return error instanceof Error ? (error.stack ?? error.message) : String(error)

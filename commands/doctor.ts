@@ -6,6 +6,7 @@ import { useOutgoingProxy } from '../lib/net/outgoing-proxy.ts'
 import { parseArguments, runCommand } from './command.ts'
 import { checkEmbeddedStore } from './doctor/check-embedded-store.ts'
 import { checkPublicUrl } from './doctor/check-public-url.ts'
+import { checkRecords } from './doctor/check-records.ts'
 import { checkRedis } from './doctor/check-redis.ts'
 import { checkSentry } from './doctor/check-sentry.ts'
 import { checkSentryTools } from './doctor/check-sentry-tools.ts'
@@ -45,6 +46,7 @@ async function examine(env: Environment, { tools }: Pick<DoctorArguments, 'tools
     ...checkKeys(config),
     ...checkOutgoing(config, env),
     ...store,
+    ...(findWorstStatus(store) === 'error' ? [] : await checkRecords(config)),
     ...sentry,
     ...checkExposure(config),
     ...publicUrl,

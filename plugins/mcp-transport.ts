@@ -1,23 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { VERSION } from '../lib/config/version.ts'
+import { acceptsPage } from '../lib/http/accept.ts'
 import { readAddressRange } from '../lib/http/address-range.ts'
 import { createOriginPolicy } from '../lib/http/origin.ts'
-import type { ToolRegistry } from '../lib/mcp/core/types.ts'
-import { openMcp } from '../lib/mcp/open.ts'
 import { RefusedRequestError, sendErrorResponse } from '../lib/mcp/transport/error-response.ts'
 import { countToolCalls, MAX_BATCH } from '../lib/mcp/transport/request.ts'
-import type { Caller } from '../lib/model/caller.ts'
 import { createResource, type Resource, spellResource } from '../lib/model/resource.ts'
 import { createAuthentication } from '../lib/oauth/resource/authentication.ts'
-import { createChallenge } from '../lib/oauth/resource/challenge.ts'
-import { createToolCallRecorder } from '../lib/telemetry/tool-calls.ts'
+import { renderMcpPage, renderNotFoundPage } from '../lib/pages/error-page.ts'
 import mcpRoute from '../routes/mcp.ts'
-
-export interface McpTransportOptions {
-  /** Replaces Sentry's tools. */
-  tools?: ToolRegistry
-}
 
 interface ResourcePath {
   organization?: string
@@ -32,25 +23,12 @@ interface ResourceRoute {
  * The protected resources. A request is authenticated before anything else of it is checked, so a client that probes
  * with any method or revision learns where to sign in.
  */
-async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransportOptions) {
-  const { config, store, signer, sentryLocation: sentry, audit, metrics, tracing } = fastify
+async function mcpTransportPlugin(fastify: FastifyInstance) {
+  const { config, store, signer, sentryLocation: sentry, audit, mcp, site } = fastify
   const { sentryTokens, sentryApi } = fastify
   const authenticate = createAuthentication({
     ...{ settings: config, store, signer, audit },
     ...{ sentryTokens, sentry, sentryApi },
-  })
-  const endpoint = await openMcp({
-    settings: config,
-    sentry,
-    version: VERSION,
-    log: fastify.log,
-    calls: createToolCallRecorder({
-      metrics,
-      tracing,
-      hashSubject: (subject) => audit.hashIdentifiers({ subject }).subject_hash,
-    }),
-    challengeScope,
-    tools,
   })
   // Counts look-ups only: the user of a token is cached, so machines behind one address do not limit each other.
   const limitLookUps = fastify.limitRequests({
@@ -59,6 +37,10 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
     identify: ({ ip }) => readAddressRange(ip),
   })
   const isAllowedOrigin = createOriginPolicy(config)
+  const pages = new Map([
+    [401, renderMcpPage(site)],
+    [404, renderNotFoundPage(site)],
+  ])
 
   const identify = ({ subject }: FastifyRequest) => subject
   const limitCalls = fastify.limitRequests({ name: 'mcp', max: config.RATE_LIMIT_MCP, identify })
@@ -82,6 +64,7 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
         return limitCalls(request)
       },
     })
+    request.client = { id: request.caller.clientId, name: request.caller.clientName }
     if (origin !== undefined && !isAllowedOrigin(origin)) {
       throw new RefusedRequestError(403, 'Requests from this origin are not allowed.')
     }
@@ -96,22 +79,20 @@ async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransp
       resource: spellResource(findResource(request), request.url),
       scope: config.SENTRY_SCOPES,
       log: request.log,
+      renderPage: isFromBrowser(request) ? (status) => pages.get(status) : undefined,
     }),
   )
-  await fastify.register(mcpRoute, { endpoint, limitAgentRuns })
+  await fastify.register(mcpRoute, { endpoint: mcp, limitAgentRuns })
 
   function findResource({ params }: FastifyRequest): Resource | undefined {
     const { organization, project } = params as ResourcePath
     return createResource(config.BASE_URL, organization, project)
   }
+}
 
-  /** Asks for a wider grant of the same resource. */
-  function challengeScope(wanted: readonly string[], { constraints }: Caller): string {
-    const resource = createResource(config.BASE_URL, constraints.organizationSlug, constraints.projectSlug)
-    if (resource === undefined)
-      throw new TypeError('The constraints of the caller are not those of a resource.')
-    return createChallenge({ resource, scope: wanted, error: 'insufficient_scope' })
-  }
+/** A user opened the address in a browser. Clients, which may GET it as well, do not accept HTML. */
+function isFromBrowser({ method, headers }: FastifyRequest): boolean {
+  return method === 'GET' && acceptsPage(headers.accept)
 }
 
 export default fp(mcpTransportPlugin, {
@@ -120,13 +101,15 @@ export default fp(mcpTransportPlugin, {
   encapsulate: true,
   dependencies: [
     'config',
+    'pages',
+    'request-log',
     'redis',
     'crypto',
     'audit',
     'metrics',
-    'tracing',
     'sentry',
     'security',
     'rate-limit',
+    'tools',
   ],
 })

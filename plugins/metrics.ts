@@ -1,8 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { MCP_CORE_VERSION, VERSION } from '../lib/config/version.ts'
+import { findRevision } from '../lib/mcp/transport/request.ts'
+import { findClientKind } from '../lib/oauth/clients/find.ts'
 import { findOutcome } from '../lib/oauth/error-response.ts'
-import { type Metrics, NO_METRICS, type SignInStep } from '../lib/telemetry/metrics.ts'
+import { findClientFamily } from '../lib/telemetry/client-family.ts'
+import { type ClientLabels, type Metrics, NO_METRICS, type SignInStep } from '../lib/telemetry/metrics.ts'
 import { listenForScrapes } from '../lib/telemetry/metrics-listener.ts'
 import { findTarget, onOutgoingRequest } from '../lib/telemetry/outgoing-requests.ts'
 import { createSentryLocation } from '../lib/upstream/location.ts'
@@ -42,6 +45,7 @@ async function metricsPlugin(fastify: FastifyInstance) {
 }
 
 function recordRequests(fastify: FastifyInstance, metrics: Metrics): void {
+  const { STATIC_CLIENTS } = fastify.config
   const failures = new WeakMap<FastifyRequest, Error>()
   fastify.addHook('onError', async (request, _reply, error) => {
     failures.set(request, error)
@@ -56,22 +60,31 @@ function recordRequests(fastify: FastifyInstance, metrics: Metrics): void {
       metrics.recordRequest({ method, route, status, durationMs: reply.elapsedTime })
       const failure = failures.get(request)
       const outcome = failure === undefined ? 'ok' : findOutcome(failure)
-      if (route === '/oauth/token') recordTokenRequest(request, outcome, metrics)
+      const client = describeClient(request)
+      if (route === '/oauth/token') recordTokenRequest(request, outcome, client)
       const step = SIGN_IN_STEPS[`${method} ${route}`]
-      if (step !== undefined) metrics.recordSignInStep(step, outcome)
+      if (step !== undefined) metrics.recordSignInStep(step, outcome, client)
+      if (request.caller !== undefined) metrics.recordMcpRequest(findRevision(request), client)
     })
     done()
   })
+
+  function recordTokenRequest({ body }: FastifyRequest, outcome: string, client: ClientLabels): void {
+    const grantType = typeof body === 'object' && body !== null && 'grant_type' in body && body.grant_type
+    if (grantType === 'authorization_code') metrics.recordSignInStep('code', outcome, client)
+    if (grantType === 'refresh_token') metrics.recordRefresh(outcome)
+  }
+
+  function describeClient({ client }: FastifyRequest): ClientLabels {
+    return {
+      client: client?.name === undefined ? 'unknown' : findClientFamily(client.name),
+      registration: client?.id === undefined ? 'unknown' : findClientKind(client.id, STATIC_CLIENTS),
+    }
+  }
 }
 
 /** nginx's status for a client that disconnected before the response. */
 const CLIENT_CLOSED_REQUEST = 499
-
-function recordTokenRequest({ body }: FastifyRequest, outcome: string, metrics: Metrics): void {
-  const grantType = typeof body === 'object' && body !== null && 'grant_type' in body && body.grant_type
-  if (grantType === 'authorization_code') metrics.recordSignInStep('code', outcome)
-  if (grantType === 'refresh_token') metrics.recordRefresh(outcome)
-}
 
 function recordUpstreamRequests({ config }: FastifyInstance, metrics: Metrics): () => void {
   const rules = {

@@ -8,6 +8,7 @@ import { createErrorResponse } from '../lib/oauth/authorize/response.ts'
 import {
   createJsonErrorResponse,
   createPageErrorResponse,
+  describeRefusal,
   logOAuthError,
   toOAuthError,
 } from '../lib/oauth/error-response.ts'
@@ -31,7 +32,7 @@ const FORM_LIMIT = 16 * 1024
  * browser, their errors included; no response is ever cached.
  */
 async function oauthProxyPlugin(fastify: FastifyInstance) {
-  const { config, store, sealer, signer, audit, cimd } = fastify
+  const { config, store, sealer, signer, audit, cimd, mcp, site } = fastify
   const { sentryLocation: sentry, sentryOAuth, sentryApi, sentryTokens } = fastify
   const { sentryRevocation: revocation } = fastify
   const server = createAuthorizationServer({
@@ -69,10 +70,10 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
   await fastify.register(async function browserEndpoints(scope) {
     scope.setErrorHandler(respondWithPage)
     await acceptForms(scope)
-    await scope.register(authorizeRoute, { server })
+    await scope.register(authorizeRoute, { server, site, countTools: mcp.countTools })
     await scope.register(consentRoute, { server })
     await scope.register(callbackRoute, { server })
-    await scope.register(accountRoutes, { server })
+    await scope.register(accountRoutes, { server, site })
   })
 
   /** Counts each endpoint by address, but a refresh by its grant: many users of one client may share an address. */
@@ -83,21 +84,18 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
 
   function respondWithPage(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
     const error = thrown instanceof PageError ? thrown : toOAuthError(thrown)
+    request.refusal = describeRefusal(error)
     if (!(error instanceof PageError)) logOAuthError(error, request.log)
     const wayBack = thrown instanceof AuthorizationError ? createWayBack(thrown) : undefined
     if (wayBack?.isImmediate) {
       return reply.redirect(wayBack.href, request.method === 'POST' ? 303 : 302)
     }
     const { status, headers, sentence, advice } = createPageErrorResponse(error)
-    return reply
-      .code(status)
-      .headers(headers)
-      .type('text/html; charset=utf-8')
-      .send(
-        error instanceof NotAMemberError
-          ? renderNotAMemberPage({ account: error.account, sentryHost: config.SENTRY_HOST, wayBack })
-          : renderErrorPage(sentence, advice, request.id, wayBack),
-      )
+    const page =
+      error instanceof NotAMemberError
+        ? renderNotAMemberPage({ account: error.account, wayBack }, site)
+        : renderErrorPage({ sentence, advice, requestId: request.id, wayBack }, site)
+    return reply.code(status).headers(headers).type('text/html; charset=utf-8').send(page)
   }
 
   function createWayBack({ redirect, error, isImmediate }: AuthorizationError) {
@@ -108,6 +106,7 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
 
 function respondWithJson(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   const error = toOAuthError(thrown)
+  request.refusal = describeRefusal(error)
   logOAuthError(error, request.log)
   const { status, headers, body } = createJsonErrorResponse(error, request.headers.authorization)
   return reply.code(status).headers(headers).send(body)
@@ -123,5 +122,17 @@ export default fp(oauthProxyPlugin, {
   name: 'oauth-proxy',
   fastify: '5.x',
   encapsulate: true,
-  dependencies: ['config', 'redis', 'crypto', 'audit', 'sentry', 'cimd', 'security', 'rate-limit'],
+  dependencies: [
+    'config',
+    'pages',
+    'request-log',
+    'redis',
+    'crypto',
+    'audit',
+    'sentry',
+    'cimd',
+    'security',
+    'rate-limit',
+    'tools',
+  ],
 })

@@ -2,7 +2,9 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { acceptsPage } from '../lib/http/accept.ts'
 import { createOriginPolicy, isAllowedHost, isAllowedTarget } from '../lib/http/origin.ts'
+import { renderErrorPage } from '../lib/pages/error-page.ts'
 import { STYLE_SOURCE } from '../lib/pages/layout.ts'
 
 /**
@@ -22,6 +24,8 @@ async function securityPlugin(fastify: FastifyInstance) {
       directives: {
         defaultSrc: ["'none'"],
         styleSrc: [STYLE_SOURCE],
+        // The icon.
+        imgSrc: ["'self'"],
         frameAncestors: ["'none'"],
         baseUri: ["'none'"],
       },
@@ -40,16 +44,24 @@ async function securityPlugin(fastify: FastifyInstance) {
   })
 
   fastify.addHook('onRequest', async (request, reply) => {
-    // Probes use the address of the instance.
-    if (request.url.startsWith('/health')) return
+    // Probes use the address of the instance; the page below shows the icon.
+    if (request.url.startsWith('/health') || request.url === '/icon.png') return
     if (isAllowedHost(request.host, base) && isAllowedTarget(request.originalUrl, base)) return
     request.log.warn(
       { host: request.host },
       'refused a foreign Host header; a proxy in front must pass Host on unchanged',
     )
-    return reply
-      .code(403)
-      .send({ error: 'forbidden', error_description: 'The Host header is not that of this server.' })
+    reply.code(403)
+    if (!acceptsPage(request.headers.accept)) {
+      return reply.send({
+        error: 'forbidden',
+        error_description: 'The Host header is not that of this server.',
+      })
+    }
+    const sentence = 'This server has another address.'
+    const advice = `Open ${BASE_URL} instead.`
+    const page = renderErrorPage({ sentence, advice, requestId: request.id }, fastify.site)
+    return reply.type('text/html; charset=utf-8').send(page)
   })
 }
 
@@ -70,4 +82,4 @@ function createCorsOptions(
   }
 }
 
-export default fp(securityPlugin, { name: 'security', fastify: '5.x', dependencies: ['config'] })
+export default fp(securityPlugin, { name: 'security', fastify: '5.x', dependencies: ['config', 'pages'] })

@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import type { Static } from 'typebox'
+import Type, { type Static } from 'typebox'
 import { createToken } from '../lib/crypto/hash.ts'
+import { UnsealError } from '../lib/crypto/sealer.ts'
 import { parseResource } from '../lib/model/resource.ts'
 import {
   AccountFormSchema,
@@ -17,23 +18,41 @@ import type { AuthorizationServer } from '../lib/oauth/authorization-server.ts'
 import { createCsrfToken } from '../lib/oauth/authorize/browser.ts'
 import { startTransaction, type Transaction } from '../lib/oauth/authorize/transaction.ts'
 import { endGrant } from '../lib/oauth/token/grant.ts'
-import { renderAccountPage, renderAccountSignInPage } from '../lib/pages/account-page.ts'
+import {
+  type ConnectedClient,
+  type Program,
+  renderAccountPage,
+  renderAccountSignInPage,
+  renderRevocationPage,
+} from '../lib/pages/account-page.ts'
+import type { Site } from '../lib/pages/layout.ts'
 import type { GrantRecord } from '../lib/store/store.ts'
+
+/** The page says so after something was revoked. */
+const AccountQuerySchema = Type.Object({ revoked: Type.Optional(Type.String()) })
 
 /**
  * The account page: a user's connected clients. Without a session it shows only a sign-in button. Sentry lets a
  * returning user through without a question, so without that button any link could put a user's clients on the screen.
  */
-const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = async (
+const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer; site: Site }> = async (
   fastify,
-  { server },
+  { server, site },
 ) => {
-  const { settings, endpoints, accountCookies, transactionCookies, store, sealer, signer, sentryOAuth } =
-    server
-  const page = { action: endpoints.account, home: endpoints.home, sentryHost: server.sentry.host }
+  const {
+    settings,
+    endpoints,
+    accountCookies,
+    transactionCookies,
+    store,
+    sealer,
+    signer,
+    cimd,
+    sentryOAuth,
+  } = server
 
-  fastify.get('/account', { exposeHeadRoute: false }, async (request, reply) => {
-    const { cookies } = request
+  fastify.get('/account', { schema: { querystring: AccountQuerySchema } }, async (request, reply) => {
+    const { cookies, query } = request
     const { browser } = accountCookies
     const browserSecret = readBrowserSecret(cookies[browser.name])
     const session = readSession(cookies[accountCookies.session.name], browserSecret, sealer)
@@ -42,12 +61,14 @@ const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
     if (session === undefined) {
       const pageId = createToken()
       const csrfToken = createCsrfToken(transactionCookies.bind(pageId, cookies, reply), pageId, signer)
-      return reply.send(renderAccountSignInPage({ ...page, csrfToken, pageId }))
+      return reply.send(renderAccountSignInPage({ csrfToken, pageId }, site))
     }
     const csrfToken = createAccountCsrfToken(browserSecret, signer)
     const grants = await store.listGrants(session.userId)
     const user = session.userName ?? `user ${session.userId}`
-    return reply.send(renderAccountPage({ ...page, csrfToken, user, clients: grants.map(describeClient) }))
+    const clients = await Promise.all(grants.map((grant) => describeClient(grant, request.ip)))
+    const hasRevoked = query.revoked !== undefined
+    return reply.send(renderAccountPage({ csrfToken, user, clients, hasRevoked }, site))
   })
 
   /**
@@ -69,15 +90,23 @@ const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
     return reply.redirect(sentryOAuth.createAuthorizationUrl({ state: id, verifier, scope: [] }), 303)
   })
 
-  /** Revokes one grant of the signed-in user, or all of them. */
+  /** Revokes one grant of the signed-in user, or all of them, once the user has confirmed it on a page of its own. */
   fastify.post('/account/revoke', { schema: { body: RevocationFormSchema } }, async (request, reply) => {
     const { body: form, cookies } = request
-    const session = readSession(cookies[accountCookies.session.name], requireBrowser(request), sealer)
+    const browserSecret = requireBrowser(request)
+    const session = readSession(cookies[accountCookies.session.name], browserSecret, sealer)
     // A user whose session has expired gets the sign-in button, and nothing is revoked.
     const grants = session === undefined ? [] : await store.listGrants(session.userId)
     const chosen = grants.filter(({ id }) => form.grant === 'all' || form.grant === id)
+    if (chosen.length === 0) return reply.redirect(endpoints.account, 303)
+    if (form.confirmed === undefined) {
+      const csrfToken = createAccountCsrfToken(browserSecret, signer)
+      const clients = await Promise.all(chosen.map((grant) => describeClient(grant, request.ip)))
+      const page = renderRevocationPage({ csrfToken, grant: form.grant, clients }, site)
+      return reply.type('text/html; charset=utf-8').send(page)
+    }
     for (const { id } of chosen) await endGrant(id, 'user_request', server, request)
-    return reply.redirect(endpoints.account, 303)
+    return reply.redirect(`${endpoints.account}?revoked=1`, 303)
   })
 
   /** Signs a user out of this page. Their clients stay connected, and Sentry keeps its own session. */
@@ -100,10 +129,21 @@ const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
     )
   }
 
-  function describeClient(grant: GrantRecord) {
+  async function describeClient(grant: GrantRecord, ip: string): Promise<ConnectedClient> {
     const { organization, project } = parseResource(settings.BASE_URL, grant.resource) ?? {}
     const isForSome = settings.ALLOWED_ORGANIZATIONS.length > 0
-    return { ...grant, organization, project, isForSome }
+    return { ...grant, organization, project, isForSome, program: await findProgram(grant, ip) }
+  }
+
+  /** A client that is known by a document is not read again: the page must not depend on its publisher. */
+  async function findProgram({ clientId }: GrantRecord, ip: string): Promise<Program | undefined> {
+    if (cimd.isDocumentUrl(clientId)) return { documentUrl: clientId }
+    try {
+      return await server.findClient(clientId, ip)
+    } catch (error) {
+      if (error instanceof UnsealError) return undefined
+      throw error
+    }
   }
 }
 

@@ -1,23 +1,55 @@
 import { readFile } from 'node:fs/promises'
-import type { FastifyInstance } from 'fastify'
-import { createEndpoints } from '../lib/oauth/endpoints.ts'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import { acceptsMarkdown } from '../lib/http/accept.ts'
+import { renderAgentGuide } from '../lib/pages/agent-guide.ts'
+import { ARCHIVE_PATH, type ClaudePlugin, MARKETPLACE_PATH } from '../lib/pages/claude-plugin.ts'
 import { renderHomePage } from '../lib/pages/home-page.ts'
+import type { Site } from '../lib/pages/layout.ts'
+import { readSetUp } from '../lib/pages/set-up.ts'
 
 export interface HomeOptions {
   baseUrl: string
-  sentryHost: string
+  site: Site
+  claudePlugin: ClaudePlugin | undefined
 }
 
 const ICON = new URL('../lib/pages/icon.png', import.meta.url)
 
-/** The set-up page, for a person who opens the address of this server in a browser, and the icon for MCP clients. */
-export default async function homeRoute(fastify: FastifyInstance, { baseUrl, sentryHost }: HomeOptions) {
-  const { account } = createEndpoints(baseUrl)
-  const page = renderHomePage({ mcpUrl: `${baseUrl}/mcp`, account, sentryHost })
+/** More than a slug has, so that the page can say what is wrong. */
+const FieldSchema = Type.Optional(Type.String({ maxLength: 200 }))
 
-  fastify.get('/', async (_request, reply) =>
-    reply.header('cache-control', 'public, max-age=300').type('text/html; charset=utf-8').send(page),
+const schema = {
+  querystring: Type.Object({ organization: FieldSchema, project: FieldSchema, readonly: FieldSchema }),
+}
+
+/** How to connect a client: a page for people, the same as Markdown for agents, a plugin for Claude Code, and the icon. */
+const homeRoute: FastifyPluginAsyncTypebox<HomeOptions> = async (
+  fastify,
+  { baseUrl, site, claudePlugin },
+) => {
+  fastify.get('/', { schema }, async (request, reply) => {
+    const setUp = readSetUp(request.query, baseUrl)
+    reply.header('cache-control', 'public, max-age=300').header('vary', 'Accept')
+    return acceptsMarkdown(request.headers.accept)
+      ? reply.type('text/markdown; charset=utf-8').send(renderAgentGuide(setUp, site))
+      : reply.type('text/html; charset=utf-8').send(renderHomePage(setUp, site))
+  })
+
+  const guide = renderAgentGuide(readSetUp({}, baseUrl), site)
+  // Not text/markdown, which a browser would download.
+  fastify.get('/llms.txt', async (_request, reply) =>
+    reply.header('cache-control', 'public, max-age=300').type('text/plain; charset=utf-8').send(guide),
   )
+
+  if (claudePlugin !== undefined) {
+    fastify.get(MARKETPLACE_PATH, async (_request, reply) =>
+      reply.header('cache-control', 'no-cache').send(claudePlugin.marketplace),
+    )
+    fastify.get(ARCHIVE_PATH, async (_request, reply) =>
+      reply.header('cache-control', 'no-cache').type('application/zip').send(claudePlugin.archive),
+    )
+  }
 
   const icon = await readFile(ICON)
   fastify.get('/icon.png', async (_request, reply) =>
@@ -29,3 +61,5 @@ export default async function homeRoute(fastify: FastifyInstance, { baseUrl, sen
       .send(icon),
   )
 }
+
+export default homeRoute

@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Query } from '../lib/mcp/tools/narrowing.ts'
 import type { McpEndpoint } from '../lib/mcp/transport/endpoint.ts'
-import { MAX_REQUEST_BYTES } from '../lib/mcp/transport/error-response.ts'
+import { MAX_REQUEST_BYTES, readRefusal } from '../lib/mcp/transport/error-response.ts'
 import { createJsonRpcError, SERVER_ERROR } from '../lib/mcp/transport/json-rpc.ts'
 import type { Caller } from '../lib/model/caller.ts'
 
@@ -57,6 +57,7 @@ export default async function mcpRoute(
     const countAgentRun = () => limitAgentRuns(request)
     const context = { caller, headers, query, body, signal, ended, reference, log, countAgentRun }
     const response = await endpoint.respond(context)
+    if (response.status >= 400) request.refusal = readRefusal(response)
     if (Array.isArray(response.body))
       return sendPieces(reply, response.status, response.headers, response.body)
     return reply.code(response.status).headers(response.headers).send(response.body)

@@ -27,7 +27,7 @@ export interface Size {
 
 /** How alike two descriptions have to be, from 0 to 1, for a removed and an added tool to be taken for one. */
 const LIKENESS = 0.5
-const BYTES_A_TOKEN = 4
+export const BYTES_A_TOKEN = 4
 
 /** Compares two versions of mcp-core. */
 export function compareCores(before: CoreDescription, after: CoreDescription): Comparison {

@@ -4,7 +4,7 @@ import type { Config } from '../../lib/config/load.ts'
 import {
   DATABASE_FILE,
   EmbeddedStoreError,
-  isInUse,
+  isClaimed,
   openRecordTable,
 } from '../../lib/store/sqlite/database.ts'
 import { isServerRunning } from './probe.ts'
@@ -22,12 +22,16 @@ export async function checkEmbeddedStore(settings: Config): Promise<Finding[]> {
   reportMode(directory, report)
   try {
     openRecordTable(directory).close()
-    report.ok(`${file} can be read and written.`)
+    if (!isClaimed(directory)) report.ok(`${file} can be read and written.`)
+    else if (await isServerRunning(settings)) report.ok(`${file} is in use by the running server.`)
+    else
+      report.error(
+        `${file} is in use by another process, which does not respond at HOST and PORT.`,
+        'End the other process, or set DATA_DIR to another folder.',
+      )
   } catch (error) {
     if (!(error instanceof EmbeddedStoreError)) throw error
-    if (isInUse(error) && (await isServerRunning(settings)))
-      report.ok(`${file} is in use by the running server.`)
-    else report.error(error.message, 'End the other process, or set DATA_DIR to another folder.')
+    report.error(error.message, 'Set DATA_DIR to a folder on a local disk that this user can write to.')
   }
   return report.findings
 }

@@ -1,10 +1,11 @@
 import type { Config } from '../../lib/config/load.ts'
 import { createToken } from '../../lib/crypto/hash.ts'
 import { createEndpoints } from '../../lib/oauth/endpoints.ts'
+import { checkApplication } from '../../lib/upstream/application.ts'
 import { parseRelease } from '../../lib/upstream/compatibility/release.ts'
 import { createSentryLocation, type SentryLocation } from '../../lib/upstream/location.ts'
-import { createSentryOAuth, type SentryOAuth, UpstreamRefusedError } from '../../lib/upstream/oauth.ts'
-import { UpstreamUnavailableError } from '../../lib/upstream/request.ts'
+import { createSentryOAuth, type SentryOAuth } from '../../lib/upstream/oauth.ts'
+import type { UpstreamUnavailableError } from '../../lib/upstream/request.ts'
 import { explainObstacle, reportAccess } from './check-access-proxy.ts'
 import { reportRelease } from './check-release.ts'
 import {
@@ -118,33 +119,30 @@ async function checkSentryOAuth(settings: Config, sentry: SentryLocation): Promi
 }
 
 async function reportCredentials(oauth: SentryOAuth, { page }: Application, report: Report): Promise<void> {
-  const error = await oauth.exchangeCode(createToken(), createToken()).then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (error instanceof UpstreamUnavailableError) {
-    report.error(
-      `The token endpoint cannot be used: ${describeOutage(error)}.`,
-      'Set SENTRY_HOST to the host where users sign in, and let this server through any sign-in page in front of it (SENTRY_CUSTOM_HEADERS).',
-    )
-    return
-  }
-  if (error === undefined) {
-    report.error('The token endpoint accepts an invalid code.', 'Set SENTRY_HOST to a real Sentry.')
-    return
-  }
-  if (!(error instanceof UpstreamRefusedError)) throw error
-  const { code } = error
-  // RFC 6749 §5.2: the server authenticates the client before it looks at the code.
-  if (code === 'invalid_grant') {
-    report.ok('The token endpoint accepts SENTRY_CLIENT_ID and SENTRY_CLIENT_SECRET.')
-  } else if (['invalid_client', 'unauthorized_client', 'invalid_credentials'].includes(code)) {
-    report.error(
-      `Sentry does not accept SENTRY_CLIENT_ID with SENTRY_CLIENT_SECRET (${code}).`,
-      `Copy both from the application at ${page}; a lost secret can be replaced there.`,
-    )
-  } else {
-    report.warning(`The token endpoint refuses an invalid code with ${code}.`, 'Check the log of Sentry.')
+  const check = await checkApplication(oauth)
+  switch (check.outcome) {
+    case 'accepted':
+      return report.ok('The token endpoint accepts SENTRY_CLIENT_ID and SENTRY_CLIENT_SECRET.')
+    case 'refused':
+      return report.error(
+        `Sentry does not accept SENTRY_CLIENT_ID with SENTRY_CLIENT_SECRET (${check.code}).`,
+        `Copy both from the application at ${page}; a lost secret can be replaced there.`,
+      )
+    case 'unavailable':
+      return report.error(
+        `The token endpoint cannot be used: ${describeOutage(check.error)}.`,
+        'Set SENTRY_HOST to the host where users sign in, and let this server through any sign-in page in front of it (SENTRY_CUSTOM_HEADERS).',
+      )
+    case 'unexpected':
+      if (check.code === undefined)
+        return report.error(
+          'The token endpoint accepts an invalid code.',
+          'Set SENTRY_HOST to a real Sentry.',
+        )
+      return report.warning(
+        `The token endpoint refuses an invalid code with ${check.code}.`,
+        'Check the log of Sentry.',
+      )
   }
 }
 

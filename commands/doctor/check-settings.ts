@@ -1,6 +1,7 @@
 import { getCACertificates } from 'node:tls'
 import type { Config } from '../../lib/config/load.ts'
 import { parseRedisAddress } from '../../lib/config/redis-address.ts'
+import { listKeyIds } from '../../lib/crypto/key-ring.ts'
 import { isLoopbackHost } from '../../lib/model/loopback.ts'
 import { describeOpenSignIn } from '../../lib/upstream/location.ts'
 import { createReport, type Finding } from './report.ts'
@@ -33,6 +34,10 @@ export function checkKeys(settings: Pick<Config, 'ENCRYPTION_KEY' | 'JWT_SIGNING
     )
   }
   if (report.findings.length === 0) report.ok('ENCRYPTION_KEY and JWT_SIGNING_KEY look random and differ.')
+  const [sealing, signing] = [settings.ENCRYPTION_KEY, settings.JWT_SIGNING_KEY].map((keys) =>
+    listKeyIds(keys).join(', '),
+  )
+  report.ok(`The log names the keys of ENCRYPTION_KEY ${sealing}, and those of JWT_SIGNING_KEY ${signing}.`)
   return report.findings
 }
 

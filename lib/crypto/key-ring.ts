@@ -13,13 +13,21 @@ export interface KeyRing {
   find(id: string): DerivedKey | undefined
 }
 
+/** The ids of keys, by which sealed records, tokens and messages name them without revealing them. */
+export function listKeyIds(secrets: readonly string[]): string[] {
+  return secrets.map((secret) =>
+    createHmac('sha256', secret).update('key id').digest('base64url').slice(0, 6),
+  )
+}
+
 /**
  * Derives the keys of one purpose from the keys of a setting (HKDF-SHA-256, RFC 5869), so that a key never serves
  * two purposes, and a setting may be any text that is long enough.
  */
 export function deriveKeys(secrets: readonly string[], purpose: string): KeyRing {
-  const keys = secrets.map((secret) => ({
-    id: createHmac('sha256', secret).update('key id').digest('base64url').slice(0, 6),
+  const ids = listKeyIds(secrets)
+  const keys = secrets.map((secret, index) => ({
+    id: ids[index] ?? '',
     key: createSecretKey(Buffer.from(hkdfSync('sha256', secret, 'sentry-mcp', purpose, 32))),
   }))
   const [current] = keys

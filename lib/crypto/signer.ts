@@ -5,7 +5,14 @@ import { hashToken, isEqual } from './hash.ts'
 import { deriveKeys, type KeyRing } from './key-ring.ts'
 
 /** What a MAC is made for. Each purpose has its own key, so a MAC of one is never valid for another. */
-export type MacPurpose = 'client-id' | 'client-secret' | 'refresh-token' | 'csrf' | 'audit' | 'rate-limit'
+export type MacPurpose =
+  | 'client-id'
+  | 'client-secret'
+  | 'refresh-token'
+  | 'csrf'
+  | 'audit'
+  | 'email'
+  | 'rate-limit'
 
 export interface Signer {
   /** A JWT with HS256 under the first key, its type in the header (RFC 9068 §2.1). */
@@ -16,6 +23,8 @@ export interface Signer {
   createMac(purpose: MacPurpose, text: string): string
   /** Whether `mac` was made by `createMac` for this purpose and text. */
   verifyMac(purpose: MacPurpose, text: string, mac: string): boolean
+  /** Whether the key that a MAC was made with is still in JWT_SIGNING_KEY. */
+  hasKeyOf(mac: string): boolean
 }
 
 const KEY_ID_LENGTH = 6
@@ -35,6 +44,7 @@ export function createSigner(secrets: readonly string[]): Signer {
     'refresh-token': deriveKeys(secrets, 'refresh-token'),
     csrf: deriveKeys(secrets, 'csrf'),
     audit: deriveKeys(secrets, 'audit'),
+    email: deriveKeys(secrets, 'email'),
     'rate-limit': deriveKeys(secrets, 'rate-limit'),
   }
 
@@ -86,7 +96,9 @@ export function createSigner(secrets: readonly string[]): Signer {
     return found !== undefined && isEqual(computeMac(found.key, text), mac.slice(KEY_ID_LENGTH))
   }
 
-  return { signJwt, verifyJwt, createMac, verifyMac }
+  const hasKeyOf = (mac: string) => jwtKeys.find(mac.slice(0, KEY_ID_LENGTH)) !== undefined
+
+  return { signJwt, verifyJwt, createMac, verifyMac, hasKeyOf }
 }
 
 function computeMac(key: KeyObject, text: string): string {

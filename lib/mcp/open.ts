@@ -8,10 +8,10 @@ import { type AgentProviderSettings, configureAgentProvider } from './core/agent
 import { loadMcpCore } from './core/load.ts'
 import { routeMcpCoreLogs } from './core/log.ts'
 import type { McpCore, ToolRegistry } from './core/types.ts'
-import { createToolCatalogue } from './tools/catalogue.ts'
+import { createToolCatalogue, type ToolCatalogue } from './tools/catalogue.ts'
 import type { FormerNames } from './tools/former-names.ts'
-import { createReadTool } from './tools/gateways.ts'
-import { createToolPolicy, READ_TOOL, type ToolSettings } from './tools/policy.ts'
+import { createReadTool, READ_TOOL } from './tools/gateways.ts'
+import { createToolPolicy, type ToolSettings } from './tools/policy.ts'
 import { createUseSentryTool, USE_SENTRY } from './tools/use-sentry.ts'
 import { createMcpEndpoint, type McpEndpoint, type McpEndpointOptions } from './transport/endpoint.ts'
 
@@ -39,6 +39,9 @@ export interface McpOptions extends Pick<McpEndpointOptions, 'challengeScope' | 
   compatibility?: Compatibility
 }
 
+/** The MCP endpoint, and what the consent page says about its tools. */
+export type Mcp = McpEndpoint & Pick<ToolCatalogue, 'countTools'>
+
 /**
  * Creates the MCP endpoint with Sentry's tools. The first call in a process loads them, which takes most of a second.
  * Throws `McpCoreShapeError`, or `UnknownToolError` for DISABLED_TOOLS.
@@ -50,7 +53,7 @@ export async function openMcp({
   log,
   calls,
   ...options
-}: McpOptions): Promise<McpEndpoint> {
+}: McpOptions): Promise<Mcp> {
   const core = await loadMcpCore()
   routeMcpCoreLogs(core, log)
   const { tools = listOwnTools(core), timeouts = DEFAULT_TIMEOUTS, budget = createUpstreamBudget() } = options
@@ -61,8 +64,9 @@ export async function openMcp({
     ...{ core, tools, settings, hasAgentProvider },
     ...{ formerNames, listMissingTools },
   })
-  return createMcpEndpoint({
-    catalogue: createToolCatalogue({ core, tools, policy, isCloud: sentry.isCloud }),
+  const catalogue = createToolCatalogue({ core, tools, policy, isCloud: sentry.isCloud })
+  const endpoint = createMcpEndpoint({
+    catalogue,
     dependencies: { core, sentry, compatibility, mcpUrl: settings.MCP_URL, timeouts, budget, calls },
     serverInfo: {
       name: settings.SERVER_NAME,
@@ -75,10 +79,11 @@ export async function openMcp({
     challengeScope: options.challengeScope,
     timing: options.timing,
   })
+  return { ...endpoint, countTools: catalogue.countTools }
 }
 
 /** Sentry's tools and ours. The catalogue replaces those that call other tools by ones for the tools of the caller. */
-function listOwnTools(core: McpCore): ToolRegistry {
+export function listOwnTools(core: McpCore): ToolRegistry {
   return {
     ...core.tools,
     [READ_TOOL]: createReadTool(core, () => core.tools),

@@ -19,7 +19,12 @@ export interface Client {
   keys?: ClientKeys
   /** The URL of its metadata document, which is its id; only for CIMD clients. */
   documentUrl?: string
+  /** The client's web site, only where the host of its metadata document serves it too: nothing else verifies it. */
+  homepage?: string
 }
+
+/** Stands for a client in the calls of machines that bring a token of Sentry. */
+export const SENTRY_BEARER_CLIENT = 'sentry-bearer'
 
 /** The metadata of a client that registers. It has no id yet, and so no secret and no keys. */
 export type ClientRegistration = Pick<Client, 'name' | 'redirectUris' | 'tokenEndpointAuthMethod'>

@@ -48,6 +48,8 @@ export const SignInFormSchema = Type.Object({
 export const RevocationFormSchema = Type.Object({
   ...AccountFormSchema.properties,
   grant: Type.Union([Type.String({ pattern: ID_PATTERN }), Type.Literal('all')]),
+  /** Present when the user has confirmed it. */
+  confirmed: Type.Optional(Type.Literal('yes')),
 })
 
 /**

@@ -3,6 +3,7 @@ import Type, { type Static } from 'typebox'
 import { UnsealError } from '../crypto/sealer.ts'
 import { TransientError } from '../errors.ts'
 import { DocumentUnavailableError } from '../net/fetch-document.ts'
+import type { Refusal } from '../telemetry/request-line.ts'
 import { SignInRequiredError } from '../upstream/access.ts'
 import {
   AuthorizationError,
@@ -15,6 +16,7 @@ import {
   ServerError,
   START_AGAIN,
   TemporarilyUnavailableError,
+  TooManyRequestsError,
 } from './errors.ts'
 
 /** RFC 6749 §5.2 and RFC 7591 §3.2.2. */
@@ -78,17 +80,22 @@ export function createJsonErrorResponse(
 export function createPageErrorResponse(error: OAuthError | PageError): PageErrorResponse {
   const { message: sentence } = error
   if (error instanceof PageError) return { status: error.status, headers: {}, sentence, advice: error.advice }
+  const headers = createRetryAfter(error)
+  if (error instanceof TooManyRequestsError) {
+    const advice = `Wait ${error.retryAfterSeconds} seconds, then reload this page.`
+    return { status: error.status, headers, sentence: 'Too many requests came from your network.', advice }
+  }
   const isTemporary = error instanceof TemporarilyUnavailableError
   return {
     // An unknown client is a bad request of the user; on a 401 the browser would ask for a password.
     status: error.status === 401 ? 400 : error.status,
-    headers: createRetryAfter(error),
+    headers,
     sentence,
     advice: isTemporary ? 'Wait a moment and reload this page.' : (error.advice ?? START_AGAIN),
   }
 }
 
-/** Logs an error: faults of this server and its surroundings as errors, mistakes of a client on debug. */
+/** Logs a fault of this server or its surroundings. A mistake of a client stands in the line of its request. */
 export function logOAuthError(error: OAuthError, log: FastifyBaseLogger): void {
   const { code } = error
   if (error.cause instanceof UnsealError)
@@ -99,7 +106,11 @@ export function logOAuthError(error: OAuthError, log: FastifyBaseLogger): void {
   else if (error.cause instanceof DocumentUnavailableError)
     log.warn({ err: error.cause, code }, 'cannot fetch a document of a client')
   else if (error.status >= 500) log.error({ err: error, code }, 'request failed')
-  else log.debug({ code, description: error.message }, 'request refused')
+}
+
+/** Why a request was refused, for its log line. */
+export function describeRefusal(error: OAuthError | PageError): Refusal {
+  return { code: findOutcome(error), description: error.message }
 }
 
 /** The outcome of a failed request in the metrics: the code of its OAuth error, or `refused` for a page. */

@@ -1,7 +1,15 @@
 import { splitRedirectUri } from '../model/redirect-uri.ts'
 import { SKILLS, type Skill } from '../model/skills.ts'
 import { type Html, html } from './html.ts'
-import { renderPage } from './layout.ts'
+import { renderPage, type Site } from './layout.ts'
+import { describeLimit } from './set-up.ts'
+
+/** A skill on offer. */
+export interface OfferedSkill {
+  isTicked: boolean
+  /** How many tools it gives, and how many of them can change something. */
+  tools: { all: number; writing: number }
+}
 
 export interface Consent {
   /** The URL that the form is posted to. */
@@ -12,8 +20,9 @@ export interface Consent {
   clientName: string
   /** The URL of the client's metadata document; undefined for a client without one. */
   documentUrl: string | undefined
+  /** The client's web site, if the host that proves its document also serves that. */
+  homepage: string | undefined
   redirectUri: string
-  sentryHost: string
   /** The limits of the resource. */
   organization: string | undefined
   project: string | undefined
@@ -21,8 +30,8 @@ export interface Consent {
   isForSome: boolean
   /** Whether this server offers only what reads. */
   isReadOnly: boolean
-  /** The skills that a user can grant, and whether each is ticked. */
-  skills: ReadonlyMap<Skill, boolean>
+  /** The skills that a user can grant. */
+  skills: ReadonlyMap<Skill, OfferedSkill>
 }
 
 /**
@@ -30,10 +39,10 @@ export interface Consent {
  * from what this server says. Allowing takes two gestures, a tick and a button, so one click that a page beneath has
  * prepared is not enough (double-clickjacking). One form, no script.
  */
-export function renderConsentPage(consent: Consent): string {
-  return renderPage(
-    'Allow a client to use Sentry?',
-    html`<h1>Allow this client to use Sentry as you?</h1>
+export function renderConsentPage(consent: Consent, site: Site): string {
+  return renderPage(site, {
+    title: 'Allow a client to use Sentry?',
+    content: html`<h1>Allow this client to use Sentry as you?</h1>
 <figure>
 <figcaption>The client calls itself</figcaption>
 <p class="name"><bdi>${consent.clientName}</bdi></p>
@@ -41,8 +50,8 @@ export function renderConsentPage(consent: Consent): string {
 </figure>
 <dl>
 <div><dt>Sends you to</dt><dd>${renderRedirectUri(consent.redirectUri)}</dd></div>
-${renderDocument(consent.documentUrl)}
-<div><dt>Signs you in at</dt><dd><strong>${consent.sentryHost}</strong></dd></div>
+${renderDocument(consent)}
+<div><dt>Signs you in at</dt><dd><strong>${site.sentryHost}</strong></dd></div>
 <div><dt>Limited to</dt><dd>${describeLimit(consent)}</dd></div>
 </dl>
 <form method="post" action="${consent.action}">
@@ -50,23 +59,29 @@ ${renderDocument(consent.documentUrl)}
 <input type="hidden" name="csrf" value="${consent.csrfToken}">
 <fieldset>
 <legend>What it may do</legend>
-${[...consent.skills].map(([skill, isTicked]) => renderSkill(skill, isTicked))}
+${[...consent.skills].map(([skill, offered]) => renderSkill(skill, offered))}
 </fieldset>
 ${consent.isReadOnly ? html`<p>This server is read-only: a client cannot change anything at Sentry through it.</p>` : html``}
-<p class="soft">It never gets more than your own permissions at Sentry, and never your Sentry password or token.</p>
+<p class="soft">It never gets more than your own permissions at Sentry, and never your Sentry password or token. You can take its access back at any time, under <a href="${site.account}">Your connected clients</a>.</p>
 <label class="confirm"><input type="checkbox" name="confirmed" value="yes" required><span>I have just connected this client myself<small>If you have not, deny: a link or a web site may have brought you here.</small></span></label>
 <div class="actions">
 <button name="decision" value="deny" formnovalidate>Deny</button>
 <button name="decision" value="allow" class="primary">Allow</button>
 </div>
 </form>`,
-  )
+  })
 }
 
-function renderSkill(skill: Skill, isTicked: boolean): Html {
+function renderSkill(skill: Skill, { isTicked, tools }: OfferedSkill): Html {
   const { title, description } = SKILLS[skill]
-  return html`<label><input type="checkbox" name="skill" value="${skill}"${isTicked ? html` checked` : ''}><span>${title}<small>${description}</small></span></label>
+  return html`<label><input type="checkbox" name="skill" value="${skill}"${isTicked ? html` checked` : ''}><span>${title}<small>${description} ${describeTools(tools)}</small></span></label>
 `
+}
+
+function describeTools({ all, writing }: OfferedSkill['tools']): string {
+  const count = all === 1 ? '1 tool' : `${all} tools`
+  if (writing === 0) return `${count}, all of which only read.`
+  return writing === all ? `${count} that can change data.` : `${count}, of which ${writing} can change data.`
 }
 
 /**
@@ -82,21 +97,9 @@ export function renderRedirectUri(uri: string): Html {
 }
 
 /** What a document proves: that its host serves it, and no more. Many hosts serve files of other people. */
-function renderDocument(url: string | undefined): Html {
-  if (url === undefined) return html``
-  const { before, host, after } = splitRedirectUri(url)
-  return html`<div><dt>Described at</dt><dd><span class="url">${before}<strong>${host}</strong>${after}</span><small>Everyone who can publish a file there can describe a client so.</small></dd></div>`
-}
-
-/** The limits of a resource, in words. */
-export function describeLimit({
-  organization,
-  project,
-  isForSome,
-}: Pick<Consent, 'organization' | 'project' | 'isForSome'>): Html {
-  if (organization === undefined && isForSome)
-    return html`what you can see of the organizations that this server is for`
-  if (organization === undefined) return html`everything you can see at Sentry`
-  if (project === undefined) return html`organization <strong>${organization}</strong>`
-  return html`project <strong>${project}</strong> of organization <strong>${organization}</strong>`
+function renderDocument({ documentUrl, homepage }: Pick<Consent, 'documentUrl' | 'homepage'>): Html {
+  if (documentUrl === undefined) return html``
+  const { before, host, after } = splitRedirectUri(documentUrl)
+  return html`<div><dt>Described at</dt><dd><span class="url">${before}<strong>${host}</strong>${after}</span><small>Everyone who can publish a file there can describe a client so.</small></dd></div>
+${homepage === undefined ? html`` : html`<div><dt>Its web site</dt><dd><a class="url" href="${homepage}" rel="noreferrer nofollow">${homepage}</a></dd></div>`}`
 }

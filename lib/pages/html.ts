@@ -32,3 +32,12 @@ const ENTITIES: Record<string, string> = {
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
 }
+
+/** One line of Markdown with nothing but `code` and *emphasis*, as HTML. */
+export function renderInline(text: string): Html {
+  const parts = text.split(/(`[^`]+`|\*[^*]+\*)/).map((part) => {
+    if (part.startsWith('`')) return html`<code>${part.slice(1, -1)}</code>`
+    return part.startsWith('*') ? html`<em>${part.slice(1, -1)}</em>` : html`${part}`
+  })
+  return html`${parts}`
+}

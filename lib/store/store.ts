@@ -190,12 +190,16 @@ export interface GrantRecord {
   clientAuthMethod: string
   /** The user's id at Sentry; never an email address. */
   subject: string
+  /** The MAC of the e-mail address that Sentry reported at sign-in, by which operators find the user. */
+  emailHash?: string
   /** The protected resource (RFC 8707), which is the audience of its access tokens. */
   resource: string
   /** The id of the only organization that Sentry limits the OAuth application to. */
   organizationId?: string
   scope: string[]
   skills: string[]
+  /** The browser that the user signed in with, such as `Firefox on Windows`; undefined if it is not a known one. */
+  browser?: string
   createdAt: number
   lastUsedAt: number
   /** When the grant expires, however often it is refreshed. */

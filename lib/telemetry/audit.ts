@@ -13,6 +13,11 @@ export type AuditEvent =
   | { event: 'client_registered'; about: ClientFields }
   | { event: 'consent_granted'; about: ConsentFields }
   | { event: 'consent_denied'; about: ConsentFields; reason: 'user' | 'user_at_sentry' }
+  /**
+   * The user has returned from Sentry, but the sign-in has ended without a grant. The reason is an OAuth error code, or
+   * `expired`, `other_browser` or `not_approved`. A sign-in to the account page has no client.
+   */
+  | { event: 'sign_in_failed'; about: Partial<ConsentFields>; reason: string }
   /** The user returned from Sentry, and is a member of no allowed organization. */
   | { event: 'sign_in_refused'; about: ConsentFields & Pick<GrantRecord, 'subject'> }
   /** The user has returned from Sentry; the client has not redeemed its code yet. */
@@ -114,7 +119,7 @@ export function openAuditSink({ AUDIT_FILE: file }: AuditSettings, log: FastifyB
 
 function createLogSink(log: FastifyBaseLogger): AuditSink {
   const auditLog = log.child({ audit: true }, { level: 'info' })
-  return { write: (entry) => auditLog.info(entry), reopen() {}, close() {} }
+  return { write: (entry) => auditLog.info(entry, 'audit'), reopen() {}, close() {} }
 }
 
 /**

@@ -8,9 +8,11 @@ export interface Metrics {
   /** A request has ended. `route` is the path with the names of its parameters. */
   recordRequest(request: { method: string; route: string; status: number; durationMs: number }): void
   /** A step of a sign-in has ended; `outcome` is `ok`, an OAuth error code, or `refused` on a page. */
-  recordSignInStep(step: SignInStep, outcome: string): void
+  recordSignInStep(step: SignInStep, outcome: string, client: ClientLabels): void
   /** A refresh token request has ended; `outcome` as above. */
   recordRefresh(outcome: string): void
+  /** A request of an authenticated MCP client has ended. `revision` is that of MCP. */
+  recordMcpRequest(revision: string, client: ClientLabels): void
   recordAuditEvent(event: AuditEvent): void
   /** A tool call has ended; without a duration, it was refused before it began. */
   recordToolCall(call: { tool: string; outcome: string; durationMs?: number }): void
@@ -20,6 +22,14 @@ export interface Metrics {
   recordRenewal(outcome: RenewalOutcome): void
   /** A request was beyond a rate limit, or could not be counted and was let through. */
   recordRateLimit(limit: string, outcome: 'exceeded' | 'error'): void
+}
+
+/** What of a client is counted, each with few values. */
+export interface ClientLabels {
+  /** The program that the client says it is. */
+  client: string
+  /** How this server came to know it. */
+  registration: string
 }
 
 export type SignInStep = 'authorize' | 'consent' | 'callback' | 'code'
@@ -35,6 +45,7 @@ export const NO_METRICS: Metrics = {
   recordRequest() {},
   recordSignInStep() {},
   recordRefresh() {},
+  recordMcpRequest() {},
   recordAuditEvent() {},
   recordToolCall() {},
   recordStoreOperation() {},

@@ -53,8 +53,18 @@ export function createPrometheusMetrics(build: Build): PrometheusMetrics {
     ['method', 'route'],
     REQUEST_BUCKETS,
   )
-  const signInSteps = createCounter('sign_in_steps_total', 'Steps of sign-ins.', ['step', 'outcome'])
+  const signInSteps = createCounter('sign_in_steps_total', 'Steps of sign-ins.', [
+    'step',
+    'outcome',
+    'client',
+    'registration',
+  ])
   const refreshes = createCounter('token_refreshes_total', 'Refresh token requests.', ['outcome'])
+  const mcpRequests = createCounter('mcp_requests_total', 'Requests of authenticated MCP clients.', [
+    'client',
+    'registration',
+    'revision',
+  ])
   const auditEvents = createCounter('audit_events_total', 'Entries of the audit log.', ['event', 'reason'])
   const toolCalls = createCounter('tool_calls_total', 'Tool calls.', ['tool', 'outcome'])
   const toolSeconds = createHistogram(
@@ -91,8 +101,9 @@ export function createPrometheusMetrics(build: Build): PrometheusMetrics {
       requests.inc({ method, route, status })
       requestSeconds.observe({ method, route }, durationMs / 1000)
     },
-    recordSignInStep: (step, outcome) => signInSteps.inc({ step, outcome }),
+    recordSignInStep: (step, outcome, client) => signInSteps.inc({ step, outcome, ...client }),
     recordRefresh: (outcome) => refreshes.inc({ outcome }),
+    recordMcpRequest: (revision, client) => mcpRequests.inc({ ...client, revision }),
     recordAuditEvent(event) {
       auditEvents.inc({ event: event.event, reason: 'reason' in event ? event.reason : '' })
     },

@@ -4,6 +4,7 @@ import { createToken } from '../crypto/hash.ts'
 import type { Sealer } from '../crypto/sealer.ts'
 import { type GrantRecord, type Store, StoreUnavailableError } from '../store/store.ts'
 import type { RenewalOutcome } from '../telemetry/metrics.ts'
+import { APPLICATION_REFUSED } from './application.ts'
 import { type SentryOAuth, UpstreamRefusedError, type UpstreamTokens } from './oauth.ts'
 import { UpstreamUnavailableError } from './request.ts'
 import { openUpstream, sealUpstream } from './sealed-tokens.ts'
@@ -123,10 +124,7 @@ export function createUpstreamAccess({
       if (error instanceof UpstreamUnavailableError) return useUntilExpiry(grant, error)
       if (!(error instanceof UpstreamRefusedError)) throw error
       if (error.code === 'invalid_grant') return endUnlessAlive(grant)
-      log.error(
-        { code: error.code },
-        'Sentry does not accept our OAuth application; check SENTRY_CLIENT_ID and SENTRY_CLIENT_SECRET',
-      )
+      log.error({ code: error.code }, APPLICATION_REFUSED)
       return useUntilExpiry(grant, error)
     }
   }

@@ -18,6 +18,7 @@ const TokenResponseSchema = Type.Object({
     Type.Object({
       id: Type.Union([Type.String(), Type.Number()]),
       name: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+      email: Type.Optional(Type.Union([Type.String(), Type.Null()])),
     }),
   ),
   organization_id: Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Null()])),
@@ -36,6 +37,8 @@ export interface UpstreamTokens {
   userId: string | undefined
   /** The display name of that user. */
   userName?: string
+  /** The e-mail address of that user. It is hashed, and never stored. */
+  userEmail?: string
   /** The only organization that the tokens reach, if Sentry limits our application to one. */
   organizationId?: string
 }
@@ -190,6 +193,7 @@ function readTokens(response: Static<typeof TokenResponseSchema>): UpstreamToken
     scope: response.scope ? parseScope(response.scope) : undefined,
     userId: response.user === undefined ? undefined : String(response.user.id),
     ...(response.user?.name && { userName: response.user.name }),
+    ...(response.user?.email && { userEmail: response.user.email }),
     ...(response.organization_id != null && { organizationId: String(response.organization_id) }),
   }
 }

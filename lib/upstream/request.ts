@@ -154,7 +154,8 @@ export function findForeignBody(
 ): 'a web page' | 'a text' | undefined {
   const isHtml = /^text\/html\b/i.test(headers.get('content-type') ?? '')
   if (isHtml && /^\s*</.test(text)) return 'a web page'
-  const isRefusal = [401, 403, 407].includes(status)
+  // A 401 with a plain text may be Sentry's: the renewal that follows goes through the same proxy, which refuses it too.
+  const isRefusal = status === 403 || status === 407 || (status === 401 && isHtml)
   return isRefusal && text.trim() !== '' && parseJson(text) === undefined ? 'a text' : undefined
 }
 

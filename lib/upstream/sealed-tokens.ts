@@ -44,8 +44,9 @@ export function resealTokens(grant: GrantRecord, sealer: Sealer): string | undef
 
 function formatContext(terms: GrantTerms): string {
   const { id, clientId, clientName, clientAuthMethod, subject, resource, scope, skills } = terms
-  const { organizationId = null, createdAt, expiresAt } = terms
+  const { emailHash = null, organizationId = null, browser = null, createdAt, expiresAt } = terms
   const client = [clientId, clientName, clientAuthMethod]
-  const consent = [subject, resource, organizationId, scope, skills, createdAt, expiresAt]
-  return `upstream ${JSON.stringify([id, ...client, ...consent])}`
+  const user = [subject, emailHash, browser]
+  const consent = [resource, organizationId, scope, skills, createdAt, expiresAt]
+  return `upstream ${JSON.stringify([id, ...client, ...user, ...consent])}`
 }

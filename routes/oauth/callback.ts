@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { hashToken } from '../../lib/crypto/hash.ts'
 import { readBrowserSecret, sealSession } from '../../lib/oauth/account.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
@@ -12,6 +13,7 @@ import {
 import { redirectErrors } from '../../lib/oauth/authorize/request.ts'
 import { createCodeResponse } from '../../lib/oauth/authorize/response.ts'
 import {
+  getRequestClient,
   getVerifiedRedirect,
   hasEnded,
   openTransaction,
@@ -19,12 +21,16 @@ import {
   type Transaction,
   unwrapTransaction,
 } from '../../lib/oauth/authorize/transaction.ts'
+import { findOutcome } from '../../lib/oauth/error-response.ts'
 import { AuthorizationError } from '../../lib/oauth/errors.ts'
 import { issueAuthorizationCode } from '../../lib/oauth/token/authorization-code.ts'
 import { createGrantRecord } from '../../lib/oauth/token/grant.ts'
+import type { TransactionOutcome } from '../../lib/store/store.ts'
 import type { AuditSource } from '../../lib/telemetry/audit.ts'
 
 const schema = { querystring: CallbackQuerySchema }
+
+type CallbackRequest = Pick<FastifyRequest, 'id' | 'ip' | 'cookies'> & { query: CallbackQuery }
 
 /** Where Sentry sends a user back, from a client's sign-in or from the user's own to the account page. */
 const callbackRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = async (
@@ -37,22 +43,35 @@ const callbackRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
     const { query, cookies } = request
     const id = requireTransactionId(query)
     const idHash = hashToken(id)
-    const browserHash = hashToken(transactionCookies.read(id, cookies))
+    const browserSecret = transactionCookies.read(id, cookies)
+    const browserHash = hashToken(browserSecret)
     const outcome = await store.takeTransaction(idHash, browserHash)
     if (hasEnded(outcome)) transactionCookies.clear(id, reply)
+    const lost = findLostSignIn(outcome, browserSecret)
+    if (lost !== undefined) audit.write({ event: 'sign_in_failed', about: {}, reason: lost }, request)
     const sealed = unwrapTransaction(outcome)
     const transaction = openTransaction(sealed, { idHash, browserHash }, sealer)
-
-    if (transaction.kind === 'account') {
-      const { browser, session } = accountCookies
-      const browserSecret = readBrowserSecret(cookies[browser.name])
-      const sealedSession = await startSession(transaction, query, browserSecret, request)
-      reply.setCookie(browser.name, browserSecret, browser.options)
-      reply.setCookie(session.name, sealedSession, session.options)
-      return reply.redirect(endpoints.account, 302)
+    try {
+      if (transaction.kind === 'account') return await openAccount(transaction, request, reply)
+      request.client = getRequestClient(transaction)
+      return reply.redirect(await authorizeClient(transaction, query, request), 302)
+    } catch (error) {
+      const reason = findOutcome(error)
+      const about = transaction.kind === 'account' ? {} : transaction
+      // A user who refused has not failed, and is in the audit log as `consent_denied`.
+      if (reason !== 'access_denied') audit.write({ event: 'sign_in_failed', about, reason }, request)
+      throw error
     }
-    return reply.redirect(await authorizeClient(transaction, query, request), 302)
   })
+
+  async function openAccount(transaction: Transaction, request: CallbackRequest, reply: FastifyReply) {
+    const { browser, session } = accountCookies
+    const browserSecret = readBrowserSecret(request.cookies[browser.name])
+    const sealedSession = await startSession(transaction, request.query, browserSecret, request)
+    reply.setCookie(browser.name, browserSecret, browser.options)
+    reply.setCookie(session.name, sealedSession, session.options)
+    return reply.redirect(endpoints.account, 302)
+  }
 
   /** Makes a grant of Sentry's code. Returns the URL that takes our code to the client. */
   async function authorizeClient(
@@ -95,6 +114,15 @@ const callbackRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
     audit.write({ event: 'account_signed_in', about: { subject: userId } }, source)
     return sealSession(userId, tokens, browserSecret, sealer)
   }
+}
+
+/**
+ * Why a transaction is not there for a user who is back from Sentry. Undefined if it is, or for a browser without its
+ * cookie: a callback that is opened a second time, or a state that this server never issued.
+ */
+function findLostSignIn({ outcome }: TransactionOutcome, browserSecret: string): string | undefined {
+  if (outcome === 'other_browser' || outcome === 'not_approved') return outcome
+  return outcome === 'missing' && browserSecret !== '' ? 'expired' : undefined
 }
 
 export default callbackRoute

@@ -10,6 +10,7 @@ import {
 } from '../../lib/oauth/authorize/consent.ts'
 import { addChoice } from '../../lib/oauth/authorize/skill-choice.ts'
 import {
+  getRequestClient,
   getVerifiedRedirect,
   hasEnded,
   openAuthorization,
@@ -41,6 +42,7 @@ const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> =
       if (hasEnded(outcome)) transactionCookies.clear(form.transaction, reply)
       const sealed = unwrapTransaction(outcome)
       const transaction = openAuthorization(sealed, key, sealer)
+      request.client = getRequestClient(transaction)
       audit.write({ event: 'consent_denied', about: transaction, reason: 'user' }, request)
       const denial = new AccessDeniedError('The user did not allow access.')
       throw new AuthorizationError(denial, getVerifiedRedirect(transaction))
@@ -50,6 +52,7 @@ const consentRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> =
     const skills = requireSkills(form, server)
     const sealed = unwrapTransaction(await store.readTransaction(idHash, browserHash))
     const transaction = { ...openAuthorization(sealed, key, sealer), skills }
+    request.client = getRequestClient(transaction)
     const approved = sealTransaction(transaction, key, sealer)
     unwrapTransaction(await store.approveTransaction(idHash, browserHash, approved))
     audit.write({ event: 'consent_granted', about: transaction }, request)

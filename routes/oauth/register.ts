@@ -2,7 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import { readAddressRange } from '../../lib/http/address-range.ts'
 import type { ClientRegistration } from '../../lib/model/client.ts'
-import { omitNullMembers } from '../../lib/model/client-metadata.ts'
+import { type ClientMetadata, omitNullMembers } from '../../lib/model/client-metadata.ts'
+import { normalizeClientName } from '../../lib/model/client-name.ts'
 import type { AuthorizationServer } from '../../lib/oauth/authorization-server.ts'
 import { createClientId, createClientSecret } from '../../lib/oauth/clients/client-id.ts'
 import {
@@ -16,6 +17,7 @@ import {
 import { storeClient } from '../../lib/oauth/clients/stored.ts'
 import { ErrorResponseSchemas, toOAuthError } from '../../lib/oauth/error-response.ts'
 import { InvalidClientMetadataError } from '../../lib/oauth/errors.ts'
+import type { RequestClient } from '../../lib/telemetry/request-line.ts'
 
 const schema = {
   body: RegistrationSchema,
@@ -47,10 +49,12 @@ const registerRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
   })
 
   fastify.post('/oauth/register', options, async (request, reply) => {
+    if (request.validationError === undefined) request.client = describeApplicant(request.body)
     assertMayRegister(request.headers.authorization, server.settings)
     assertValid(request.validationError)
     const registration = parseClientMetadata(request.body, server.isAllowedRedirectUri)
     const credentials = await issueCredentials(registration, request)
+    request.client = { ...request.client, id: credentials.clientId }
     const about = { clientId: credentials.clientId, clientName: registration.name }
     server.audit.write({ event: 'client_registered', about }, request)
     reply.code(201)
@@ -73,6 +77,11 @@ const registerRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
     await limitStored(request)
     return storeClient(registration, server)
   }
+}
+
+/** Who wants to register, for the log line of the request. */
+function describeApplicant({ client_name, redirect_uris }: ClientMetadata): RequestClient {
+  return { name: normalizeClientName(client_name), redirectUri: redirect_uris }
 }
 
 /** RFC 7591 §3.2.2 has an error code of its own for malformed metadata. */

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import { type Test, test } from 'tap'
 import { registerClient } from '../support/client.ts'
+import { postMcp } from '../support/mcp.ts'
 import { startService, useEmbeddedStore } from '../support/service.ts'
 import { startChromium } from './chromium.ts'
 import { type SlowPath, startSlowPath } from './slow-path.ts'
@@ -30,6 +31,7 @@ function confirm(page: Page): Promise<void> {
 function collectComplaints(page: Page): string[] {
   const complaints: string[] = []
   page.on('console', (message) => {
+    // Sentry's pages have no icon.
     const isIcon = message.location().url.endsWith('/favicon.ico')
     if (message.type() === 'error' && !isIcon) complaints.push(message.text())
   })
@@ -67,6 +69,60 @@ test('a user signs in with a real browser', async (t) => {
   const token = await client.redeem(response?.get('code') ?? '')
   t.equal(token.status, 200)
   t.same(complaints, [])
+
+  const { access_token: accessToken } = (await token.json()) as { access_token: string }
+  const tools = await listTools(url, accessToken)
+  t.ok(tools.includes('update_issue'))
+  t.notOk(tools.includes('create_project'), 'the skill that was not allowed has no tool in the list')
+})
+
+/** The names of the tools that a client sees. */
+async function listTools(url: string, accessToken: string): Promise<string[]> {
+  const response = await postMcp(`${url}/mcp`, accessToken, 'tools/list')
+  const { result } = (await response.json()) as { result: { tools: { name: string }[] } }
+  return result.tools.map(({ name }) => name)
+}
+
+/** Moves the focus to a button or field by Tab alone, as far as it takes. */
+async function tabTo(page: Page, selector: string): Promise<void> {
+  for (let count = 0; count < 40; count += 1) {
+    await page.keyboard.press('Tab')
+    if ((await page.locator(`${selector}:focus`).count()) === 1) return
+  }
+  throw new Error(`Tab does not reach ${selector} at ${page.url()}.`)
+}
+
+test('with the keyboard alone and without script a user signs in, and takes the access back', async (t) => {
+  const { url } = await startService(t)
+  const callback = await startCallback(t)
+  const client = await registerClient(url, callback.uri)
+  const context = await (await startChromium(t)).newContext({ javaScriptEnabled: false })
+  const page = await context.newPage()
+  const choose = async (selector: string, key: 'Enter' | 'Space') => {
+    await tabTo(page, selector)
+    await page.keyboard.press(key)
+  }
+
+  await page.goto(client.createAuthorizeUrl())
+  await choose('[name=confirmed]', 'Space')
+  await choose('[value=allow]', 'Enter')
+  await page.waitForURL(/\/oauth\/authorize\//)
+  await choose('[value=approve]', 'Enter')
+  await page.waitForURL(/\/callback\?/)
+  const token = await client.redeem(callback.called[0]?.get('code') ?? '')
+  const { access_token: accessToken } = (await token.json()) as { access_token: string }
+  t.equal((await postMcp(`${url}/mcp`, accessToken, 'ping')).status, 200)
+
+  await page.goto(`${url}/account`)
+  await choose('.actions button', 'Enter')
+  // Its sign-in requests less than was approved before, so Sentry does not ask.
+  await page.getByText('Signed in at').waitFor()
+  await choose('section button', 'Enter')
+  await page.getByText('Revoke the access of this client?').waitFor()
+  t.equal((await postMcp(`${url}/mcp`, accessToken, 'ping')).status, 200, 'nothing has ended yet')
+  await choose('[name=confirmed]', 'Enter')
+  await page.getByText('The access was revoked.').waitFor()
+  t.equal((await postMcp(`${url}/mcp`, accessToken, 'ping')).status, 401)
 })
 
 test('a user of another organization sees which account it was, and goes back by a link, in a real browser', async (t) => {

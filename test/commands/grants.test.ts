@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { type Test, test } from 'tap'
 import { parseGrantsArguments, runGrants } from '../../commands/grants.ts'
 import { createSealer } from '../../lib/crypto/sealer.ts'
+import { createSigner } from '../../lib/crypto/signer.ts'
+import { hashEmail } from '../../lib/oauth/token/grant.ts'
 import { createEmbeddedStore } from '../../lib/store/sqlite/store.ts'
 import { sealUpstream } from '../../lib/upstream/sealed-tokens.ts'
 import { makeGrant } from '../lib/store/store-samples.ts'
@@ -47,7 +49,7 @@ test('list prints every grant, or those of a user or client', async (t) => {
   t.equal(await count('--client', client.id), '2 grants')
   t.equal(await count('--client', 'Test client'), '3 grants', 'a client by its name')
   t.equal(await count('--client', 'Test client', '--user', '2002'), '1 grant', 'both options must match')
-  t.equal(await count('--user', 'nobody'), '0 grants')
+  t.equal(await count('--user', '4711'), '0 grants')
 
   const [line = '', ...rest] = await grants('list', '--user', '2002', '--json')
   const [grant] = await store.listGrants('2002')
@@ -88,6 +90,52 @@ test('revoke ends the selected grants, here and at Sentry, and prints them', asy
   t.match(context.audited[0], { event: 'grant_revoked', reason: 'operator_request', request_id: undefined })
 })
 
+test('an e-mail address finds its user, is neither stored nor printed, and revoking asks', async (t) => {
+  const service = await start(t)
+  const { grants, store, sentry, redis, url, context } = service
+  // The address has changed since the first two sign-ins of this user.
+  sentry.setUser({ id: '1001', name: 'Mara Lindqvist', email: 'Mara.New@Tidewater.example' })
+  await (await registerClient(url)).signIn()
+  const [user, ...listed] = await grants('list', '--email', ' mara.new@TIDEWATER.example')
+  t.equal(user, 'This is the address of user 1001.')
+  t.equal(listed.at(-1), '3 grants', 'also those from before the change')
+  const json = (await grants('list', '--email', OLE.email, '--json')).join()
+  t.match(json, /"subject":"2002"/)
+  const records = await Promise.all((await redis.keys('*:grant:*')).map((key) => redis.hgetall(key)))
+  t.notMatch(JSON.stringify([records, json, listed, service.log, context.audited]), /@|mara\.new/i)
+
+  t.same(await grants('list', '--email', 'nobody@tidewater.example'), [
+    'No grant is known to be of a user with this address.',
+    '0 grants',
+  ])
+  const asked = await grants('revoke', '--email', OLE.email)
+  t.match(asked, [/user 2002/, /user 2002/, /^Nothing was revoked/])
+  t.same(context.questions, ['Revoke 1 grant?'])
+  t.equal((await store.listGrants('2002')).length, 1)
+  t.equal((await grants('revoke', '--email', OLE.email, '--yes')).at(-1), '1 grant revoked')
+  t.equal((await store.listGrants('2002')).length, 0)
+  t.match(await grants('revoke', '--all'), [/^Nothing was revoked/])
+  t.equal(context.questions.at(-1), 'Revoke 3 grants?')
+  t.equal((await grants('revoke', '--all', '--yes')).at(-1), '3 grants revoked')
+})
+
+test('grants that cannot be compared with an address are counted, so that a 0 is not trusted', async (t) => {
+  const directory = t.testdir({})
+  const settings = { ...SETTINGS, STORE: 'embedded', DATA_DIR: directory }
+  const store = createEmbeddedStore({ directory })
+  t.teardown(() => store.close())
+  const hashed = createSigner(['o'.repeat(32)])
+  await store.createGrant(makeGrant({ subject: '1' }), 60_000)
+  await store.createGrant(makeGrant({ subject: '2', emailHash: hashEmail('a@b.example', hashed) }), 60_000)
+  const list = (keys: string) =>
+    spawnCommand('grants', ['list', '--email', 'a@b.example'], { ...settings, JWT_SIGNING_KEY: keys })
+  t.match((await list(KEYS.JWT_SIGNING_KEY)).stdout, /^No grant.*\n2 grants cannot be compared/)
+  t.match(
+    (await list(`${KEYS.JWT_SIGNING_KEY},${'o'.repeat(32)}`)).stdout,
+    /of user 2\.\n1 grant cannot be compared/,
+  )
+})
+
 test('hash prints the hashes of the audit log, without a lookup in the store', async (t) => {
   const { grants, log } = await start(t)
   const [line = ''] = await grants('hash', '--user', '1001')
@@ -114,9 +162,21 @@ test('wrong arguments print the usage and exit with 2', async (t) => {
     ['revoke', '--user'],
     ['revoke', '--json'],
     ['hash'],
+    ['list', '--all'],
+    ['revoke', '--all', '--user', '1001'],
   ]
   for (const args of wrong)
     t.throws(() => parseGrantsArguments(args), { name: 'UsageError', message: /Usage:\n {2}grants list/ })
+  for (const args of [
+    ['list', '--user', 'mara@tidewater.example'],
+    ['revoke', '--user', 'mara'],
+    ['list', '--email', 'mara'],
+    ['hash', '--email', 'mara@tidewater.example'],
+  ])
+    t.throws(() => parseGrantsArguments(args), { name: 'UsageError' }, args.join(' '))
+  t.throws(() => parseGrantsArguments(['list', '--user', 'a@b']), /number of a user at Sentry.*use --email/)
+  const help = await spawnCommand('grants', ['--help'], {})
+  t.match(help, { code: 0, stdout: /^Usage:\n {2}grants list/, stderr: '' })
   const { code, stdout, stderr } = await spawnCommand('grants', ['revoke'], {})
   t.match({ code, stdout }, { code: 2, stdout: '' }, 'before the settings are read')
   t.match(stderr, /Usage:/)
@@ -130,10 +190,11 @@ test('an unavailable store is an error, not an empty list', async (t) => {
   t.notMatch(stderr, /^ +at /m, 'without a stack')
 })
 
-test('grants as a process needs exclusive access to the embedded store', async (t) => {
+test('grants as a process works beside the service that uses the embedded store', async (t) => {
   const directory = t.testdir({})
   const settings = { ...SETTINGS, STORE: 'embedded', DATA_DIR: directory }
   const store = createEmbeddedStore({ directory })
+  t.teardown(() => store.close())
   const sealer = createSealer([KEYS.ENCRYPTION_KEY])
   const tokens = {
     accessToken: 'a',
@@ -147,16 +208,13 @@ test('grants as a process needs exclusive access to the embedded store', async (
     return { ...grant, upstream: { ...grant.upstream, ...sealUpstream(tokens, grant, sealer) } }
   })
   for (const grant of grants) await store.createGrant(grant, 60_000)
-  const busy = await spawnCommand('grants', ['list'], settings)
-  t.equal(busy.code, 1)
-  t.match(busy.stderr, /in use by another process[\s\S]*stop the service first/)
-  await store.close()
-
   const listed = await spawnCommand('grants', ['list'], settings)
   t.match(listed, { code: 0, stdout: /3 grants\n$/ })
   t.notOk(listed.stdout.includes('\u001b'), 'a client name cannot send control characters')
   const revoked = await spawnCommand('grants', ['revoke', '--user', '2002'], settings)
   t.match(revoked, { code: 0, stdout: /1 grant revoked\n$/ }, 'also while Sentry is unavailable')
+  t.equal((await store.readGrant(grants[2]?.id ?? ''))?.status, 'revoked', 'the service sees it at once')
+  await store.touchGrant(grants[0]?.id ?? '')
   const [audited, warning] = revoked.stderr.trim().split('\n')
   t.match(
     JSON.parse(audited ?? ''),

@@ -94,7 +94,7 @@ test('nginx gets the variables of deploy/nginx.conf, and a name that all instanc
   const environment = services.nginx?.environment ?? {}
   const variables = [...template.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => name)
   t.ok(variables.length > 0)
-  for (const name of variables) t.ok(environment[name], name)
+  for (const name of variables) t.type(environment[name], 'string', name)
   for (const [, { networks }] of instances) {
     t.match(environment.NGINX_UPSTREAM, `server ${networks.default.aliases[0]}:3000 resolve`)
   }

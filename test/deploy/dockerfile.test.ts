@@ -42,7 +42,7 @@ test('the image has every file and package that the service, its commands and th
 })
 
 test('a command of the image is a program of this repository, and can be run', (t) => {
-  t.same(readdirSync(join(ROOT, 'deploy/bin')), ['demo', 'doctor', 'grants', 'reseal'])
+  t.same(readdirSync(join(ROOT, 'deploy/bin')), ['backup', 'demo', 'doctor', 'grants', 'reseal'])
   for (const name of readdirSync(join(ROOT, 'deploy/bin'))) {
     t.ok(existsSync(join(ROOT, readProgramPath(name))), name)
     t.ok(statSync(join(ROOT, 'deploy/bin', name)).mode & 0o111, `${name} is executable`)

@@ -96,6 +96,21 @@ test('a POST goes to another instance when the first one does not listen', async
   t.equal(healthy.requests.length, 4)
 })
 
+test('when no instance responds, a person gets a page and a program gets JSON', async (t) => {
+  const nginx = await startNginx(t, { instances: [await findFreePort()] })
+  const page = await fetch(`${nginx.url}/account`, { headers: { accept: 'text/html,*/*;q=0.8' } })
+  t.match([page.status, page.headers.get('content-type')], [503, 'text/html; charset=utf-8'])
+  t.match(await page.text(), /<h1>Sentry MCP is not available/)
+  const form = await fetch(`${nginx.url}/oauth/consent`, { method: 'POST', headers: { accept: 'text/html' } })
+  t.match([form.status, form.headers.get('retry-after')], [503, '2'])
+  const program = await fetch(`${nginx.url}/mcp`, {
+    method: 'POST',
+    headers: { accept: 'application/json, text/event-stream' },
+  })
+  t.match([program.status, await program.json()], [503, { error: 'temporarily_unavailable' }])
+  t.equal((await fetch(`${nginx.url}/unavailable.html`)).status, 404, 'the page has no address')
+})
+
 test('the access log contains no code and no state', async (t) => {
   const nginx = await startWith(t, await startFakeBackend(t))
   await fetch(`${nginx.url}/oauth/callback?code=c0de&state=st4te`)
@@ -117,7 +132,7 @@ test('plain HTTP is redirected to HTTPS', async (t) => {
   const nginx = await startWith(t, await startFakeBackend(t))
   const response = await fetch(`${nginx.plainUrl}/oauth/authorize?client_id=1`, { redirect: 'manual' })
   t.equal(response.status, 308)
-  t.equal(response.headers.get('location'), 'https://localhost/oauth/authorize?client_id=1')
+  t.equal(response.headers.get('location'), `${nginx.url}/oauth/authorize?client_id=1`)
 })
 
 test('nginx forwards a foreign Host, which the service refuses', async (t) => {

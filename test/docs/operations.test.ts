@@ -15,7 +15,7 @@ interface Alert {
   alert: string
   expr: string
   labels: { severity: string }
-  annotations: { summary: string }
+  annotations: { summary: string; runbook_url: string }
 }
 
 interface Panel {
@@ -44,18 +44,26 @@ test('docs/operations.md has exactly one row for each metric, with its help text
   t.same(rows.toSorted(), expected.toSorted())
 })
 
-test('every alert queries metrics that exist, and docs/operations.md lists it', async (t) => {
+test('every alert queries metrics that exist, and links to a section of docs/runbooks.md', async (t) => {
   t.ok(alerts.length > 5)
   for (const { alert, expr, labels, annotations } of alerts) {
     assertKnown(t, expr, alert)
     t.match(labels.severity, /^(critical|warning|info)$/, alert)
     t.ok(annotations.summary.endsWith('.'), alert)
   }
-  const described = [...operations.matchAll(/^\| `(SentryMcp\w+)` \|/gm)].map(([, name]) => name)
+  const sections = read('docs/runbooks.md').split(/^## /m).slice(1)
   t.same(
-    described,
+    sections.map((section) => section.split('\n')[0]),
     alerts.map(({ alert }) => alert),
+    'a section each, in the same order',
   )
+  for (const section of sections) t.match(section, /\*\*Look at\*\*: .*\*\*Do\*\*: /s)
+  for (const { alert, annotations } of alerts)
+    t.equal(
+      annotations.runbook_url,
+      `docs/runbooks.md#${alert.toLowerCase()}`,
+      "GitHub's anchor of the heading",
+    )
 })
 
 test('the dashboard queries metrics that exist, and shows all of them', async (t) => {
@@ -80,11 +88,14 @@ function assertKnown(t: { ok(value: unknown, message: string): void }, expr: str
     t.ok([...known, ...PROMETHEUS_LABELS].includes(label), `${title}: ${label}`)
 }
 
+/** Whether a target could be scraped. */
+const OF_PROMETHEUS: Metric = { name: 'up', help: '', kind: 'gauge', labels: ['job', 'instance'] }
+
 /** Labels that Prometheus adds. */
 const PROMETHEUS_LABELS = ['instance', 'job', 'le']
 
 function readNames(expr: string): string[] {
-  return expr.match(/\b(sentry_mcp|process|nodejs)_\w+/g) ?? []
+  return expr.match(/\b(?:(?:sentry_mcp|process|nodejs)_\w+|up(?=\{))/g) ?? []
 }
 
 function readLabels(expr: string): string[] {
@@ -94,6 +105,7 @@ function readLabels(expr: string): string[] {
 }
 
 function findMetric(name: string): Metric | undefined {
+  if (name === 'up') return OF_PROMETHEUS
   const base = name.replace(/_(bucket|count|sum)$/, '')
   return metrics.find((metric) => metric.name === (metric.kind === 'histogram' ? base : name))
 }

@@ -99,6 +99,7 @@ export async function startFixture(t: Test): Promise<Fixture> {
     const grant = createGrantRecord(describeAuthorization(path), tokens, subject, {
       settings: { GRANT_TTL: 3600, SENTRY_SCOPES: SCOPE, READ_ONLY: false, ALLOWED_ORGANIZATIONS: [] },
       sealer,
+      signer,
     })
     await store.createGrant(grant, TTL)
     return grant

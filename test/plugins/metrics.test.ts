@@ -47,10 +47,10 @@ test('sign-ins are counted by step, refreshes by outcome', async (t) => {
   const client = await registerClient(url)
   const tokens = await client.signIn()
   t.same(await take(/sign_in_steps|audit/), {
-    'sign_in_steps_total{step="authorize",outcome="ok"}': 1,
-    'sign_in_steps_total{step="consent",outcome="ok"}': 1,
-    'sign_in_steps_total{step="callback",outcome="ok"}': 1,
-    'sign_in_steps_total{step="code",outcome="ok"}': 1,
+    'sign_in_steps_total{step="authorize",outcome="ok",client="other",registration="dcr"}': 1,
+    'sign_in_steps_total{step="consent",outcome="ok",client="other",registration="dcr"}': 1,
+    'sign_in_steps_total{step="callback",outcome="ok",client="other",registration="dcr"}': 1,
+    'sign_in_steps_total{step="code",outcome="ok",client="other",registration="dcr"}': 1,
     'audit_events_total{event="client_registered",reason=""}': 1,
     'audit_events_total{event="consent_granted",reason=""}': 1,
     'audit_events_total{event="grant_created",reason=""}': 1,
@@ -74,13 +74,44 @@ test('sign-ins are counted by step, refreshes by outcome', async (t) => {
   await fetch(`${url}/oauth/callback?code=a&state=b`)
   await client.redeem('made up')
   t.same(await take(/sign_in_steps/), {
-    'sign_in_steps_total{step="authorize",outcome="ok"}': 2,
-    'sign_in_steps_total{step="authorize",outcome="invalid_client"}': 1,
-    'sign_in_steps_total{step="consent",outcome="access_denied"}': 1,
-    'sign_in_steps_total{step="consent",outcome="ok"}': 1,
-    'sign_in_steps_total{step="callback",outcome="access_denied"}': 1,
-    'sign_in_steps_total{step="callback",outcome="refused"}': 1,
-    'sign_in_steps_total{step="code",outcome="invalid_grant"}': 1,
+    'sign_in_steps_total{step="authorize",outcome="ok",client="other",registration="dcr"}': 2,
+    'sign_in_steps_total{step="authorize",outcome="invalid_client",client="unknown",registration="unknown"}': 1,
+    'sign_in_steps_total{step="consent",outcome="access_denied",client="other",registration="dcr"}': 1,
+    'sign_in_steps_total{step="consent",outcome="ok",client="other",registration="dcr"}': 1,
+    'sign_in_steps_total{step="callback",outcome="access_denied",client="other",registration="dcr"}': 1,
+    'sign_in_steps_total{step="callback",outcome="refused",client="unknown",registration="unknown"}': 1,
+    'sign_in_steps_total{step="code",outcome="invalid_grant",client="other",registration="dcr"}': 1,
+  })
+})
+
+test('MCP requests are counted by program, registration and revision, each with few values', async (t) => {
+  const { url, take } = await startMeasured(t)
+  const { access_token } = await (await registerClient(url)).signIn()
+  await take()
+  const post = (revision?: string, body: object = { method: 'tools/list' }) =>
+    fetch(`${url}/mcp`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${access_token}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        ...(revision !== undefined && { 'mcp-protocol-version': revision }),
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...body }),
+    })
+  await post('2025-11-25')
+  await post()
+  await post('x'.repeat(50))
+  await post(undefined, {
+    method: 'initialize',
+    params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'a', version: '1' } },
+  })
+  await postMcp(`${url}/mcp`, undefined, 'tools/list')
+  t.same(await take(/^mcp_requests/), {
+    'mcp_requests_total{client="other",registration="dcr",revision="2025-11-25"}': 1,
+    'mcp_requests_total{client="other",registration="dcr",revision="none"}': 1,
+    'mcp_requests_total{client="other",registration="dcr",revision="other"}': 1,
+    'mcp_requests_total{client="other",registration="dcr",revision="2025-06-18"}': 1,
   })
 })
 

@@ -49,8 +49,10 @@ test('the page says when Sentry’s own tokens end, since no release revokes the
   const { url, sentry } = await startService(t, { sentry: { release: '26.8.0' } })
   const client = await registerClient(url)
   await client.signIn()
-  const page = await signIn(createBrowser(), url)
-  t.match(page.html, 'Most releases of Sentry cannot revoke such access before it ends.')
+  const browser = createBrowser()
+  const page = await signIn(browser, url)
+  const question = await press(browser, page, 'Revoke …')
+  t.match(question.html, 'Most releases of Sentry cannot revoke such access before it ends.')
   const [, ends = ''] = /Ends at Sentry<\/dt><dd><time datetime="([^"]+)"/.exec(page.html) ?? []
   const days = (Date.parse(ends) - Date.now()) / 86_400_000
   t.ok(days > 29 && days <= 30, `${days} days`)
@@ -104,24 +106,46 @@ for (const useStore of [useEmbeddedStore, useRedisStore]) {
       page.html,
       'Look at issues, events and projects; ask Seer; work on issues; manage projects and teams',
     )
-    t.match(page.html, /<time datetime="\d{4}-\d\d-\d\dT[\d:.]+Z">\d+ \w+ \d{4}, \d\d:\d\d UTC<\/time>/)
+    t.match(page.html, /<time datetime="\d{4}-\d\d-\d\dT[\d:.]+Z">\d+ \w+ \d{4}, \d\d:\d\d:\d\d UTC<\/time>/)
     t.equal(countRevokeButtons(page), 3, 'one for each of both, and one for all')
 
-    const after = await press(browser, page, 'Revoke')
+    const question = await press(browser, page, 'Revoke …')
+    t.match(question.html, 'Revoke the access of this client?')
+    t.equal((await listTools(url, whole.access_token)).status, 200, 'nothing ends before it is confirmed')
+    const after = await press(browser, question, 'Revoke')
     t.equal(after.url.pathname, '/account', 'post, redirect, get')
     t.equal(browser.chain.at(-2)?.status, 303)
+    t.match(after.html, 'The access was revoked.')
     t.equal(countRevokeButtons(after), 1, 'with a single one there is nothing to gather')
     t.equal((await postMcp(`${url}/mcp/tidewater/storefront`, limited.access_token, 'ping')).status, 401)
     t.equal((await listTools(url, whole.access_token)).status, 200)
 
     await client.signIn()
-    const all = await press(browser, await open(browser, `${url}/account`), 'Revoke all')
+    const both = await press(browser, await open(browser, `${url}/account`), 'Revoke all …')
+    t.match(both.html, 'Revoke the access of 2 clients?')
+    const all = await press(browser, both, 'Revoke all')
     t.match(all.html, /No client is connected/)
     t.equal((await listTools(url, whole.access_token)).status, 401)
     t.equal((await listTools(url, foreign.access_token)).status, 200, 'other users keep their grants')
     t.equal(countEvents(service, 'grant_revoked: user_request'), 3)
   })
 }
+
+test('two entries of one client can be told apart: by browser, system and second, and by the program behind it', async (t) => {
+  const { url, store } = await startServiceWithStore(t)
+  const client = await registerClient(url)
+  await client.signIn()
+  const web = await registerClient(url, 'https://agents.example.com/callback')
+  await web.signIn()
+  const [first] = await store.listGrants('1001')
+  if (first === undefined) throw new Error('The sign-in made no grant.')
+  t.equal(first.browser, 'Chrome on Linux')
+  const browser = createBrowser()
+  const { html } = await signIn(browser, url)
+  t.match(html, /\d\d:\d\d:\d\d UTC<\/time>, with Chrome on Linux/)
+  t.match(html, '<dt>Program</dt><dd>on a computer</dd>')
+  t.match(html, '<dt>Program</dt><dd>at <strong>agents.example.com</strong></dd>')
+})
 
 test('a client that requires a new sign-in is marked', async (t) => {
   const { url, store } = await startServiceWithStore(t)
@@ -159,7 +183,14 @@ test("a user cannot revoke another user's grant (OWASP API1, object level author
   const form = page.forms.find(({ action }) => action.pathname === '/account/revoke')
   const [button] = form?.buttons ?? []
   if (form === undefined || button === undefined) return t.fail('there is a button')
-  await browser.submit(page, form, { ...button, value: foreign?.id ?? '' })
+  const arrival = await browser.submit(page, form, { ...button, value: foreign?.id ?? '' })
+  t.equal(arrival.kind === 'page' && arrival.page.url.pathname, '/account', 'there is nothing to confirm')
+  const question = await press(browser, page, 'Revoke …')
+  const [confirmation] = question.forms
+  const [confirm] = confirmation?.buttons ?? []
+  if (confirmation === undefined || confirm === undefined) return t.fail('there is a question')
+  for (const field of confirmation.fields) if (field.name === 'grant') field.value = foreign?.id ?? ''
+  await browser.submit(question, confirmation, confirm)
   t.equal((await listTools(url, access_token)).status, 200)
   t.equal((await store.listGrants('1001')).length, 1)
 })
@@ -176,7 +207,7 @@ test('a form from another origin or browser is refused (CSRF)', async (t) => {
       method: 'POST',
       redirect: 'manual',
       headers,
-      body: new URLSearchParams({ csrf: token, grant: 'all' }),
+      body: new URLSearchParams({ csrf: token, grant: 'all', confirmed: 'yes' }),
     })
 
   for (const path of ['sign-in', 'revoke', 'sign-out']) {
@@ -206,7 +237,7 @@ test('after sign-out or expiry nothing is shown and nothing is revoked', async (
   const out = await press(browser, page, 'Sign out of this page')
   t.match(out.html, /Sign in at/)
   t.notMatch(out.html, /Test client/)
-  const again = await press(browser, page, 'Revoke')
+  const again = await press(browser, page, 'Revoke …')
   t.match(again.html, /Sign in at/, 'the old page leads to the sign-in')
   t.equal((await store.listGrants('1001')).length, 1)
 })
@@ -249,7 +280,7 @@ test('the page cannot be framed, scripted or cached, and escapes client names', 
   await store.createGrant(hostile, 60_000)
   await store.activateGrant(hostile, 'refresh', 60_000, 20)
   const page = await signIn(createBrowser(), url)
-  t.notMatch(page.html, /<img|<script/)
+  t.notMatch(page.html, /<img (?!src="\/icon\.png")|<script/)
   t.match(page.html, '&lt;img src=x onerror=alert(1)&gt;&quot;&#39;')
   t.match(page.headers.get('content-security-policy'), /default-src 'none'.*frame-ancestors 'none'/)
   t.equal(page.headers.get('x-frame-options'), 'DENY')

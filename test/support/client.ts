@@ -41,11 +41,12 @@ export interface TestClient {
 export async function registerClient(
   url: string,
   redirectUri = 'http://127.0.0.1:41998/callback',
+  name = 'Test client',
 ): Promise<TestClient> {
   const registered = await fetch(`${url}/oauth/register`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ client_name: 'Test client', redirect_uris: [redirectUri] }),
+    body: JSON.stringify({ client_name: name, redirect_uris: [redirectUri] }),
   })
   const { client_id: id } = (await registered.json()) as { client_id: string }
   return createTestClient(url, id, redirectUri)

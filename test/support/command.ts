@@ -31,20 +31,28 @@ export function createContext(
   store: Store,
   sentry: Pick<SentrySandbox, 'host' | 'clientId' | 'clientSecret'>,
   encryptionKeys: readonly string[] = [KEYS.ENCRYPTION_KEY],
-): CommandContext & { output: string[]; audited: object[] } {
-  const [output, audited]: [string[], object[]] = [[], []]
+  confirms = false,
+): CommandContext & { output: string[]; audited: object[]; questions: string[] } {
+  const [output, audited, questions]: [string[], object[], string[]] = [[], [], []]
   const sealer = createSealer(encryptionKeys)
   const oauth = createSandboxOAuth(sentry)
+  const signer = createSigner([KEYS.JWT_SIGNING_KEY])
   const log = { info() {}, warn() {}, error() {} }
   return {
     store,
     sealer,
     audit: createAudit({
       sink: { write: (line) => audited.push(line) },
-      signer: createSigner([KEYS.JWT_SIGNING_KEY]),
+      signer,
     }),
+    signer,
     revocation: createUpstreamRevocation({ sealer, sentry: oauth, log }),
     print: (line) => output.push(line),
+    async confirm(question) {
+      questions.push(question)
+      return confirms
+    },
+    questions,
     output,
     audited,
   }
@@ -52,7 +60,7 @@ export function createContext(
 
 /** Runs a command as a process whose environment has only these settings. */
 export async function spawnCommand(
-  name: 'grants' | 'reseal',
+  name: 'backup' | 'grants' | 'reseal',
   args: readonly string[],
   settings: Readonly<Record<string, string>>,
 ) {

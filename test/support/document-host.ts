@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Test } from 'tap'
 import type { Network } from '../../lib/net/network.ts'
+import type { Lifetime } from './lifetime.ts'
 
 /** A host of CIMD documents at `https://client.example`, which is on loopback here. */
 export interface DocumentHost {
@@ -28,7 +28,7 @@ export interface DocumentHost {
 const run = promisify(execFile)
 
 /** Starts a host on loopback; it ends with the test. */
-export async function startDocumentHost(t: Test): Promise<DocumentHost> {
+export async function startDocumentHost(t: Lifetime): Promise<DocumentHost> {
   const { key, certificate } = await createCertificate(t)
   const pages = new Map<string, RequestListener>()
   const requests: string[] = []
@@ -73,7 +73,7 @@ export function respondWithJson(content: unknown, headers: Record<string, string
   }
 }
 
-async function createCertificate(t: Test): Promise<{ key: string; certificate: string }> {
+async function createCertificate(t: Lifetime): Promise<{ key: string; certificate: string }> {
   const directory = mkdtempSync(join(tmpdir(), 'sentry-mcp-documents-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const [keyFile, certificateFile] = [join(directory, 'key.pem'), join(directory, 'certificate.pem')]

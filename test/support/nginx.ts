@@ -62,7 +62,9 @@ export async function startNginx(
     .join(' ')
   const configuration = renderTemplate(TEMPLATE, {
     NGINX_UPSTREAM: upstream,
+    NGINX_SERVER_NAME: 'localhost',
     NGINX_HTTPS_PORT: `127.0.0.1:${port}`,
+    NGINX_PORT_SUFFIX: `:${port}`,
     NGINX_HTTP_PORT: `127.0.0.1:${plainPort}`,
     NGINX_TLS: directory,
     NGINX_LOGS: directory,

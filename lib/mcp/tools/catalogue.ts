@@ -1,10 +1,11 @@
 import { LRUCache } from 'lru-cache'
+import type { Resource } from '../../model/resource.ts'
 import type { McpCore, SentryTool, ToolNames, ToolRegistry } from '../core/types.ts'
 import { isRecord } from '../transport/json-rpc.ts'
 import { describeTool, type ListedTool } from './describe.ts'
-import { createReadTool } from './gateways.ts'
+import { createExecuteTool, createReadTool, createSearchTool, EXECUTE_TOOL, READ_TOOL } from './gateways.ts'
 import { describeHints } from './hints.ts'
-import { type Authority, CATALOGUE_TOOLS, EXECUTE_TOOL, READ_TOOL, type ToolPolicy } from './policy.ts'
+import { type Authority, CATALOGUE_TOOLS, type ToolCount, type ToolPolicy } from './policy.ts'
 import { withoutRegion } from './single-region.ts'
 import { createUseSentryTool } from './use-sentry.ts'
 
@@ -40,7 +41,12 @@ export interface ToolCatalogue {
   findVariant(caller: Authority): ToolVariant
   /** Whether a tool has this name, for any caller. */
   isTool(name: string): boolean
+  /** As `ToolPolicy.countTools`, for a resource of which only the kind matters. */
+  countTools(skill: string, resource: ResourceKind): ToolCount
 }
+
+/** What a resource is limited to. */
+export type ResourceKind = Pick<Resource, 'organization' | 'project'>
 
 export interface ToolCatalogueOptions {
   core: McpCore
@@ -58,18 +64,34 @@ export interface ToolCatalogueOptions {
 export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalogueOptions): ToolCatalogue {
   const ordinary = new LRUCache<string, ToolVariant>({ max: MAX_VARIANTS })
   const narrowed = new LRUCache<string, ToolVariant>({ max: MAX_NARROWED_VARIANTS })
+  const counts = new Map<string, ToolCount>()
   const registry: ToolRegistry = isCloud
     ? tools
     : Object.fromEntries(Object.entries(tools).map(([name, tool]) => [name, withoutRegion(tool)]))
 
   let missing = policy.listMissingTools()
 
-  function findVariant(caller: Authority): ToolVariant {
-    if (missing !== policy.listMissingTools()) {
-      missing = policy.listMissingTools()
-      ordinary.clear()
-      narrowed.clear()
+  /** Another release of Sentry may lack other tools. */
+  function forgetOldRelease(): void {
+    if (missing === policy.listMissingTools()) return
+    missing = policy.listMissingTools()
+    for (const cache of [ordinary, narrowed, counts]) cache.clear()
+  }
+
+  function countTools(skill: string, { organization, project }: ResourceKind): ToolCount {
+    forgetOldRelease()
+    const constraints = {
+      ...(organization !== undefined && { organizationSlug: organization }),
+      ...(project !== undefined && { projectSlug: project }),
     }
+    const key = [skill, ...Object.keys(constraints)].join(' ')
+    const count = counts.get(key) ?? policy.countTools(skill, constraints)
+    counts.set(key, count)
+    return count
+  }
+
+  function findVariant(caller: Authority): ToolVariant {
+    forgetOldRelease()
     const variants = caller.narrowing === undefined ? ordinary : narrowed
     const key = createKey(caller)
     const variant = variants.get(key) ?? buildVariant(caller)
@@ -116,14 +138,14 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
     const add = (tool: SentryTool) => {
       if (names.has(tool.name)) allowed.set(tool.name, isReadOnly ? markReadOnly(tool) : tool)
     }
-    add(core.createSearchToolsTool(() => findable))
+    add(createSearchTool(core, () => findable))
     add(createReadTool(core, () => findable))
-    add(core.createExecuteTool(() => findable))
+    add(createExecuteTool(core, () => findable))
     add(createUseSentryTool(core, new Map([...allowed].filter(([name]) => directToolNames.has(name)))))
     return allowed
   }
 
-  return { findVariant, isTool: policy.isKnown }
+  return { findVariant, countTools, isTool: policy.isKnown }
 }
 
 /** Whether a tool executes another one, which it gets by name. */

@@ -1,11 +1,12 @@
 import { StartUpError } from '../../errors.ts'
-import type { Caller, Narrowing } from '../../model/caller.ts'
+import type { Caller, Constraints, Narrowing } from '../../model/caller.ts'
 import { coversSentryScope } from '../../model/scope.ts'
 import { SKILLS } from '../../model/skills.ts'
 import { SEARCH_TOOLS } from '../core/agent-provider.ts'
 import { includeAliases } from '../core/load.ts'
 import type { McpCore, SentryTool, ToolRegistry } from '../core/types.ts'
 import { FORMER_NAMES, type FormerNames, findCurrentName } from './former-names.ts'
+import { EXECUTE_TOOL, READ_TOOL } from './gateways.ts'
 import { USE_SENTRY } from './use-sentry.ts'
 
 /** The tools that the standard surface lists, in this order. */
@@ -58,12 +59,6 @@ const PROJECT_TOOLS = new Set([
   ...['find_dsns', 'create_dsn', 'update_dsn'],
 ])
 
-/** Calls a tool that need not be listed. */
-export const EXECUTE_TOOL = 'execute_sentry_tool'
-
-/** The same for tools that change nothing, so that a client can let it through without asking its user. */
-export const READ_TOOL = 'read_sentry_tool'
-
 /** They only find or call other tools, each of which the policy decides about. */
 export const CATALOGUE_TOOLS = ['search_sentry_tools', READ_TOOL, EXECUTE_TOOL, USE_SENTRY]
 
@@ -107,6 +102,17 @@ export interface ToolPolicy {
   isKnown(name: string): boolean
   /** The listed ones of these names, in the order of the list. */
   sortNames(names: Iterable<string>): string[]
+  /**
+   * The tools that a user gives a client with a skill, if the client asks for every scope. Those that only find or call
+   * others are not counted, and a tool counts once under all of its names.
+   */
+  countTools(skill: string, constraints: Constraints): ToolCount
+}
+
+export interface ToolCount {
+  all: number
+  /** Those of them that can change something. */
+  writing: number
 }
 
 export interface ToolPolicyOptions {
@@ -214,6 +220,19 @@ export function createToolPolicy({
     )
   }
 
+  function countTools(skill: string, constraints: Constraints): ToolCount {
+    const authority = { scope: new Set(settings.SENTRY_SCOPES), skills: new Set([skill]), constraints }
+    const usable = Object.values(tools).filter(({ name }) => {
+      if (CATALOGUE_TOOLS.includes(name)) return false
+      const { decision } = decide(name, authority)
+      return decision === 'listed' || decision === 'available'
+    })
+    const distinct = [...Map.groupBy(usable, ({ handler }) => handler).values()].flatMap(
+      ([tool]) => tool ?? [],
+    )
+    return { all: distinct.length, writing: distinct.filter(isWriting).length }
+  }
+
   function sortNames(names: Iterable<string>): string[] {
     const wanted = new Set(names)
     return order.filter((name) => wanted.has(name))
@@ -225,6 +244,7 @@ export function createToolPolicy({
     filterSkills,
     findCurrentName: findCurrent,
     sortNames,
+    countTools,
     isKnown: (name) => known.has(name),
   }
 }

@@ -6,16 +6,19 @@ import { MissingTokenError } from '../../oauth/resource/bearer.ts'
 import { type Challenge, createChallenge } from '../../oauth/resource/challenge.ts'
 import { ConstraintNotFoundError } from '../../oauth/resource/constraints.ts'
 import { InvalidTokenError } from '../../oauth/token/access-token.ts'
+import type { Refusal } from '../../telemetry/request-line.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
 import { ActionRequiredError } from '../../upstream/api.ts'
 import { InvalidNarrowingError } from '../tools/narrowing.ts'
 import {
   createJsonRpcError,
   INTERNAL_ERROR,
-  type JsonRpcMessage,
+  isRecord,
+  type JsonRpcError,
   PARSE_ERROR,
   SERVER_ERROR,
 } from './json-rpc.ts'
+import type { McpResponse } from './response.ts'
 
 /** The longest request, in bytes. */
 export const MAX_REQUEST_BYTES = 256 * 1024
@@ -36,19 +39,53 @@ export interface ErrorContext {
   resource: Resource | undefined
   /** The scope that a challenge asks for. */
   scope: readonly string[]
+  /** The page that a browser shows in place of the message of a response with this status. */
+  renderPage?: ((status: number) => string | undefined) | undefined
   log: FastifyBaseLogger
 }
 
 interface ErrorResponse {
   status: number
   headers?: Record<string, string>
-  message: JsonRpcMessage
+  message: JsonRpcError
 }
 
 /** Sends the response to a request that failed before, or outside of, its JSON-RPC message. */
 export function sendErrorResponse(error: Error, reply: FastifyReply, context: ErrorContext): FastifyReply {
   const { status, headers = {}, message } = toErrorResponse(error, context)
-  return reply.code(status).headers(headers).send(message)
+  // That of the client says no more than that the sign-in has ended.
+  const reason = error instanceof SignInRequiredError ? error.message : message.error.message
+  reply.request.refusal = describeRefusal(status, headers, reason)
+  const page = context.renderPage?.(status)
+  reply.code(status).headers(headers)
+  return page === undefined ? reply.send(message) : reply.type('text/html; charset=utf-8').send(page)
+}
+
+/** OAuth error codes for the statuses of refusals without a challenge. */
+const CODES: Readonly<Record<number, string>> = {
+  403: 'access_denied',
+  404: 'not_found',
+  429: 'temporarily_unavailable',
+  500: 'server_error',
+  503: 'temporarily_unavailable',
+}
+
+/** Why a request was refused, for its log line; undefined if it had no credentials, which is how clients begin. */
+function describeRefusal(
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  description: string,
+): Refusal | undefined {
+  const challenged = /error="(\w+)"/.exec(headers['www-authenticate'] ?? '')?.[1]
+  if (challenged === undefined && status === 401) return undefined
+  return { code: challenged ?? CODES[status] ?? 'invalid_request', description }
+}
+
+/** The same of a response that the endpoint itself made. */
+export function readRefusal({ status, headers, body }: McpResponse): Refusal | undefined {
+  const message: unknown = Buffer.isBuffer(body) ? JSON.parse(body.toString()) : undefined
+  const error = isRecord(message) && isRecord(message.error) ? message.error : {}
+  return describeRefusal(status, headers, String(error.message ?? ''))
 }
 
 /** The one mapping of errors to HTTP statuses and challenges at `/mcp`. */
@@ -56,7 +93,6 @@ function toErrorResponse(error: Error, context: ErrorContext): ErrorResponse {
   const { log } = context
   if (error instanceof MissingTokenError) return challenge(401, error.message, context)
   if (error instanceof InvalidTokenError || error instanceof SignInRequiredError) {
-    log.debug({ err: error }, 'token refused')
     const description = error instanceof SignInRequiredError ? 'The sign-in has ended' : error.message
     return challenge(401, description, context, 'invalid_token')
   }

@@ -9,12 +9,10 @@ export type JsonRpcId = string | number
 /** A JSON-RPC message to a client. */
 export type JsonRpcMessage = { jsonrpc: '2.0' } & Record<string, unknown>
 
+export type JsonRpcError = JsonRpcMessage & { error: { code: number; message: string } }
+
 /** An error response. Its id is null if the request's could not be read (JSON-RPC 2.0 §5). */
-export function createJsonRpcError(
-  code: number,
-  message: string,
-  id: JsonRpcId | null = null,
-): JsonRpcMessage {
+export function createJsonRpcError(code: number, message: string, id: JsonRpcId | null = null): JsonRpcError {
   return { jsonrpc: '2.0', error: { code, message }, id }
 }
 

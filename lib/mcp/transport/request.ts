@@ -42,6 +42,17 @@ export function readMcpHeaders({ headers, body }: Pick<McpRequest, 'headers' | '
   }
 }
 
+/**
+ * The revision that a request names, for the metrics: in its header or, at `initialize`, in its body. `none` if it names
+ * none, as before 2025-06-18, and `other` if this server does not know it.
+ */
+export function findRevision({ headers, body }: Pick<McpRequest, 'headers' | 'body'>): string {
+  const initialized = isRecord(body) && isRecord(body.params) ? body.params.protocolVersion : undefined
+  const revision = readHeader(headers, 'mcp-protocol-version')?.trim() ?? initialized
+  if (revision === undefined) return 'none'
+  return typeof revision === 'string' && KNOWN_REVISIONS.has(revision) ? revision : 'other'
+}
+
 /** The body decides first: a request with an envelope is one of 2026-07-28. */
 export function classifyRequest(body: unknown, headers: McpHeaders): Route {
   return classifyInboundRequest({

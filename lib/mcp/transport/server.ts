@@ -99,6 +99,11 @@ export async function serveCall(
     return { content: [{ type: 'text', text: explainMissingGrant(missing) }], isError: true }
   }
   const tool = variant.tools.get(params.name)
+  const shortcoming = tool === undefined && dependencies.compatibility?.describeMissingTool(params.name)
+  if (shortcoming) {
+    dependencies.calls.recordRefusal({ ...context, tool: params.name }, 'sentry_lacks_feature')
+    return { content: [{ type: 'text', text: shortcoming }], isError: true }
+  }
   if (tool === undefined) {
     dependencies.calls.recordRefusal({ ...context, tool: 'unknown' }, 'unknown_tool')
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${redactInput(params.name, 100)}`)

@@ -3,6 +3,7 @@ import Value from 'typebox/value'
 import { createToken, hashToken } from '../../crypto/hash.ts'
 import type { Sealer } from '../../crypto/sealer.ts'
 import type { TransactionOutcome } from '../../store/store.ts'
+import type { RequestClient } from '../../telemetry/request-line.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { createExpiredError, createOtherBrowserError, type VerifiedRedirect } from '../errors.ts'
 import type { CookieResponse, Cookies } from './browser.ts'
@@ -21,6 +22,7 @@ const PendingAuthorizationSchema = Type.Object({
   resource: Type.String(),
   scope: Type.Array(Type.String()),
   skills: Type.Array(Type.String()),
+  browser: Type.Optional(Type.String()),
   /** The PKCE verifier of this server's request to Sentry. */
   upstreamVerifier: Type.String(),
 })
@@ -106,6 +108,11 @@ export function openAuthorization(sealed: string, key: TransactionKey, sealer: S
 
 function formatContext({ idHash, browserHash }: TransactionKey): string {
   return `transaction ${idHash} ${browserHash}`
+}
+
+/** The client of a transaction, for the log line of a request. */
+export function getRequestClient({ clientId, clientName, redirectUri }: PendingAuthorization): RequestClient {
+  return { id: clientId, name: clientName, redirectUri }
 }
 
 /** Where the authorization response goes. */

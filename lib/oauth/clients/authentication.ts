@@ -4,6 +4,7 @@ import { hashToken, isEqual } from '../../crypto/hash.ts'
 import type { Signer } from '../../crypto/signer.ts'
 import { readAddressRange } from '../../http/address-range.ts'
 import type { Client } from '../../model/client.ts'
+import type { RequestClient } from '../../telemetry/request-line.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
 import { createUnknownClientError, InvalidClientError, InvalidRequestError } from '../errors.ts'
 import { ParameterSchema, readParameter, requireParameter } from '../parameters.ts'
@@ -33,6 +34,8 @@ export interface ClientCredentials {
 export interface ClientRequest {
   headers: { authorization?: string }
   ip: string
+  /** Set once the client is found, whether or not it authenticates; for the log line of the request. */
+  client: RequestClient | undefined
 }
 
 export type ClientAuthenticationContext = Pick<
@@ -53,15 +56,17 @@ const MAX_ASSERTION_LENGTH = 8192
  */
 export async function authenticateClient(
   form: CredentialsForm,
-  { headers, ip }: ClientRequest,
+  request: ClientRequest,
   server: ClientAuthenticationContext,
   grantId?: string,
 ): Promise<Client> {
+  const { headers, ip } = request
   const credentials = readClientCredentials(form, headers.authorization)
   const { clientId, secret, assertion } = credentials
   const client =
     (await findPublicClient(credentials, grantId, server)) ?? (await server.findClient(clientId, ip))
   if (client === undefined) throw createUnknownClientError()
+  request.client = { id: client.id, name: client.name }
   if (assertion !== undefined) {
     if (client.keys === undefined) throw createOtherMethodError(client)
     const context = { ...server, requester: readAddressRange(ip) }

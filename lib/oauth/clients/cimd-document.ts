@@ -10,6 +10,7 @@ const DocumentSchema = Type.Object({
   ...ClientMetadataSchema.properties,
   client_id: Type.String(),
   client_name: Type.String({ pattern: '\\S' }),
+  client_uri: Type.Optional(Type.Unknown()),
   token_endpoint_auth_methods_supported: Type.Optional(Type.Array(Type.String())),
   jwks: Type.Optional(Type.Unknown()),
   jwks_uri: Type.Optional(Type.String()),
@@ -76,7 +77,16 @@ function parseClient(content: unknown, url: string): Client {
     redirectUris: document.redirect_uris ?? [],
     ...chooseAuthentication(document),
     documentUrl: url,
+    ...readHomepage(document, url),
   }
+}
+
+/** RFC 7591 §2, `client_uri`. On another host than the document it could be the web site of another client. */
+function readHomepage({ client_uri }: MetadataDocument, url: string): Pick<Client, 'homepage'> {
+  const homepage = typeof client_uri === 'string' ? URL.parse(client_uri) : null
+  if (homepage === null || homepage.origin !== new URL(url).origin) return {}
+  const isPlain = homepage.username === '' && homepage.password === '' && homepage.href.length <= 200
+  return isPlain ? { homepage: homepage.href } : {}
 }
 
 function requireDocument(published: unknown): MetadataDocument {

@@ -68,8 +68,14 @@ export function createCimdClients({
 
   function logChange(reason: unknown): void {
     if (reason === undefined) log.info('client id metadata documents are offered: publishers are reachable')
-    else
-      log.info({ err: reason }, 'client id metadata documents are not offered: a publisher is not reachable')
+    else {
+      // Without the stack: this is not a failure, since clients register instead.
+      const sentence = reason instanceof Error ? reason.message : String(reason)
+      log.info(
+        { reason: sentence },
+        'client id metadata documents are not offered: a publisher is not reachable',
+      )
+    }
   }
 
   return {

@@ -1,7 +1,17 @@
-import type { Client } from '../../model/client.ts'
+import { type Client, SENTRY_BEARER_CLIENT } from '../../model/client.ts'
 import type { CimdClients } from './cimd.ts'
 import { type ClientIdContext, readClientId } from './client-id.ts'
 import { isStoredId, readStoredClient, type StoredClientContext } from './stored.ts'
+
+/** How this server came to know a client: from STATIC_CLIENTS, a metadata document, or a registration. */
+export type ClientKind = 'static' | 'cimd' | 'dcr' | 'sentry_bearer'
+
+/** The kind of the client with this id, which is one that this server has known. */
+export function findClientKind(id: string, staticClients: readonly Client[]): ClientKind {
+  if (staticClients.some((client) => client.id === id)) return 'static'
+  if (id === SENTRY_BEARER_CLIENT) return 'sentry_bearer'
+  return id.startsWith('https://') ? 'cimd' : 'dcr'
+}
 
 /** Where clients are found: the four ways in which this server knows a client. */
 export interface ClientSources extends ClientIdContext, StoredClientContext {

@@ -5,7 +5,12 @@ import { parseScope } from '../../model/scope.ts'
 import { GRANT_TOUCH_INTERVAL_MS, type GrantRecord, type Store } from '../../store/store.ts'
 import { SignInRequiredError, type UpstreamAccess } from '../../upstream/access.ts'
 import { createDeferral } from '../../upstream/deferral.ts'
-import { type AccessTokenClaims, InvalidTokenError, verifyAccessToken } from '../token/access-token.ts'
+import {
+  type AccessTokenClaims,
+  InvalidTokenError,
+  readGrantId,
+  verifyAccessToken,
+} from '../token/access-token.ts'
 
 /** Before a call, Sentry's token is renewed if it expires within this time. */
 const RENEWAL_MARGIN_MS = 120_000
@@ -47,7 +52,7 @@ export async function authenticateBearer(
   // A token whose grant has ended is refused as such, also beyond the limit.
   counted.catch(() => undefined)
   const deferral = createDeferral(claims.sub, store)
-  const grant = requireGrant(await store.readGrant(claims.gid), claims)
+  const grant = requireGrant(await store.readGrant(readGrantId(claims)), claims)
   await counted
   sentryTokens.assertUnaltered(grant)
   assertAudience(claims, resource, settings.BASE_URL)

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { hashToken } from '../../crypto/hash.ts'
 import type { Caller } from '../../model/caller.ts'
+import { SENTRY_BEARER_CLIENT } from '../../model/client.ts'
 import type { Resource } from '../../model/resource.ts'
 import type { Store } from '../../store/store.ts'
 import type { Audit, AuditSource } from '../../telemetry/audit.ts'
@@ -67,7 +68,7 @@ export function createSentryBearerAuthentication({
     if (refusals.has(key)) throw new InvalidTokenError('Invalid token')
     const userId = await (users.get(key) ?? cache(key, identify(token, request)))
     return {
-      clientId: 'sentry-bearer',
+      clientId: SENTRY_BEARER_CLIENT,
       clientName: 'Sentry-Bearer',
       subject: userId,
       userId,

@@ -1,5 +1,6 @@
 import { createId } from '../../crypto/hash.ts'
 import type { Sealer } from '../../crypto/sealer.ts'
+import type { Signer } from '../../crypto/signer.ts'
 import { coversSentryScope } from '../../model/scope.ts'
 import type { GrantRecord, RevocationReason, Store } from '../../store/store.ts'
 import type { Audit, AuditSource } from '../../telemetry/audit.ts'
@@ -26,12 +27,12 @@ export function createGrantRecord(
   authorization: PendingAuthorization,
   tokens: UpstreamTokens,
   userId: string,
-  { sealer, settings }: { sealer: Sealer; settings: GrantSettings },
+  { sealer, signer, settings }: { sealer: Sealer; signer: Signer; settings: GrantSettings },
 ): GrantRecord {
   const id = createId()
   const now = Date.now()
-  const { clientId, clientName, clientAuthMethod, resource, skills } = authorization
-  const { scope: upstreamScope, organizationId } = tokens
+  const { clientId, clientName, clientAuthMethod, resource, skills, browser } = authorization
+  const { scope: upstreamScope, organizationId, userEmail } = tokens
   const requested = selectUpstreamScope(authorization, settings)
   const terms: GrantTerms = {
     id,
@@ -39,11 +40,13 @@ export function createGrantRecord(
     clientName,
     clientAuthMethod,
     subject: userId,
+    ...(userEmail !== undefined && { emailHash: hashEmail(userEmail, signer) }),
     resource,
     ...(organizationId !== undefined && { organizationId }),
     // Sentry may grant less than was requested, for an application that it limits. Older releases do not say.
     scope: requested.filter((name) => coversSentryScope(upstreamScope ?? requested, name)),
     skills,
+    ...(browser !== undefined && { browser }),
     createdAt: now,
     expiresAt: now + settings.GRANT_TTL * 1000,
   }
@@ -53,6 +56,21 @@ export function createGrantRecord(
     lastUsedAt: now,
     upstream: { ...sealUpstream(tokens, terms, sealer), generation: 0, renewalStartedAt: undefined },
   }
+}
+
+/** The keyed hash by which a grant knows the e-mail address of its user. */
+export function hashEmail(email: string, signer: Signer): string {
+  return signer.createMac('email', normalizeEmail(email))
+}
+
+/** Whether a grant's user has this e-mail address, whichever key of JWT_SIGNING_KEY it was hashed with. */
+export function hasEmail({ emailHash }: GrantRecord, email: string, signer: Signer): boolean {
+  return emailHash !== undefined && signer.verifyMac('email', normalizeEmail(email), emailHash)
+}
+
+/** Mail servers may tell upper from lower case (RFC 5321 §2.4), Sentry and people do not. */
+function normalizeEmail(email: string): string {
+  return email.trim().normalize('NFC').toLowerCase()
 }
 
 /**

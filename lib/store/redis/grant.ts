@@ -57,19 +57,19 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
  */
 function formatTerms(grant: GrantRecord): string {
   const { clientId, subject, expiresAt, clientName, clientAuthMethod, resource } = grant
-  const { scope, skills, createdAt, organizationId = null } = grant
+  const { scope, skills, createdAt, organizationId, emailHash, browser } = grant
   const client = [clientName, clientAuthMethod]
+  const optional = { organizationId, emailHash, browser }
   return JSON.stringify([
-    ...[clientId, subject, expiresAt, ...client, resource, scope, skills, createdAt, organizationId],
+    ...[clientId, subject, expiresAt, ...client, resource, scope, skills, createdAt, optional],
   ])
 }
 
 function parseTerms(text: string) {
   const [clientId, subject, expiresAt, ...rest] = JSON.parse(text)
-  const [clientName, clientAuthMethod, resource, scope, skills, createdAt, organizationId] = rest
-  const organization = organizationId === null ? {} : { organizationId }
+  const [clientName, clientAuthMethod, resource, scope, skills, createdAt, optional] = rest
   return {
-    ...{ clientId, clientName, clientAuthMethod, subject, resource, ...organization },
-    ...{ scope, skills, createdAt, expiresAt },
+    ...{ clientId, clientName, clientAuthMethod, subject, resource, scope, skills, createdAt, expiresAt },
+    ...optional,
   }
 }

@@ -1,5 +1,5 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { StartUpError } from '../../errors.ts'
 
@@ -32,16 +32,18 @@ export interface ExpiringRecord {
 
 /** The name of the file in DATA_DIR. */
 export const DATABASE_FILE = 'sentry-mcp.sqlite'
+
+/** Beside it, an empty file that the service holds a lock on. */
+const LOCK_FILE = 'sentry-mcp.lock'
+
 const SCHEMA_VERSION = 1
 const SCAN_SIZE = 200
 
-/** How long a start waits for a previous process to exit. */
+/** How long a start waits for a previous process to exit, and a write for one of another process. */
 const LOCK_TIMEOUT_MS = 1_000
 
-// EXCLUSIVE makes SQLite hold its lock from the first access until the process ends. It is the kernel's lock, so a crash
-// leaves none behind. With FULL, acknowledged writes survive a power failure.
+// With FULL, acknowledged writes survive a power failure.
 const PRAGMAS = `
-PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 `
@@ -61,8 +63,40 @@ PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
 /**
- * Opens the database under `directory` for this process only. Creates both if they are missing, accessible to this user
- * only. Throws `EmbeddedStoreError` when another process uses it, or it cannot be written or read.
+ * Claims the database under `directory` for the service, of which there may be one. Creates folder and files if they are
+ * missing, accessible to this user only. The result releases the claim, and so does the end of the process, however it
+ * ends: it is a lock of the kernel. Throws `EmbeddedStoreError` when another process has claimed it.
+ */
+export function claimDatabase(directory: string): () => void {
+  let lock: DatabaseSync | undefined
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    createFile(join(directory, LOCK_FILE))
+    lock = new DatabaseSync(join(directory, LOCK_FILE), { timeout: LOCK_TIMEOUT_MS })
+    lock.exec('BEGIN EXCLUSIVE')
+    createFile(join(directory, DATABASE_FILE))
+    return () => lock?.close()
+  } catch (error) {
+    lock?.close()
+    throw toEmbeddedStoreError(error, join(directory, DATABASE_FILE))
+  }
+}
+
+/** Whether a process has claimed the database. Creates nothing. Throws `EmbeddedStoreError`. */
+export function isClaimed(directory: string): boolean {
+  if (!existsSync(join(directory, LOCK_FILE))) return false
+  try {
+    claimDatabase(directory)()
+    return false
+  } catch (error) {
+    if (error instanceof EmbeddedStoreError && isBusy(error.cause)) return true
+    throw error
+  }
+}
+
+/**
+ * Opens the database under `directory`, which exists, beside the service or without it. Throws `EmbeddedStoreError` when
+ * it cannot be written or read.
  */
 export function openRecordTable<Records extends Record<keyof Records, ExpiringRecord>>(
   directory: string,
@@ -115,6 +149,52 @@ export function openRecordTable<Records extends Record<keyof Records, ExpiringRe
   }
 }
 
+/**
+ * Writes a copy of the database under `directory` to `file`, which does not exist, as it is at one moment; the service may
+ * run meanwhile. The copy is accessible to this user only. Throws `EmbeddedStoreError`.
+ */
+export function saveBackup(directory: string, file: string): void {
+  withDatabase(directory, file, (database) => {
+    // SQLite would create it readable for everybody.
+    closeSync(openSync(file, 'wx', 0o600))
+    database.prepare('VACUUM INTO ?').run(file)
+  })
+}
+
+/**
+ * Replaces all records under `directory` by those of a backup, in one transaction; the service may run meanwhile. Grants
+ * that are known to be revoked stay revoked. Returns how many records came back. Throws `EmbeddedStoreError`.
+ */
+export function restoreBackup(directory: string, file: string): number {
+  return withDatabase(directory, file, (database) => {
+    if (!existsSync(file)) throw new EmbeddedStoreError(`${file} does not exist.`)
+    database.prepare('ATTACH ? AS backup').run(file)
+    assertVersion(database, 'backup', file)
+    return runTransaction(database, () => {
+      database.exec(`DELETE FROM records WHERE NOT (${IS_REVOKED})`)
+      const insert = 'INSERT OR IGNORE INTO records (kind, id, record)'
+      const valid = 'SELECT kind, id, record FROM backup.records WHERE expires_at > ?'
+      return Number(database.prepare(`${insert} ${valid}`).run(Date.now()).changes)
+    })
+  })
+}
+
+/** A grant that was revoked, and so stays known for a day (`TOMBSTONE_TTL_MS`). */
+const IS_REVOKED = "kind = 'grant' AND coalesce(record ->> '$.grant.status', '') = 'revoked'"
+
+function withDatabase<Result>(directory: string, file: string, work: (database: DatabaseSync) => Result) {
+  const database = openDatabase(directory)
+  try {
+    return work(database)
+  } catch (error) {
+    if (error instanceof EmbeddedStoreError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new EmbeddedStoreError(`${file} cannot be used: ${reason}.`, { cause: error })
+  } finally {
+    database.close()
+  }
+}
+
 function runTransaction<Result>(database: DatabaseSync, work: () => Result): Result {
   database.exec('BEGIN IMMEDIATE')
   try {
@@ -129,10 +209,14 @@ function runTransaction<Result>(database: DatabaseSync, work: () => Result): Res
 }
 
 function openDatabase(directory: string): DatabaseSync {
-  const file = join(directory, DATABASE_FILE)
+  const file = resolve(directory, DATABASE_FILE)
+  if (!existsSync(file)) {
+    throw new EmbeddedStoreError(
+      `${file} does not exist. DATA_DIR should be the folder of the service, which creates the file at its first start.`,
+    )
+  }
   let database: DatabaseSync | undefined
   try {
-    createFile(directory, file)
     database = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS })
     database.exec(PRAGMAS)
     migrate(database, file)
@@ -143,8 +227,7 @@ function openDatabase(directory: string): DatabaseSync {
   }
 }
 
-function createFile(directory: string, file: string): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+function createFile(file: string): void {
   try {
     closeSync(openSync(file, 'wx', 0o600))
   } catch (error) {
@@ -158,10 +241,18 @@ function migrate(database: DatabaseSync, file: string): void {
   runTransaction(database, () => {
     const version = database.prepare('PRAGMA user_version').get()?.user_version
     if (version === 0) database.exec(SCHEMA)
-    else if (version !== SCHEMA_VERSION) {
-      throw new EmbeddedStoreError(`${file} was written by another version of this server (${version}).`)
-    }
+    else assertVersion(database, 'main', file)
   })
+}
+
+function assertVersion(database: DatabaseSync, schema: 'main' | 'backup', file: string): void {
+  const version = database.prepare(`PRAGMA ${schema}.user_version`).get()?.user_version
+  if (version === SCHEMA_VERSION) return
+  throw new EmbeddedStoreError(
+    version === 0
+      ? `${file} is not a database of this server.`
+      : `${file} was written by another version of this server (${version}).`,
+  )
 }
 
 const SQLITE_BUSY = 5
@@ -178,11 +269,6 @@ function toEmbeddedStoreError(error: unknown, file: string): EmbeddedStoreError 
     `${file} cannot be used: ${reason}. DATA_DIR should be a folder on a local disk that this process may write to.`,
     { cause: error },
   )
-}
-
-/** Whether the file cannot be used because another process uses it. */
-export function isInUse(error: EmbeddedStoreError): boolean {
-  return isBusy(error.cause)
 }
 
 function isBusy(error: unknown): boolean {

@@ -16,7 +16,7 @@ import {
   type TransactionRecord,
 } from '../store.ts'
 import { applyTimeouts } from '../timeouts.ts'
-import { type ExpiringRecord, openRecordTable } from './database.ts'
+import { claimDatabase, type ExpiringRecord, openRecordTable, type RecordTable } from './database.ts'
 
 interface StoredClient extends ExpiringRecord {
   client: ClientRecord
@@ -65,23 +65,43 @@ interface Records {
 const SWEEP_INTERVAL_MS = 60_000
 
 /**
- * A store in one SQLite file under `directory`, for one process. Acknowledged operations survive a crash of the process
- * and a power failure. Throws `EmbeddedStoreError` when the file cannot be used, or another process uses it; if the disk
- * fails later, operations throw `StoreUnavailableError`.
+ * The store of the service in one SQLite file under `directory`, for one process. Acknowledged operations survive a crash
+ * of the process and a power failure. Throws `EmbeddedStoreError` when the file cannot be used, or another service uses
+ * it; if the disk fails later, operations throw `StoreUnavailableError`.
  */
 export function createEmbeddedStore({ directory }: { directory: string }): Store {
-  const records = openRecordTable<Records>(directory)
-  const { read, write, remove, transact } = records
-  const sweeper = setInterval(sweep, SWEEP_INTERVAL_MS).unref()
-  sweep()
-
-  function sweep(): void {
-    try {
-      records.sweep()
-    } catch {
-      // Expired records are invisible anyway; the next sweep tries again.
+  const release = claimDatabase(directory)
+  try {
+    const records = openRecordTable<Records>(directory)
+    const sweep = () => {
+      try {
+        records.sweep()
+      } catch {
+        // Expired records are invisible anyway; the next sweep tries again.
+      }
     }
+    const sweeper = setInterval(sweep, SWEEP_INTERVAL_MS).unref()
+    sweep()
+    return createStore(records, () => {
+      clearInterval(sweeper)
+      release()
+    })
+  } catch (error) {
+    release()
+    throw error
   }
+}
+
+/**
+ * The same store for a command, while the service runs or not. The file exists. Throws `EmbeddedStoreError` when it cannot
+ * be used.
+ */
+export function joinEmbeddedStore({ directory }: { directory: string }): Store {
+  return createStore(openRecordTable<Records>(directory), () => undefined)
+}
+
+function createStore(records: RecordTable<Records>, onClose: () => void): Store {
+  const { read, write, remove, transact } = records
 
   function withTransaction(
     idHash: string,
@@ -363,8 +383,8 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
     kind: 'embedded',
     ...applyTimeouts(operations),
     async close() {
-      clearInterval(sweeper)
       records.close()
+      onClose()
     },
   }
 }

@@ -5,6 +5,7 @@ import { type Detour, type Forward, findDetour } from './detours.ts'
 import { createReleaseReader, type ReleaseReader } from './release.ts'
 import {
   describeMissingRoute,
+  describeMissingTool,
   describeShortcoming,
   findShortcoming,
   listToolsMissingAt,
@@ -38,6 +39,8 @@ export interface Compatibility {
   send(request: { method: string; url: URL }, forward: Forward, findings: Findings): Promise<Response>
   /** The tools that cannot work at this release; the same object until the release changes. */
   listMissingTools(): ReadonlySet<string>
+  /** A sentence about what this release lacks for a tool; undefined for one that can work. */
+  describeMissingTool(name: string): string | undefined
 }
 
 /**
@@ -127,7 +130,12 @@ export function createCompatibility(
     return missing.tools
   }
 
-  return { release, send, listMissingTools }
+  return {
+    release,
+    send,
+    listMissingTools,
+    describeMissingTool: (name) => describeMissingTool(name, release.find()),
+  }
 }
 
 /** With status 400: mcp-core takes a 404 for a success of some deletions, and repeats what failed with a 5xx. */

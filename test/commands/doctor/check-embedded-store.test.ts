@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { checkEmbeddedStore } from '../../../commands/doctor/check-embedded-store.ts'
 import { loadConfig } from '../../../lib/config/load.ts'
-import { openRecordTable } from '../../../lib/store/sqlite/database.ts'
+import { createEmbeddedStore } from '../../../lib/store/sqlite/store.ts'
 import { createSettings, list } from '../../support/doctor.ts'
 import { findFreePort } from '../../support/free-port.ts'
 import { startService } from '../../support/service.ts'
@@ -19,10 +19,10 @@ test('a missing folder is not created', async (t) => {
 
 test('a usable file stays as it was', async (t) => {
   const directory = t.testdir()
-  openRecordTable(directory).close()
+  await createEmbeddedStore({ directory }).close()
   const { size } = statSync(join(directory, FILE))
   t.match(list(await check(directory), 'ok'), [/sentry-mcp\.sqlite can be read and written/])
-  t.same(readdirSync(directory), [FILE])
+  t.same(readdirSync(directory), ['sentry-mcp.lock', FILE])
   t.equal(statSync(join(directory, FILE)).size, size)
 })
 
@@ -57,7 +57,7 @@ test('a path that is not a folder, not a database or not writable is an error', 
 
 test('a folder that other accounts can write to is a warning (CWE-732)', async (t) => {
   const directory = t.testdir()
-  openRecordTable(directory).close()
+  await createEmbeddedStore({ directory }).close()
   for (const [mode, isOpen] of [
     [0o777, true],
     [0o770, true],

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { loadMcpCore } from '../../../lib/mcp/core/load.ts'
 import type { Browser, Page } from '../../sandbox/browser/browser.ts'
 import { createBrowser } from '../../sandbox/browser/browser.ts'
 import { findUnchecked, tickRequired } from '../../sandbox/browser/html-form.ts'
@@ -165,6 +166,29 @@ test('the consent page of a read-only server says so', async (t) => {
     const { html } = await openConsent(await registerClient(url))
     t.equal(/This server is read-only/.test(html), READ_ONLY === 'true')
   }
+})
+
+test('the consent page counts the tools of each skill, and says how to take access back', async (t) => {
+  const { url } = await startService(t)
+  const client = await registerClient(url)
+  const { html } = await openConsent(client)
+  const counts = [...html.matchAll(/(\d+) tools, of which (\d+) can change data\./g)]
+  t.equal(counts.length, 4)
+  t.match(html, `<a href="${url}/account">Your connected clients</a>`)
+  const project = await client.open({ resource: `${url}/mcp/tidewater/storefront` })
+  if (project.kind !== 'page') return t.fail('the consent page is shown')
+  const [fewer] = [...project.page.html.matchAll(/(\d+) tools/g)]
+  t.ok(Number(fewer?.[1]) < Number(counts[0]?.[1]), 'a project has fewer tools')
+})
+
+test('a skill whose tools are all disabled is not offered', async (t) => {
+  const core = await loadMcpCore()
+  const ofSkill = Object.values(core.tools).filter(({ skills }) => skills.includes('seer'))
+  const DISABLED_TOOLS = ofSkill.map(({ name }) => name).join(',')
+  const { url } = await startService(t, { settings: { ...useEmbeddedStore(t), DISABLED_TOOLS } })
+  const { html } = await openConsent(await registerClient(url))
+  t.notMatch(html, 'value="seer"')
+  t.match(html, 'value="inspect"')
 })
 
 test('a form of another media type is refused', async (t) => {

@@ -182,6 +182,7 @@ test('however many ways addresses narrow, the catalogue stays bounded and the ot
     listMissingTools: () => missing,
     isKnown: () => true,
     findCurrentName: (name: string) => name,
+    countTools: () => ({ all: 0, writing: 0 }),
   }
   const catalogue = createToolCatalogue({ core, tools, policy, isCloud: false })
   const caller = { scope: new Set<string>(), skills: new Set(['inspect']), constraints: {} }

@@ -3,6 +3,7 @@ import { test } from 'tap'
 import { loadMcpCore } from '../../../../lib/mcp/core/load.ts'
 import {
   type Authority,
+  CATALOGUE_TOOLS,
   createToolPolicy,
   UnknownToolError,
   WORK_OF_OTHERS,
@@ -45,6 +46,27 @@ test('TOOL_SURFACE=compact lists the tools that Sentry’s own server lists, ful
   const compact = listed({ TOOL_SURFACE: 'compact' }, { hasAgentProvider: true })
   t.same(compact.sort(), [...core.TOP_LEVEL_TOOL_NAMES].sort())
   t.same(listed({ TOOL_SURFACE: 'full' }, { hasAgentProvider: true }), names)
+})
+
+test('the tools of a skill are counted as they would be granted: once under all their names, and without those that only call others', async (t) => {
+  const { countTools, decide } = createPolicy({})
+  for (const skill of EVERY_SKILL) {
+    const { all, writing } = countTools(skill, {})
+    const granted = names.filter((name) => {
+      const { decision } = decide(name, { ...everything(), skills: new Set([skill]) })
+      return decision === 'listed' || decision === 'available'
+    })
+    const own = granted.filter((name) => !CATALOGUE_TOOLS.includes(name))
+    const handlers = new Set(own.map((name) => core.tools[name]?.handler))
+    t.equal(all, handlers.size, skill)
+    t.ok(writing < all && writing > 0, `${skill}: ${writing} of ${all}`)
+  }
+  const readOnly = createPolicy({ READ_ONLY: 'true' }).countTools('triage', {})
+  t.equal(readOnly.writing, 0)
+  t.ok(readOnly.all > 0)
+  const project = { organizationSlug: 'acme', projectSlug: 'shop' }
+  t.ok(countTools('inspect', project).all < countTools('inspect', {}).all, 'a project has fewer')
+  t.same(countTools('no-such-skill', {}), { all: 0, writing: 0 })
 })
 
 test('a tool that is not listed is available', async (t) => {

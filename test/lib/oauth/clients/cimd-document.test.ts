@@ -157,3 +157,24 @@ test('a document that breaks a rule is refused with the rule (draft §4.1)', asy
     t.throws(() => parseMetadataDocument(document, URL_), { code: 'invalid_client', message })
   }
 })
+
+test('client_uri is kept only on the host that proves the document (RFC 7591 §2)', async (t) => {
+  t.equal(parse({ client_uri: 'https://client.example/about' }).homepage, 'https://client.example/about')
+  for (const client_uri of [
+    ...[
+      'https://cursor.com/',
+      'http://client.example/',
+      'https://client.example:8443/',
+      'https://sub.client.example/',
+    ],
+    ...[
+      'javascript:alert(1)',
+      '/about',
+      '',
+      'https://user@client.example/',
+      `https://client.example/${'x'.repeat(300)}`,
+    ],
+    ...[1, null, {}, ['https://client.example/']],
+  ])
+    t.equal(parse({ client_uri }).homepage, undefined, String(client_uri).slice(0, 40))
+})
