@@ -38,6 +38,15 @@ COPY deploy/bin /usr/local/bin
 COPY test/sandbox test/sandbox
 COPY test/support/free-port.ts test/support/running-process.ts test/support/settings.ts test/support/
 
+# The service starts in three quarters of the time when Node finds its modules compiled. Node keeps them for each user; they
+# are root's afterwards, so that a running service cannot change what the next one executes.
+ENV NODE_COMPILE_CACHE=/app/compile-cache
+RUN install --directory --owner=10001 --mode=755 $NODE_COMPILE_CACHE \
+  && setpriv --reuid=10001 --regid=10001 --clear-groups \
+    node -e "import('./app.ts').then(() => import('./lib/mcp/core/load.ts')).then((core) => core.loadMcpCore())" \
+  && chown --recursive root:root $NODE_COMPILE_CACHE \
+  && chmod --recursive a+rX $NODE_COMPILE_CACHE
+
 # By number, so that Kubernetes can tell it is not root. No account of the host is likely to have it.
 USER 10001:10001
 EXPOSE 3000

@@ -19,7 +19,7 @@ import {
   noteLargeAttachments,
   readLength,
 } from './large-file.ts'
-import { describeForeignBody, fetchSentry, findForeignBody } from './request.ts'
+import { describeForeignBody, fetchSentry, findForeignBody, type UpstreamResponse } from './request.ts'
 import { readRequiredAction } from './required-action.ts'
 import { addWrite, findUpstreamCall, type UpstreamCall, type UpstreamWrite } from './tool-call.ts'
 
@@ -215,13 +215,14 @@ async function send(
 }
 
 /** The response that redirects lead to, and its URL. */
-async function fetchAndFollow(sending: Sending): Promise<{ response: Response; target: URL }> {
+async function fetchAndFollow(sending: Sending): Promise<{ response: UpstreamResponse; target: URL }> {
   const { call, request, who, timeout, write, isAuthorized } = sending
   const { method, headers, body } = request
   const signals = [call.signal, timeout.signal, request.signal].filter((signal) => signal != null)
-  const options: RequestInit = { method, headers, body, redirect: 'manual', signal: AbortSignal.any(signals) }
+  const options = { method, headers, body, signal: AbortSignal.any(signals) }
   // Only what carries the user's token is for Sentry itself: its documentation and an AI provider may be on its hosts.
-  const fetchAt = (url: URL) => (isAuthorized ? fetchSentry(call.sentry, url, options) : fetch(url, options))
+  const fetchAt = (url: URL): Promise<UpstreamResponse> =>
+    isAuthorized ? fetchSentry(call.sentry, url, options) : fetch(url, { ...options, redirect: 'manual' })
   let target = request.url
   let response = await fetchAt(target)
   if (write !== undefined) write.status = response.status
@@ -239,7 +240,7 @@ async function fetchAndFollow(sending: Sending): Promise<{ response: Response; t
   return { response, target }
 }
 
-function noteResponse(call: UpstreamCall, { status, headers }: Response): void {
+function noteResponse(call: UpstreamCall, { status, headers }: UpstreamResponse): void {
   call.hasRead = true
   if (status === 429 || status === 503) call.retryAfterSeconds = readRetryAfter(headers)
 }
@@ -301,7 +302,7 @@ function assertDestination({ sentry, caller }: UpstreamCall, url: URL, method: s
   if (problem !== undefined) throw new OutOfReachError(problem)
 }
 
-function isRedirect(response: Response): boolean {
+function isRedirect(response: UpstreamResponse): boolean {
   return [301, 302, 303, 307, 308].includes(response.status) && response.headers.has('location')
 }
 
@@ -348,11 +349,11 @@ interface Reading {
  * Reads the body before the response is handed on, so that the timeout covers all of it. All data of Sentry passes
  * here, so here it is cleaned.
  */
-async function readWhole(response: Response, reading: Reading): Promise<Response> {
+async function readWhole(response: UpstreamResponse, reading: Reading): Promise<Response> {
   const { call, requested, target, who, reserve } = reading
-  if (response.body === null) return response
   const { status, statusText } = response
   const headers = new Headers(response.headers)
+  if (response.body === null) return new Response(null, { status, statusText, headers })
   headers.delete('content-encoding')
   headers.delete('content-length')
   const file = response.ok ? findFile(target, response.headers, call.sentry) : undefined
