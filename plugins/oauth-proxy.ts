@@ -31,12 +31,13 @@ const FORM_LIMIT = 16 * 1024
  */
 async function oauthProxyPlugin(fastify: FastifyInstance) {
   const { config, store, sealer, signer, audit, cimd } = fastify
-  const { sentryOAuth, sentryTokens, sentryRevocation: revocation } = fastify
+  const { sentryLocation: sentry, sentryOAuth, sentryTokens, sentryRevocation: revocation } = fastify
   const server = createAuthorizationServer({
     settings: config,
     store,
     sealer,
     signer,
+    sentry,
     sentryOAuth,
     sentryTokens,
     revocation,

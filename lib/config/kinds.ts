@@ -5,6 +5,7 @@ import ipaddr from 'ipaddr.js'
 import type { Client } from '../model/client.ts'
 import { isLoopbackHost } from '../model/loopback.ts'
 import { createRedirectUriPolicy } from '../model/redirect-uri-pattern.ts'
+import { parseCustomHeaders } from './custom-headers.ts'
 import { parseRedisAddress } from './redis-address.ts'
 import { type Kind, SettingError } from './setting.ts'
 import { parseStaticClients } from './static-clients.ts'
@@ -116,6 +117,22 @@ export const sentryHost: Kind<string> = {
   },
 }
 
+/** The origin of Sentry; it has no path, since Sentry's pages work at the root of a host only. */
+export const sentryOrigin: Kind<string> = {
+  expected: 'the URL of Sentry in a browser, without a path, such as https://sentry.example.com',
+  parse(text) {
+    const { origin, href } = new URL(requireHttpUrl(text))
+    if (href !== `${origin}/`) throw new TypeError('more than an origin')
+    return origin
+  },
+}
+
+export const customHeaders: Kind<Readonly<Record<string, string>>> = {
+  expected: 'headers (Name: value), separated by semicolons or line breaks',
+  secret: true,
+  parse: parseCustomHeaders,
+}
+
 export const scopes: Kind<string[]> = {
   expected: 'Sentry scopes separated by commas, such as org:read,project:read',
   parse(text) {
@@ -222,6 +239,11 @@ export const certificate = pem('certificates (PEM), or the path of a file that h
   parse: (text) => new X509Certificate(text),
   problem: 'it is not a certificate in PEM form.',
 })
+
+export const clientCertificate: Kind<string> = {
+  ...certificate,
+  expected: 'a certificate (PEM), or the path of a file that holds it',
+}
 
 export const privateKey = pem(
   'a private key without a passphrase (PEM), or the path of a file that holds it',

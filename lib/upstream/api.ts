@@ -61,7 +61,7 @@ export interface SentryApi {
   readUserId(accessToken: string): Promise<string>
 }
 
-export function createSentryApi({ origin }: Pick<SentryLocation, 'origin'>): SentryApi {
+export function createSentryApi(sentry: Pick<SentryLocation, 'origin' | 'routeTo'>): SentryApi {
   async function findOrganization(slug: string, accessToken: string) {
     const body = await find(`/api/0/organizations/${slug}/`, accessToken)
     if (body === undefined) return undefined
@@ -115,7 +115,7 @@ export function createSentryApi({ origin }: Pick<SentryLocation, 'origin'>): Sen
   }
 
   function get(path: string, accessToken: string): Promise<SentryResponse> {
-    return requestSentry(new URL(path, origin), { headers: { authorization: `Bearer ${accessToken}` } })
+    return requestSentry(sentry, path, { headers: { authorization: `Bearer ${accessToken}` } })
   }
 
   return { findOrganization, findProject, readUserId }

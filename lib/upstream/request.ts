@@ -1,5 +1,9 @@
+import { STATUS_CODES } from 'node:http'
+import { createGunzip } from 'node:zlib'
+import { type Dispatcher, request } from 'undici'
 import { TransientError } from '../errors.ts'
 import { readBounded } from '../http/read-bounded.ts'
+import type { SentryLocation } from './location.ts'
 
 /** Of a request of our own to Sentry, unless it sets its own timeout. */
 const DEFAULT_TIMEOUT_MS = 10_000
@@ -17,10 +21,20 @@ export class UpstreamUnavailableError extends TransientError {
   }
 }
 
-export interface SentryRequest extends RequestInit {
+/** The part of `fetch`'s options that requests to Sentry have. */
+export interface SentryFetch {
+  method?: string | undefined
+  headers?: RequestInit['headers']
+  body?: string | URLSearchParams | null | undefined
+  signal?: AbortSignal
+}
+
+export interface SentryRequest extends Omit<SentryFetch, 'signal'> {
   /** Covers the response body too. */
   timeoutMs?: number
   maxBytes?: number
+  /** Whether a web page is a response of Sentry's own; elsewhere only something in front of Sentry responds with one. */
+  acceptsPage?: boolean
 }
 
 export interface SentryResponse {
@@ -29,26 +43,102 @@ export interface SentryResponse {
   body: unknown
 }
 
+/** What is read of a response of Sentry, whose body has not been read yet. A `Response` of `fetch` is one too. */
+export interface UpstreamResponse extends Pick<Response, 'status' | 'statusText' | 'ok' | 'headers'> {
+  readonly body: UpstreamBody | null
+}
+
+/** Bytes after decompression. */
+export interface UpstreamBody extends AsyncIterable<Uint8Array> {
+  cancel(): Promise<void>
+}
+
+/** The responses without a body (Fetch, null body status). */
+const EMPTY = [204, 205, 304]
+
 /**
- * Sends a request of our own to Sentry, limited in time and size. Redirects are not followed, since they could carry
- * credentials elsewhere. Throws `UpstreamUnavailableError`.
+ * `fetch` for a URL of Sentry, and the one place where requests to it are sent: to the address and with the headers and
+ * the client certificate of its route. Redirects are not followed, since they could carry credentials elsewhere. It has
+ * no web streams, which cost more than the request. Throws what `fetch` throws.
  */
+export async function fetchSentry(
+  sentry: Pick<SentryLocation, 'routeTo'>,
+  target: URL,
+  init: SentryFetch = {},
+): Promise<UpstreamResponse> {
+  const { url, headers: added, dispatcher } = sentry.routeTo(target)
+  const { method = 'GET', body, signal } = init
+  const headers = new Headers({ accept: '*/*', 'user-agent': 'node', 'accept-encoding': 'gzip' })
+  const isForm = body instanceof URLSearchParams
+  if (isForm) headers.set('content-type', 'application/x-www-form-urlencoded;charset=UTF-8')
+  for (const [name, value] of new Headers(init.headers)) headers.set(name, value)
+  for (const [name, value] of Object.entries(added)) headers.set(name, value)
+  try {
+    const options = { dispatcher, method: method as Dispatcher.HttpMethod, headers, signal }
+    return toResponse(await request(url, { ...options, body: isForm ? body.toString() : body }))
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw new TypeError('fetch failed', { cause })
+  }
+}
+
+function toResponse({ statusCode: status, headers, body }: Dispatcher.ResponseData): UpstreamResponse {
+  const entries = Object.entries(headers).flatMap(([name, value]) =>
+    [value ?? []].flat().map((one): [string, string] => [name, one]),
+  )
+  const response = {
+    status,
+    statusText: STATUS_CODES[status] ?? '',
+    ok: status >= 200 && status < 300,
+    headers: new Headers(entries),
+  }
+  if (EMPTY.includes(status)) {
+    body.resume()
+    return { ...response, body: null }
+  }
+  const isPacked = /^(x-)?gzip$/i.test(response.headers.get('content-encoding') ?? '')
+  const bytes: AsyncIterable<Uint8Array> = isPacked ? body.compose(createGunzip()) : body
+  return {
+    ...response,
+    body: {
+      [Symbol.asyncIterator]: () => bytes[Symbol.asyncIterator](),
+      cancel: () => body.dump(),
+    },
+  }
+}
+
+/** Sends a request of our own to Sentry, limited in time and size. Throws `UpstreamUnavailableError`. */
 export async function requestSentry(
-  url: URL,
-  { timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes = DEFAULT_MAX_BYTES, ...init }: SentryRequest = {},
+  sentry: Pick<SentryLocation, 'origin' | 'routeTo'>,
+  path: string,
+  { timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes = DEFAULT_MAX_BYTES, acceptsPage, ...init }: SentryRequest = {},
 ): Promise<SentryResponse> {
   try {
-    const response = await fetch(url, {
+    const response = await fetchSentry(sentry, new URL(path, sentry.origin), {
       ...init,
       headers: { accept: 'application/json', ...init.headers },
-      redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
     })
+    const { status, headers } = response
     const text = (await readBounded(response.body, maxBytes)).toString('utf8')
-    return { status: response.status, body: parseJson(text) }
+    const redirect =
+      status >= 300 && status < 400 ? URL.parse(headers.get('location') ?? '', sentry.origin) : null
+    if (redirect !== null) throw new Error(`Sentry redirects to ${redirect.origin}, which is not followed.`)
+    if (!acceptsPage && isPage(headers, text)) throw new Error(describePage(status))
+    return { status, body: parseJson(text) }
   } catch (cause) {
     throw new UpstreamUnavailableError(cause)
   }
+}
+
+/** Whether a response is a web page. Where a route is missing, Sentry responds with `text/html` and nothing in it. */
+export function isPage(headers: Headers, text: string): boolean {
+  return /^text\/html\b/i.test(headers.get('content-type') ?? '') && /^\s*</.test(text)
+}
+
+/** A sentence about a web page in place of a response of Sentry's API or OAuth endpoints. */
+export function describePage(status: number): string {
+  return `Something in front of Sentry responded (HTTP ${status}, a web page), and the request did not reach Sentry.`
 }
 
 function parseJson(text: string): unknown {

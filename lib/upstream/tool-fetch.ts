@@ -13,6 +13,7 @@ import {
   noteLargeAttachments,
   readLength,
 } from './large-file.ts'
+import { describePage, fetchSentry, isPage, type UpstreamResponse } from './request.ts'
 import { readRequiredAction } from './required-action.ts'
 import { addWrite, findUpstreamCall, type UpstreamCall, type UpstreamWrite } from './tool-call.ts'
 
@@ -31,6 +32,9 @@ const FREE_BYTES = 256 * 1024
 const MAX_REDIRECTS = 5
 
 const RETRY = 'Try again in a moment; if it goes on, it is down or the network between is.'
+
+const LET_THROUGH =
+  'The operator of this Sentry MCP server has to let it through the access proxy (SENTRY_CUSTOM_HEADERS).'
 
 /** A request of a tool got no response. The message is fit for a model to read. */
 export class ToolFetchError extends Error {
@@ -94,13 +98,22 @@ async function sendWithToken(
 
 /** Repeats a read once if its connection was reset, as while Sentry restarts. A write may have happened. */
 async function sendToSentry(call: UpstreamCall, url: URL, init: RequestInit): Promise<Response> {
-  const attempt = () => send(call, url, init, assertDestination)
+  const attempt = () => send(call, url, init, { isAuthorized: true })
   const response = await attempt().catch((error: unknown) => {
     if (!isWrite(init) && isConnectionReset(error)) return attempt()
     throw error
   })
   deferAfterRefusal(call, response)
+  await assertFromSentry(response)
   return response
+}
+
+/** An access proxy refuses with a page, which says nothing about the user's token or about what is in Sentry. */
+async function assertFromSentry(response: Response): Promise<void> {
+  const { status, headers } = response
+  if (status < 400 || status >= 500 || status === 429) return
+  if (!isPage(headers, await response.clone().text())) return
+  throw new ToolFetchError(`${describePage(status)} ${LET_THROUGH} Trying again will not help.`)
 }
 
 /** Sentry responds 401 to an invalid token, but 400 at the endpoint that names its user. */
@@ -130,12 +143,12 @@ async function send(
   call: UpstreamCall,
   input: string | URL | Request,
   init: RequestInit,
-  assertTarget: typeof assertDestination = () => undefined,
+  { isAuthorized }: { isAuthorized: boolean } = { isAuthorized: false },
 ): Promise<Response> {
   const requested = new URL(input instanceof Request ? input.url : input)
   let target = requested
   const method = (init.method ?? 'GET').toUpperCase()
-  assertTarget(call, target, method)
+  if (isAuthorized) assertDestination(call, target, method)
   const who = call.sentry.owns(target) ? 'Sentry' : describeOther(input, init)
   const timeoutMs = who === 'Sentry' ? call.timeouts.sentryMs : call.timeouts.otherMs
   const known = call.largeFiles.get(target.pathname)
@@ -143,20 +156,28 @@ async function send(
   const endRequest = who === 'Sentry' ? await call.share.beginRequest() : () => undefined
   const timeout = createTimeout(timeoutMs)
   const signals = [call.signal, timeout.signal, init.signal].filter((signal) => signal instanceof AbortSignal)
-  const options: RequestInit = { ...init, redirect: 'manual', signal: AbortSignal.any(signals) }
+  const signal = AbortSignal.any(signals)
+  // Only what carries the user's token is for Sentry itself: its documentation and an AI provider may be on its hosts.
+  const request = (next: string | URL | Request): Promise<UpstreamResponse> =>
+    isAuthorized
+      ? fetchSentry(call.sentry, target, { method, headers: init.headers, body: readText(init), signal })
+      : fetch(next, { ...init, redirect: 'manual', signal })
   const write: UpstreamWrite | undefined =
     who === 'Sentry' && isWrite(init) ? { status: undefined } : undefined
   if (write !== undefined) addWrite(write)
   try {
-    let response = await fetch(input, options)
+    let response = await request(input)
     if (write !== undefined) write.status = response.status
     for (let hops = 0; isRedirect(response); hops += 1) {
       await response.body?.cancel()
       if (hops === MAX_REDIRECTS) throw new ToolFetchError(`${who} redirects in a circle.`)
-      target = followRedirect(response, target, isWrite(init), who)
+      const next = URL.parse(response.headers.get('location') ?? '', target.href)
+      const found = next !== null && isAuthorized ? call.sentry.publish(next) : next
+      assertFollowed(found, target, isWrite(init), who)
+      target = found
       // Sentry's redirect could leave the caller's organization or project.
-      assertTarget(call, target, method)
-      response = await fetch(target, options)
+      if (isAuthorized) assertDestination(call, target, method)
+      response = await request(target)
     }
     if (who === 'Sentry') call.hasRead = true
     if (who === 'Sentry' && [429, 503].includes(response.status)) {
@@ -184,6 +205,13 @@ async function send(
     timeout.stop()
     endRequest()
   }
+}
+
+/** The body of a request to Sentry, which mcp-core writes as JSON. */
+function readText({ body }: RequestInit): string | undefined {
+  if (body === undefined || body === null) return undefined
+  if (typeof body !== 'string') throw new TypeError('The body of a request to Sentry is not text.')
+  return body
 }
 
 function leaveOut({ leftOut }: UpstreamCall, file: LargeFile): LargeFileError {
@@ -233,24 +261,26 @@ function assertDestination({ sentry, caller }: UpstreamCall, url: URL, method: s
   if (problem !== undefined) throw new ToolFetchError(problem)
 }
 
-function isRedirect(response: Response): boolean {
+function isRedirect(response: UpstreamResponse): boolean {
   return [301, 302, 303, 307, 308].includes(response.status) && response.headers.has('location')
 }
 
 /** Another origin gets neither the token nor the request, and a write is not repeated at another URL. */
-function followRedirect(response: Response, from: URL, isWrite: boolean, who: string): URL {
-  const location = response.headers.get('location') ?? ''
-  const next = URL.parse(location, from.href)
+function assertFollowed(next: URL | null, from: URL, isWrite: boolean, who: string): asserts next is URL {
   if (who === 'Sentry' && next?.origin === from.origin && isWrite) {
     throw new ToolFetchError(
       `Sentry redirects this change to ${next.pathname}: the project or organization was probably renamed, so use its present slug. A redirect of a change is not followed.`,
     )
   }
+  if (next !== null && next.origin !== from.origin && who === 'Sentry') {
+    throw new ToolFetchError(
+      `Sentry redirects to ${next.origin}. If that is the sign-in page of an access proxy: ${LET_THROUGH} The redirect is not followed.`,
+    )
+  }
   if (next === null || next.origin !== from.origin || isWrite) {
-    const where = next === null ? 'an invalid address' : who === 'Sentry' ? next.origin : 'another address'
+    const where = next === null ? 'an invalid address' : 'another address'
     throw new ToolFetchError(`${who} redirects to ${where}, which is not followed.`)
   }
-  return next
 }
 
 function isWrite({ method = 'GET' }: RequestInit): boolean {
@@ -286,11 +316,11 @@ interface Reading {
  * Reads the body before the response is handed on, so that the timeout covers all of it. All data of Sentry passes
  * here, so here it is cleaned.
  */
-async function readWhole(response: Response, reading: Reading): Promise<Response> {
+async function readWhole(response: UpstreamResponse, reading: Reading): Promise<Response> {
   const { call, requested, target, who, reserve } = reading
-  if (response.body === null) return response
   const { status, statusText } = response
   const headers = new Headers(response.headers)
+  if (response.body === null) return new Response(null, { status, statusText, headers })
   headers.delete('content-encoding')
   headers.delete('content-length')
   const file = response.ok ? findFile(target, response.headers, call.sentry) : undefined
@@ -315,7 +345,7 @@ async function readWhole(response: Response, reading: Reading): Promise<Response
       who === 'Sentry' ? cleanBody(body, { url: requested, ok: response.ok, headers }) : { bytes: body }
     const whole = new Response(clean.bytes, { status, statusText, headers })
     // A new response has no URL, and tools link to that of an attachment.
-    Object.defineProperty(whole, 'url', { value: response.url })
+    Object.defineProperty(whole, 'url', { value: target.href })
     const { json } = clean
     return json === undefined
       ? whole

@@ -73,7 +73,7 @@ const authorizeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }>
         clientName: client.name,
         documentUrl: client.documentUrl,
         redirectUri: redirect.redirectUri,
-        sentryHost: settings.SENTRY_HOST,
+        sentryHost: server.sentry.host,
         isReadOnly: settings.READ_ONLY,
         organization: resource.organization,
         project: resource.project,

@@ -45,7 +45,9 @@ export interface Compatibility {
  * switched off as well; the release is for sentences. What an organization's Sentry lacks is remembered for minutes, so
  * that a detour costs one request. sentry.io has everything, and its responses are passed on.
  */
-export function createCompatibility(sentry: Pick<SentryLocation, 'origin' | 'isCloud'>): Compatibility {
+export function createCompatibility(
+  sentry: Pick<SentryLocation, 'origin' | 'isCloud' | 'routeTo'>,
+): Compatibility {
   const release = createReleaseReader(sentry)
   const known = new LRUCache<string, true>({ max: MAX_MEMORIES, ttl: MEMORY_TTL_MS })
   let missing: { at: string | undefined; tools: ReadonlySet<string> } = { at: undefined, tools: new Set() }
