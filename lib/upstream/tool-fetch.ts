@@ -13,6 +13,7 @@ import {
   noteLargeAttachments,
   readLength,
 } from './large-file.ts'
+import { ReadResponse } from './read-response.ts'
 import { describePage, fetchSentry, isPage, type UpstreamResponse } from './request.ts'
 import { readRequiredAction } from './required-action.ts'
 import { addWrite, findUpstreamCall, type UpstreamCall, type UpstreamWrite } from './tool-call.ts'
@@ -154,9 +155,8 @@ async function send(
   const known = call.largeFiles.get(target.pathname)
   if (known !== undefined && who === 'Sentry') throw leaveOut(call, known)
   const endRequest = who === 'Sentry' ? await call.share.beginRequest() : () => undefined
-  const timeout = createTimeout(timeoutMs)
-  const signals = [call.signal, timeout.signal, init.signal].filter((signal) => signal instanceof AbortSignal)
-  const signal = AbortSignal.any(signals)
+  const timeout = createTimeout(timeoutMs, [call.signal, init.signal])
+  const { signal } = timeout
   // Only what carries the user's token is for Sentry itself: its documentation and an AI provider may be on its hosts.
   const request = (next: string | URL | Request): Promise<UpstreamResponse> =>
     isAuthorized
@@ -195,14 +195,14 @@ async function send(
     if (write !== undefined && wasNotSent(error)) write.status = 0
     // After a write that Sentry may have carried out, trying again is not the advice.
     const advice = write === undefined || write.status === 0 ? ` ${RETRY}` : ''
-    if (timeout.signal.aborted) {
+    if (timeout.isOver) {
       throw new ToolFetchTimeoutError(`${who} did not answer within ${timeoutMs / 1000} seconds.${advice}`)
     }
     if (init.signal?.aborted) throw new ToolFetchTimeoutError(`${who} did not answer in time.${advice}`)
     const failure = new ToolFetchError(`${who} could not be reached.${advice}`, { cause: error })
     throw who === 'Sentry' ? failure : new TypeError('fetch failed', { cause: failure })
   } finally {
-    timeout.stop()
+    timeout.close()
     endRequest()
   }
 }
@@ -220,23 +220,48 @@ function leaveOut({ leftOut }: UpstreamCall, file: LargeFile): LargeFileError {
 }
 
 interface Timeout {
-  signal: AbortSignal
+  /** Aborts when the time is over, and with one of the sources. */
+  readonly signal: AbortSignal
+  readonly isOver: boolean
   start(): void
   stop(): void
+  /** The request is over. */
+  close(): void
 }
 
-/** A timeout that has started, and that waiting for other calls can stop. */
-function createTimeout(timeoutMs: number): Timeout {
+/**
+ * A timeout that has started, and that waiting for other calls can stop. `AbortSignal.any` would do for the sources, but
+ * what it refers to weakly stays until V8's next full collection.
+ */
+function createTimeout(timeoutMs: number, sources: readonly unknown[]): Timeout {
   const controller = new AbortController()
-  const begin = () => setTimeout(() => controller.abort(), timeoutMs)
-  let timer = begin()
-  return {
+  const signals = sources.filter((source) => source instanceof AbortSignal)
+  const abort = ({ target }: Event) => controller.abort((target as AbortSignal).reason)
+  let isOver = false
+  let timer: NodeJS.Timeout | undefined
+  const timeout = {
     signal: controller.signal,
+    get isOver() {
+      return isOver
+    },
     start() {
-      timer = begin()
+      timer = setTimeout(() => {
+        isOver = true
+        controller.abort()
+      }, timeoutMs)
     },
     stop: () => clearTimeout(timer),
+    close() {
+      clearTimeout(timer)
+      for (const signal of signals) signal.removeEventListener('abort', abort)
+    },
   }
+  for (const signal of signals) {
+    if (signal.aborted) controller.abort(signal.reason)
+    else signal.addEventListener('abort', abort, { once: true })
+  }
+  timeout.start()
+  return timeout
 }
 
 /** Waits until a large response may be read. Meanwhile it neither counts as a request nor runs out of time. */
@@ -320,7 +345,10 @@ async function readWhole(response: UpstreamResponse, reading: Reading): Promise<
   const { call, requested, target, who, reserve } = reading
   const { status, statusText } = response
   const headers = new Headers(response.headers)
-  if (response.body === null) return new Response(null, { status, statusText, headers })
+  const { href: address } = target
+  if (response.body === null) {
+    return new ReadResponse({ bytes: Buffer.alloc(0), address }, { status, statusText, headers })
+  }
   headers.delete('content-encoding')
   headers.delete('content-length')
   const file = response.ok ? findFile(target, response.headers, call.sentry) : undefined
@@ -332,8 +360,11 @@ async function readWhole(response: UpstreamResponse, reading: Reading): Promise<
     const body = await readBounded(response.body, maxBytes, {
       bytes: FREE_BYTES,
       async onBeyond() {
-        reserved = length ?? maxBytes
-        if (await reserve(reserved)) return
+        const expected = length ?? maxBytes
+        if (await reserve(expected)) {
+          reserved = expected
+          return
+        }
         if (file !== undefined) throw leaveOut(call, file)
         throw new ToolFetchError(
           `The responses of ${who} to this request are too large together. Ask for less at once.`,
@@ -343,14 +374,9 @@ async function readWhole(response: UpstreamResponse, reading: Reading): Promise<
     if (reserved > body.length) call.share.release(reserved - body.length)
     const clean =
       who === 'Sentry' ? cleanBody(body, { url: requested, ok: response.ok, headers }) : { bytes: body }
-    const whole = new Response(clean.bytes, { status, statusText, headers })
-    // A new response has no URL, and tools link to that of an attachment.
-    Object.defineProperty(whole, 'url', { value: target.href })
-    const { json } = clean
-    return json === undefined
-      ? whole
-      : Object.defineProperty(whole, 'json', { value: async () => json.value })
+    return new ReadResponse({ ...clean, address }, { status, statusText, headers })
   } catch (error) {
+    call.share.release(reserved)
     await response.body.cancel().catch(() => undefined)
     if (!(error instanceof BodyTooLargeError)) throw error
     if (file !== undefined) throw leaveOut(call, file)

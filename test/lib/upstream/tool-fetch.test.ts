@@ -1,22 +1,16 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Test, test } from 'tap'
-import { SignInRequiredError } from '../../../lib/upstream/access.ts'
-import { createUpstreamBudget } from '../../../lib/upstream/budget.ts'
-import { createSentryLocation } from '../../../lib/upstream/location.ts'
+import { test } from 'tap'
 import {
   collectWrites,
-  DEFAULT_TIMEOUTS,
+  findUpstreamCall,
   runUpstreamCall,
-  type UpstreamCall,
   type UpstreamWrite,
 } from '../../../lib/upstream/tool-call.ts'
-import { fetchUpstream, TOKEN_PLACEHOLDER, ToolFetchError } from '../../../lib/upstream/tool-fetch.ts'
+import { fetchUpstream, ToolFetchError } from '../../../lib/upstream/tool-fetch.ts'
 import { findFreePort } from '../../support/free-port.ts'
 import { startMcp } from '../../support/mcp-service.ts'
-
-const AUTHORIZED = { headers: { Authorization: `Bearer ${TOKEN_PLACEHOLDER}` } }
+import { AUTHORIZED, createCall, fetchIn, startHost } from './upstream-call.ts'
 
 test('the token is sent to Sentry only', async (t) => {
   const sentry = await startHost(t)
@@ -184,6 +178,28 @@ test('only http is requested, and only inside a call', async (t) => {
   await t.rejects(fetchUpstream('https://sentry.example.com/'), { message: /only be made by a tool call/ })
 })
 
+test('what outlives a call, as a connection does, holds neither its token nor its response', async (t) => {
+  const call = createCall('https://sentry.example.com')
+  const outlive = await runUpstreamCall(call, async () => {
+    t.equal(findUpstreamCall(), call)
+    return AsyncLocalStorage.snapshot()
+  })
+  outlive(() => t.equal(findUpstreamCall(), undefined))
+})
+
+test('a response is read any number of times, as what it is', async (t) => {
+  const { origin } = await startHost(t, (_request, response) =>
+    response.writeHead(200, { 'content-type': 'application/json' }).end('\ufeff{"a":"ä"}'),
+  )
+  const response = await fetchIn(createCall(origin), origin, AUTHORIZED)
+  t.same(await response.json(), { a: 'ä' })
+  t.equal(await response.clone().text(), '{"a":"ä"}')
+  t.equal(new TextDecoder().decode(await response.arrayBuffer()), '{"a":"ä"}')
+  const blob = await response.blob()
+  t.equal(blob.type, 'application/json')
+  t.equal(await blob.text(), '{"a":"ä"}')
+})
+
 test('the timeout of a tool and the end of the call are distinguished', async (t) => {
   const silent = await startHost(t, () => undefined)
   const call = createCall('https://sentry.example.com')
@@ -206,48 +222,6 @@ test('a compressed response is passed on decompressed', async (t) => {
   t.notOk(response.headers.has('content-encoding'))
   t.same(await response.json(), { a: 1 })
 })
-
-function fetchIn(call: UpstreamCall, url: string, init?: RequestInit): Promise<Response> {
-  return runUpstreamCall(call, () => fetchUpstream(url, init))
-}
-
-function createCall(origin: string, caller: Partial<UpstreamCall['caller']> = {}): UpstreamCall {
-  const { protocol, host } = new URL(origin)
-  return {
-    signal: new AbortController().signal,
-    sentry: createSentryLocation({
-      SENTRY_HOST: host,
-      SENTRY_PROTOCOL: protocol === 'https:' ? 'https' : 'http',
-    }),
-    timeouts: DEFAULT_TIMEOUTS,
-    share: createUpstreamBudget().open('user', new AbortController().signal),
-    largeFiles: new Map(),
-    leftOut: [],
-    accessToken: 'the token',
-    caller: {
-      constraints: {},
-      renewAccessToken: () => Promise.reject(new SignInRequiredError('No renewal.')),
-      ...caller,
-    },
-  }
-}
-
-async function startHost(
-  t: Test,
-  respond = (_request: IncomingMessage, response: ServerResponse): unknown => response.end('{}'),
-): Promise<{ origin: string; requests: IncomingMessage[] }> {
-  const requests: IncomingMessage[] = []
-  const server = createServer((request, response) => {
-    requests.push(request)
-    respond(request, response)
-  })
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests }
-}
 
 for (const status of [400, 401]) {
   test(`an invalid token is renewed after a 400 or 401 of /api/0/auth/ (${status})`, async (t) => {
