@@ -46,7 +46,8 @@ export function startProcess(
 ): RunningProcess {
   const child = spawn(program, args, {
     cwd,
-    env: { PATH: process.env.PATH, ...env, NODE_OPTIONS: '' },
+    // The options of this process are those of the test runner.
+    env: { PATH: process.env.PATH, NODE_OPTIONS: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe', ...(hasChannel ? (['ipc'] as const) : [])],
   })
   const lines: string[] = []

@@ -80,7 +80,7 @@ test('a file that is cut off within its length is an error, not a short file', a
   await t.rejects(fetchIn(createCall(origin), `${origin}${IMAGE}`, AUTHORIZED), { name: 'ToolFetchError' })
 })
 
-test('an image that Sentry keeps elsewhere is no exception', async (t) => {
+test('an image that Sentry keeps elsewhere has the same limit', async (t) => {
   const sent: number[] = []
   const storage = await startHost(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'image/png', 'content-length': 30 * MEBI })
@@ -91,7 +91,7 @@ test('an image that Sentry keeps elsewhere is no exception', async (t) => {
   t.match(call.leftOut, [{ url: `${storage.origin}/cart.png`, size: 30 * MEBI }])
 })
 
-test('data and errors of Sentry are no files: they may have more than 5 MiB', async (t) => {
+test('data and errors of Sentry may have more than 5 MiB, since they are not files', async (t) => {
   let status = 200
   const body = JSON.stringify([{ message: 'a'.repeat(6 * MEBI) }])
   const { origin } = await startHost(t, (_request, response) =>
