@@ -110,7 +110,7 @@ function listKinds(): Kind[] {
     { name: 'POST /oauth/register', send: register({}) },
     {
       name: 'POST /oauth/register, stored',
-      send: register({ redirect_uris: uris(1_900) }),
+      send: register({ redirect_uris: uris(300) }),
       store: { bytes: 4 * KIBI, seconds: 3_600 },
     },
     {
@@ -118,6 +118,7 @@ function listKinds(): Kind[] {
       send: register({ token_endpoint_auth_method: 'client_secret_post', redirect_uris: uris(300) }),
       store: { bytes: 4 * KIBI, seconds: 3_600 },
     },
+    { name: 'POST /oauth/register, longer than a record', send: register({ redirect_uris: uris(1_900) }) },
     { name: 'POST /oauth/register, 63 KB', send: register({ client_name: 'a'.repeat(60_000) }) },
     {
       name: 'POST /oauth/token, wrong code',
