@@ -13,7 +13,7 @@ import { createSettings } from '../test/support/settings.ts'
  */
 
 /** Until V8 has compiled what a kind runs. */
-const WARM_UP = 60
+const WARM_UP = 250
 
 /** Each round compares a few requests with as many of `/health` beside them, so a busy machine slows both down. */
 const ROUNDS = 11
