@@ -27,6 +27,11 @@ RUN install --directory --owner=10001 --group=10001 --mode=700 /data
 ENV DATA_DIR=/data
 VOLUME /data
 
+# Half the memory: V8's young generation takes 64 MB otherwise and its old one as much as the machine has, and glibc
+# keeps what each of its arenas once used. docs/performance.md has the figures.
+ENV NODE_OPTIONS="--max-semi-space-size=8 --max-old-space-size=256" \
+    MALLOC_ARENA_MAX=2
+
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE app.ts server.ts ./
 COPY commands commands
