@@ -1,6 +1,7 @@
 import closeWithGrace from 'close-with-grace'
 import Fastify from 'fastify'
 import { loadConfig } from './lib/config/load.ts'
+import { findWarnings } from './lib/config/warnings.ts'
 import { StartUpError } from './lib/errors.ts'
 
 try {
@@ -16,6 +17,7 @@ async function start() {
   // Loading the app takes a second; invalid settings are reported before.
   const { default: app, createOptions, findDrainNotice } = await import('./app.ts')
   const server = Fastify(createOptions(config))
+  for (const warning of findWarnings(config, process.env)) server.log.warn(warning)
 
   // With an audit file, SIGHUP does not end the process: it says that the file was rotated.
   const skip = config.AUDIT_LOG === 'file' ? ['SIGHUP' as const] : []
@@ -34,6 +36,22 @@ async function start() {
 
   await server.register(app, { config })
   await server.listen({ port: config.PORT, host: config.HOST }).catch((cause) => {
-    throw new StartUpError(`Cannot listen on ${config.HOST}:${config.PORT}: ${cause.message}`, { cause })
+    throw new StartUpError(`Cannot listen on ${config.HOST}:${config.PORT}: ${explainListenError(cause)}`, {
+      cause,
+    })
   })
+}
+
+function explainListenError({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return 'another program listens there (EADDRINUSE). Stop it, or set PORT, and the port in BASE_URL, to a free one.'
+    case 'EACCES':
+      return 'this user may not open that port (EACCES). Set PORT to one above 1023, and put a proxy in front for 443.'
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `this machine does not have that address (${code}). Set HOST to one of its own, or to 0.0.0.0 for all.`
+    default:
+      return message
+  }
 }

@@ -1,6 +1,7 @@
 import { type Config, ConfigError, loadConfig } from '../lib/config/load.ts'
 import { SETTINGS } from '../lib/config/settings.ts'
 import { VERSION } from '../lib/config/version.ts'
+import { findWarnings } from '../lib/config/warnings.ts'
 import { useOutgoingProxy } from '../lib/net/outgoing-proxy.ts'
 import { parseArguments, runCommand } from './command.ts'
 import { checkEmbeddedStore } from './doctor/check-embedded-store.ts'
@@ -30,6 +31,8 @@ async function examine(env: Environment, { tools }: Pick<DoctorArguments, 'tools
     return report.findings
   }
   report.ok(`All settings are valid. Set are ${listGivenSettings(env).join(', ')}.`)
+  for (const warning of findWarnings(config, env))
+    report.warning(warning, 'docs/settings.md lists all settings.')
 
   useOutgoingProxy(config)
   const [store, sentry, publicUrl] = await Promise.all([

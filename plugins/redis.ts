@@ -22,6 +22,8 @@ declare module 'fastify' {
 /** How long the start waits for Redis with REDIS_WAIT=false. */
 const START_TIMEOUT_MS = 5_000
 
+const WITHOUT_REDIS = 'STORE=embedded needs no Redis, for one instance.'
+
 async function redisPlugin(fastify: FastifyInstance) {
   const store =
     fastify.config.STORE === 'embedded' ? openEmbeddedStore(fastify) : await openRedisStore(fastify)
@@ -48,9 +50,11 @@ async function openRedisStore(fastify: FastifyInstance): Promise<Store> {
   if (connection.problem !== undefined) {
     if (!config.REDIS_WAIT) {
       await close()
-      throw new StartUpError(`${connection.problem} REDIS_WAIT is false, so the service does not start.`)
+      throw new StartUpError(
+        `${connection.problem} REDIS_WAIT is false, so the service does not start. ${WITHOUT_REDIS}`,
+      )
     }
-    log.warn('starting without Redis, not ready (/health/ready) until it is available')
+    log.warn(`starting without Redis, not ready (/health/ready) until it is available. ${WITHOUT_REDIS}`)
   }
   fastify.addHook('onClose', close)
   if (client.status === 'ready') await fastify.register(fastifyRedis, { client })

@@ -122,7 +122,8 @@ test('a port in use makes the process exit with 1', async (t) => {
   const { port } = holder.address() as AddressInfo
   const { code, stderr } = await run(['server.ts'], createServerSettings(t, port))
   t.equal(code, 1)
-  t.match(stderr, 'EADDRINUSE')
+  t.match(stderr, `:${port}: another program listens there (EADDRINUSE). Stop it, or set PORT`)
+  t.equal(stderr.trim().split('\n').length, 1)
 })
 
 test('with REDIS_WAIT=false the process exits with 1 when Redis is unavailable', async (t) => {
@@ -134,13 +135,11 @@ test('with REDIS_WAIT=false the process exits with 1 when Redis is unavailable',
     REDIS_URL: `redis://:${secret}@127.0.0.1:${redisPort}`,
     REDIS_WAIT: 'false',
   }
-  const since = Date.now()
   const { code, stdout, stderr } = await run(['server.ts'], { ...settings, ...redis })
   t.equal(code, 1)
-  t.ok(Date.now() - since < 10_000)
   t.match(
     stderr,
-    /^Redis at 127\.0\.0\.1:\d+ is not available: connect ECONNREFUSED \S+ REDIS_WAIT is false, so the service does not start\.\n$/,
+    /^Redis at 127\.0\.0\.1:\d+ is not available: connect ECONNREFUSED \S+ REDIS_WAIT is false, so the service does not start\. STORE=embedded needs no Redis, for one instance\.\n$/,
   )
   t.notMatch(stdout + stderr, secret)
 })

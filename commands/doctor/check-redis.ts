@@ -32,7 +32,7 @@ export async function checkRedis(settings: Config): Promise<Finding[]> {
 
 function adviseConnection(settings: Config, { shape }: RedisAddress, problem: string): string {
   if (/NOAUTH|WRONGPASS/.test(problem))
-    return 'Put user and password into REDIS_URL: redis://user:password@host:6379'
+    return 'Put the right user and password into REDIS_URL, percent-encoded where a URL needs it: redis://user:password@host:6379'
   if (/certificate|altname|issuer|self.signed/i.test(problem))
     return 'Set REDIS_CA to the file with the certificate authority of Redis, and use the host name of the certificate in REDIS_URL.'
   if (/no sentinel responds|know no primary/.test(problem))
@@ -42,7 +42,7 @@ function adviseConnection(settings: Config, { shape }: RedisAddress, problem: st
     ? 'If the server does not speak TLS, use redis:// and remove REDIS_TLS.'
     : 'If the server speaks only TLS, use rediss://.'
   const test = shape === 'single' ? 'redis-cli -u "$REDIS_URL" ping' : 'redis-cli -h <host> ping'
-  return `Check that it runs and that REDIS_URL is right: ${test} prints PONG. ${scheme}`
+  return `Check that it runs and that REDIS_URL is right: ${test} prints PONG. ${scheme} One instance needs no Redis with STORE=embedded.`
 }
 
 /** Reports the sentinels that are unavailable: those that are left may be too few for a failover. */

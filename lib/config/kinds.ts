@@ -103,7 +103,13 @@ export const baseUrl: Kind<string> = {
   parse(text) {
     const url = new URL(requireHttpUrl(text))
     if (url.search || url.hash || url.username || url.password) throw new TypeError('more than a URL')
-    return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
+    const base = `${url.origin}${url.pathname.replace(/\/+$/, '')}`
+    if (base.endsWith('/mcp')) {
+      throw new SettingError([
+        `it is the address of the server, to which /mcp is added for clients: set it to ${base.slice(0, -'/mcp'.length)}`,
+      ])
+    }
+    return base
   },
 }
 

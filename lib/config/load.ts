@@ -6,6 +6,7 @@ import { ACTIVE_SKILLS } from '../model/skills.ts'
 import { parseRedisAddress } from './redis-address.ts'
 import { type Setting, SettingError } from './setting.ts'
 import { SETTINGS, type Settings } from './settings.ts'
+import { findMisspelledSettings } from './warnings.ts'
 
 /** The settings under the names of their environment variables, parsed and validated. */
 export type Config = Readonly<Settings>
@@ -42,7 +43,7 @@ export function loadConfig(env: Environment): Config {
     else values[name] = setting.default
   }
   problems.push(...findConflicts(values))
-  if (problems.length > 0) throw new ConfigError(problems)
+  if (problems.length > 0) throw new ConfigError([...problems, ...findMisspelledSettings(env)])
   // Each value comes from its own setting, which a loop over all of them cannot tell the compiler.
   return Object.freeze(values) as unknown as Config
 }
@@ -53,7 +54,8 @@ function readText(
   { alias = name }: Setting<unknown>,
   problems: string[],
 ): string | undefined {
-  const value = readValue(env[alias]) ?? readValue(env[name])
+  // Editors on Windows begin a file with a mark that readers of .env take for a part of its first name.
+  const value = readValue(env[alias]) ?? readValue(env[name]) ?? readValue(env[`\uFEFF${name}`])
   const file = readValue(env[`${name}_FILE`])
   if (file === undefined) return value
   if (value !== undefined) problems.push(`${name} and ${name}_FILE are both set; one of them is enough.`)

@@ -36,6 +36,8 @@ export interface RedisHost {
 
 const FORM = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:(.*)@)?([^/?#@]+)(?:\/([^?#]*))?$/i
 const HOST = /^(?:\[([\da-f:.]+)\]|([^\s:[\]]+))(?::(\d{1,5}))?$/i
+const UNESCAPED =
+  'the user or password has a character that a URL cannot have as it is. Write it percent-encoded: @ as %40, / as %2F, # as %23, ? as %3F, % as %25.'
 const [PORT, SENTINEL_PORT] = [6379, 26_379]
 
 /**
@@ -45,7 +47,7 @@ const [PORT, SENTINEL_PORT] = [6379, 26_379]
  *     redis[s]+sentinel://[user:password@]host[:port][,host[:port]…]/primary[/database]
  *     redis[s]+cluster://[user:password@]host[:port][,host[:port]…]
  *
- * User and password are those of Redis, percent-encoded. Throws when the text has none of these forms; a
+ * User and password are those of Redis, percent-encoded (RFC 3986 §3.2.1). Throws when the text has none of these forms; a
  * `SettingError` says what is missing.
  */
 export function parseRedisAddress(text: string): RedisAddress {
@@ -107,9 +109,18 @@ export function formatHost({ host, port }: RedisHost): string {
 }
 
 function parseCredentials(text: string): Pick<Common, 'username' | 'password'> {
+  // RFC 3986 §3.2.1; other programs that are given the same URL understand these characters otherwise, or not.
+  if (/[\s/?#@[\]]/.test(text)) throw new SettingError([UNESCAPED])
   const [username = '', ...rest] = text.split(':')
-  const password = decodeURIComponent(rest.join(':'))
-  return { username: decodeURIComponent(username) || undefined, password: password || undefined }
+  return { username: decode(username) || undefined, password: decode(rest.join(':')) || undefined }
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new SettingError([UNESCAPED])
+  }
 }
 
 function parseHost(text: string, defaultPort: number): RedisHost {

@@ -18,7 +18,10 @@ test('without errors the doctor prints aligned findings and exits with 0', async
   const { url: BASE_URL, sentry } = await startService(t, {
     settings: { ...KEYS, STORE: 'redis', REDIS_URL },
   })
-  const { code, stdout, stderr } = await runDoctor(t, { ...createSettings(sentry), BASE_URL, REDIS_URL })
+  const { code, stdout, stderr } = await runDoctor(t, {
+    ...createSettings(sentry),
+    ...{ BASE_URL, REDIS_URL, PORT: new URL(BASE_URL).port },
+  })
   t.equal(stderr, '')
   t.match(stdout, /^sentry-mcp \d+\.\d+\.\d+ on Node v\d+/)
   t.match(stdout, /\n0 errors, 0 warnings, \d+ ok\.\n$/)

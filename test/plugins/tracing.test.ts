@@ -113,7 +113,7 @@ test('an unavailable collector does not delay the shutdown', async (t) => {
   t.equal((await fetch(`${url}/`)).status, 200)
   const startedAt = Date.now()
   await app.close()
-  t.ok(Date.now() - startedAt < 4_000)
+  t.ok(Date.now() - startedAt < 9_000, 'an exporter alone would try for ten seconds')
 })
 
 test('OTEL_SDK_DISABLED turns traces off', async (t) => {

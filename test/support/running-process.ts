@@ -29,7 +29,7 @@ export interface Ending {
 }
 
 export interface ProcessOptions {
-  /** Replaces this process's environment, of which only PATH is kept. */
+  /** Replaces this process's environment, of which only PATH and the folder for compiled code are kept. */
   env?: Record<string, string | undefined>
   /** The repository's root by default. */
   cwd?: string
@@ -44,9 +44,10 @@ export function startProcess(
   [program = '', ...args]: readonly string[],
   { env, cwd = ROOT, hasChannel = false, onLine }: ProcessOptions = {},
 ): RunningProcess {
+  const { PATH, NODE_COMPILE_CACHE } = process.env
   const child = spawn(program, args, {
     cwd,
-    env: { PATH: process.env.PATH, ...env, NODE_OPTIONS: '' },
+    env: { PATH, NODE_COMPILE_CACHE, ...env, NODE_OPTIONS: '' },
     stdio: ['ignore', 'pipe', 'pipe', ...(hasChannel ? (['ipc'] as const) : [])],
   })
   const lines: string[] = []

@@ -1,3 +1,4 @@
+import { findNearestName, simplifyName } from '../../model/nearest-name.ts'
 import { redactInput } from '../../telemetry/redact.ts'
 import type { McpCore, SentryTool, ToolContext, ZodIssue } from '../core/types.ts'
 import { isRecord } from '../transport/json-rpc.ts'
@@ -191,33 +192,15 @@ function explainUnknown(tool: string, unknown: readonly UnknownName[]): string {
   return sentences.join(' ')
 }
 
-/** The known name that a name is a misspelling of. */
+/** The known name that a name is a misspelling or a part of. */
 function findNearest(name: string, known: readonly string[]): string | undefined {
-  const simplify = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9.]/g, '')
-  const wanted = simplify(name.slice(0, 100))
-  const ranked = known
-    .map((candidate) => ({ candidate, distance: measureDistance(wanted, simplify(candidate)) }))
-    .sort((left, right) => left.distance - right.distance)
-  const [best] = ranked
-  if (best !== undefined && best.distance <= Math.max(2, wanted.length / 3)) return best.candidate
+  const nearest = findNearestName(name, known, (length) => Math.max(2, length / 3))
+  if (nearest !== undefined) return nearest
+  const wanted = simplifyName(name.slice(0, 100))
   return known.find((candidate) => {
-    const simple = simplify(candidate)
+    const simple = simplifyName(candidate)
     return wanted.length > 2 && (simple.includes(wanted) || wanted.includes(simple))
   })
-}
-
-/** Levenshtein's distance. */
-function measureDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index)
-  for (const [index, letter] of [...left].entries()) {
-    const next = [index + 1]
-    for (const [column, other] of [...right].entries()) {
-      const change = (row[column] ?? 0) + (letter === other ? 0 : 1)
-      next.push(Math.min(change, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[right.length] ?? 0
 }
 
 function explainIssues(tool: string, issues: readonly ZodIssue[], args: unknown): string {

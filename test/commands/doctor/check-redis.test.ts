@@ -43,8 +43,8 @@ test('a connection error is reported with advice for its cause', async (t) => {
   const server = await startRedis(t, ...SAFE, '--requirepass', 'right-password')
   const address = server.url.slice('redis://'.length)
   for (const [url, problem, advice] of [
-    [server.url, 'NOAUTH', 'Put user and password into REDIS_URL'],
-    [`redis://:hidden-word@${address}`, 'WRONGPASS', 'Put user and password into REDIS_URL'],
+    [server.url, 'NOAUTH', 'Put the right user and password into REDIS_URL'],
+    [`redis://:hidden-word@${address}`, 'WRONGPASS', 'Put the right user and password into REDIS_URL'],
     [`rediss://:right-password@${address}`, 'ETIMEDOUT', 'If the server does not speak TLS, use redis://'],
     ['redis://:hidden-word@127.0.0.1:1', 'ECONNREFUSED', 'redis-cli'],
     ['redis://nowhere.invalid', 'ENOTFOUND', 'redis-cli'],

@@ -332,3 +332,21 @@ test('a pair of quotes around a value is taken off, any other quote is refused b
   for (const empty of ['""', "''", '" "'])
     t.match(findProblems({ SENTRY_CLIENT_SECRET: empty }), [/^SENTRY_CLIENT_SECRET is not set/], empty)
 })
+
+// Editors on Windows write it; the first name of .env then begins with it.
+test('a byte order mark before the first variable changes nothing', async (t) => {
+  t.equal(load({ BASE_URL: undefined, '\uFEFFBASE_URL': 'https://b.example' }).BASE_URL, 'https://b.example')
+})
+
+test('a BASE_URL that ends in /mcp is refused with the one that is meant', async (t) => {
+  for (const [given, meant] of [
+    ['https://mcp.example.com/mcp', 'https://mcp.example.com'],
+    ['https://mcp.example.com/mcp/', 'https://mcp.example.com'],
+    ['http://localhost:3000/sentry/mcp', 'http://localhost:3000/sentry'],
+  ]) {
+    t.match(findProblems({ BASE_URL: given }), [
+      `BASE_URL: it is the address of the server, to which /mcp is added for clients: set it to ${meant}`,
+    ])
+  }
+  t.equal(load({ BASE_URL: 'https://example.com/mcp-server' }).BASE_URL, 'https://example.com/mcp-server')
+})

@@ -17,7 +17,7 @@ test('one server, with or without TLS, user, password and database', async (t) =
       password: 'p@:%:x',
       hosts: [{ host: 'h', port: 6379 }],
     },
-    'redis://user:a@b,c@h': {
+    'redis://user:a%40b,c@h': {
       ...single,
       username: 'user',
       password: 'a@b,c',
@@ -82,10 +82,15 @@ test('a malformed address is refused, and an incomplete one is explained', async
     'redis+sentinel://s1:26379,s2:26379': /name of the primary/,
     'redis+sentinel://s1/name/0/more': /name of the primary/,
     'redis+cluster://h1,h2/2': /only one database/,
+    'redis://:p@ss/w#rd@h': /percent-encoded: @ as %40, \/ as %2F/,
+    'redis://user:who?me@h': /percent-encoded/,
+    'redis://user:100%@h': /percent-encoded/,
+    'redis+sentinel://:a@b@s1,s2/name': /percent-encoded/,
     'redis://h1:6379,h2:6379': /redis\+sentinel:\/\/ or redis\+cluster:\/\//,
   }
   for (const [url, problem] of Object.entries(close)) {
     t.throws(() => parseRedisAddress(url), { name: 'SettingError', message: problem }, url)
+    t.throws(() => parseRedisAddress(url), { message: /^((?!p@ss|who|100).)*$/ }, 'without the password')
   }
 })
 

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { monitorEgress } from '../../../lib/net/egress.ts'
 import { isPublicAddress, type Network } from '../../../lib/net/network.ts'
@@ -30,16 +29,14 @@ test('egress is closed when one place fails: no address, refused, no TLS, wrong 
   await once(mute, 'listening')
   t.teardown(() => mute.close())
   const mutePlace = `client.example:${(mute.address() as AddressInfo).port}`
-  const began = Date.now()
   const results = await Promise.all([
     check(t, [place], { ...host.network, resolve: async () => [] }),
     check(t, [place, 'client.example:1'], host.network),
     check(t, [place, mutePlace], host.network),
     check(t, [place, `other.example:${host.port}`], host.network),
     check(t, [place], { ...host.network, isAllowedAddress: isPublicAddress }),
-    check(t, [place], { ...host.network, resolve: () => sleep(10_000, [], { ref: false }) }),
+    check(t, [place], { ...host.network, resolve: () => new Promise(() => undefined) }),
   ])
-  t.ok(Date.now() - began < 4_000)
   t.same(new Set(results.map(({ isOpen }) => isOpen)), new Set([false]))
   const reasons = results.map(({ reason }) => String(reason))
   for (const [position, reason] of [
