@@ -1,21 +1,15 @@
 import { createLifetime } from '../test/support/lifetime.ts'
-import {
-  startBareFastify,
-  startFastMcp,
-  startSdk,
-  startService,
-  startSurroundings,
-} from './contenders.ts'
 import { renderResults } from './render.ts'
-import { readResults, type Results, writeResult } from './results.ts'
+import { type Results, readResults, writeResult } from './results.ts'
 import { compareContenders } from './scenarios/contenders.ts'
 import { measureGrants } from './scenarios/grants.ts'
 import { measureInstances } from './scenarios/instances.ts'
-import { measureLatencies } from './scenarios/load.ts'
+import { measureLatencies } from './scenarios/latency.ts'
 import { measureMemory } from './scenarios/memory.ts'
 import { measureMethods } from './scenarios/methods.ts'
 import { measureStarts } from './scenarios/start.ts'
 import { pinLoad } from './server-process.ts'
+import { startBareFastify, startFastMcp, startSdk, startService, startSurroundings } from './servers.ts'
 import { checkAgainstCommitted } from './short.ts'
 import { formatTable } from './table.ts'
 import { describeTarget, listTargets } from './targets.ts'
@@ -28,7 +22,7 @@ import { describeTarget, listTargets } from './targets.ts'
  *   npm run bench -- --short              a minute: fails when the service has become slower beside bare Fastify
  *   npm run bench -- --render             measures nothing, and draws the committed results
  */
-const PARTS = ['contenders', 'load', 'methods', 'instances', 'start', 'grants', 'memory'] as const
+const PARTS = ['contenders', 'latency', 'methods', 'instances', 'start', 'grants', 'memory'] as const
 type Part = (typeof PARTS)[number]
 
 const given = process.argv.slice(2)
@@ -50,7 +44,7 @@ async function measureAll(parts: readonly Part[]): Promise<void> {
 
   const measurements: Record<Part, () => Promise<Partial<Results>>> = {
     contenders: async () => ({ contenders: await compareContenders(contenders) }),
-    load: async () => ({ load: await measureLatencies(contenders) }),
+    latency: async () => ({ latency: await measureLatencies(contenders) }),
     methods: async () => ({ methods: await measureMethods(service) }),
     instances: async () => ({ instances: await measureInstances(surroundings, service) }),
     start: async () => ({ start: await measureStarts(surroundings) }),

@@ -15,7 +15,7 @@ export interface BenchRequest {
 export interface LoadOptions {
   /** Requests at a time, over all servers. */
   connections?: number
-  seconds?: number
+  seconds: number
 }
 
 /** What a load of some seconds has shown. */
@@ -30,12 +30,15 @@ export interface LoadResult {
 }
 
 const CONNECTIONS = 16
-const SECONDS = 2
-const WARM_UP_SECONDS = 0.5
+const WARM_UP_SECONDS = 0.3
 const WARM_UP_REQUESTS = 3_000
 
 /** A request that a client of 2025-06-18 sends. */
-export function createMcpRequest(token: string | undefined, method: string, params: object = {}): BenchRequest {
+export function createMcpRequest(
+  token: string | undefined,
+  method: string,
+  params: object = {},
+): BenchRequest {
   const isNotification = method.startsWith('notifications/')
   return {
     path: '/mcp',
@@ -63,7 +66,7 @@ export function createWhoamiRequest(token?: string): BenchRequest {
 export async function measureLoad(
   servers: ServerProcess | readonly ServerProcess[],
   request: BenchRequest,
-  { connections = CONNECTIONS, seconds = SECONDS }: LoadOptions = {},
+  { connections = CONNECTIONS, seconds }: LoadOptions,
 ): Promise<LoadResult> {
   const all = 'url' in servers ? [servers] : servers
   const readCpuMs = () => all.reduce((sum, server) => sum + server.readCpuMs(), 0)
@@ -125,6 +128,8 @@ export async function sendRequests(
     instance.on('reqError', (error: Error) => wrong.push(error.message))
   })
   if (wrong.length > 0)
-    throw new Error(`${wrong.length} of ${times.length} responses of ${servers[0]?.url} were wrong: ${wrong[0]}`)
+    throw new Error(
+      `${wrong.length} of ${times.length} responses of ${servers[0]?.url} were wrong: ${wrong[0]}`,
+    )
   return { rate: (times.length * 1_000) / (endedAt - startedAt), times }
 }

@@ -43,7 +43,16 @@ function formatContenders({ list, whoami, startMs, residentMb }: Results['conten
     ]
   })
   return formatTable(
-    ['', '`tools/list` a second', 'ms CPU', 'of bare', '`whoami` a second', 'ms CPU', 'start', 'memory, loaded'],
+    [
+      '',
+      '`tools/list` a second',
+      'ms CPU',
+      'of bare',
+      '`whoami` a second',
+      'ms CPU',
+      'start',
+      'memory, loaded',
+    ],
     rows,
   )
 }

@@ -14,7 +14,7 @@ export interface Results {
     residentMb: Record<ContenderName, number>
   }
   /** `whoami`, by requests at a time. */
-  load: { connections: number; results: Record<Exclude<ContenderName, 'bare'>, LoadResult> }[]
+  latency: { connections: number; results: Record<Exclude<ContenderName, 'bare'>, LoadResult> }[]
   /** CPU time of the service for one request of each kind. */
   methods: { cpuMs: Record<MethodName, number> }
   /** Resident memory of one instance by the number of calls, 64 at a time. */
@@ -53,12 +53,13 @@ export function readResult<Part extends keyof Results>(part: Part): Results[Part
 export function readResults(): Results {
   const read = <Part extends keyof Results>(part: Part): Results[Part] => {
     const result = readResult(part)
-    if (result === undefined) throw new Error(`There is no bench/results/${part}.json: run npm run bench -- ${part}.`)
+    if (result === undefined)
+      throw new Error(`There is no bench/results/${part}.json: run npm run bench -- ${part}.`)
     return result
   }
   return {
     contenders: read('contenders'),
-    load: read('load'),
+    latency: read('latency'),
     methods: read('methods'),
     memory: read('memory'),
     grants: read('grants'),

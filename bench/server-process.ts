@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Ending, type RunningProcess, startProcess, waitForResponse } from '../test/support/running-process.ts'
+import { type RunningProcess, startProcess, waitForResponse } from '../test/support/running-process.ts'
 
 /** Servers share one core and the load has the other one, with Redis and the stand-in for Sentry. */
 const SERVER_CORE = '0'
@@ -11,6 +11,7 @@ const LOAD_CORE = '1'
 const TICKS_PER_SECOND = 100
 
 const MEGABYTE = 1024 * 1024
+const END_TIMEOUT_MS = 2_000
 
 /** A server that is measured, as a process of its own. */
 export interface ServerProcess {
@@ -22,7 +23,7 @@ export interface ServerProcess {
   readCpuMs(): number
   /** Resident memory, in MB. */
   readResidentMb(): number
-  end(): Promise<Ending>
+  end(): Promise<void>
 }
 
 export interface ServerProgram {
@@ -55,7 +56,7 @@ export async function startServer({
   const shell = ['sh', '-c', 'exec "$@" >> "$0"', join(logFolder, `${port}.log`)]
   const startedAt = performance.now()
   const running = startProcess([...shell, ...pin, process.execPath, script], {
-    env: { ...readImageEnvironment(), PORT: String(port), HOST: '127.0.0.1', ...env },
+    env: { PORT: String(port), HOST: '127.0.0.1', ...env },
   })
   await waitForResponse(`${url}${path}`, running, { accepts: () => true })
   return { url, startMs: performance.now() - startedAt, ...createMeter(running) }
@@ -77,13 +78,18 @@ function createMeter(running: RunningProcess): Pick<ServerProcess, 'readCpuMs' |
       const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`${folder}/status`, 'utf8'))?.[1]
       return (Number(kilobytes) * 1024) / MEGABYTE
     },
-    // Not every contender ends at SIGTERM.
-    end: () => running.end('SIGKILL'),
+    async end() {
+      const ended = running.end('SIGTERM')
+      // Not every contender ends at SIGTERM.
+      const timer = setTimeout(() => running.child.kill('SIGKILL'), END_TIMEOUT_MS)
+      await ended
+      clearTimeout(timer)
+    },
   }
 }
 
-/** What the container image sets for Node: a service is measured as it is run. */
-function readImageEnvironment(): Record<string, string> {
+/** What the container image sets for Node: the service is measured as it is run. */
+export function readImageEnvironment(): Record<string, string> {
   const image = readFileSync(new URL('../Dockerfile', import.meta.url), 'utf8')
   const lines = image.matchAll(/^ENV (NODE_\w+)=(.*)$/gm)
   return Object.fromEntries([...lines].map(([, name = '', value = '']) => [name, value]))

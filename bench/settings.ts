@@ -12,5 +12,6 @@ export function createBenchSettings(
     REDIS_URL: redis.url,
     RATE_LIMIT_MCP: '1000000',
     RATE_LIMIT_OAUTH: '1000000',
+    SHUTDOWN_GRACE: '1',
   }
 }

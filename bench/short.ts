@@ -1,9 +1,9 @@
 import { createLifetime } from '../test/support/lifetime.ts'
-import { startBareFastify, startService, startSurroundings } from './contenders.ts'
 import { createListRequest, createWhoamiRequest, measureLoad } from './load.ts'
 import { readResult } from './results.ts'
 import { alternate } from './rounds.ts'
 import { pinLoad } from './server-process.ts'
+import { startBareFastify, startService, startSurroundings } from './servers.ts'
 import { formatTable } from './table.ts'
 
 const ROUNDS = 7
@@ -18,7 +18,8 @@ const LEAST = 2 / 3
  */
 export async function checkAgainstCommitted(): Promise<boolean> {
   const committed = readResult('contenders')
-  if (committed === undefined) throw new Error('There is no bench/results/contenders.json: run npm run bench.')
+  if (committed === undefined)
+    throw new Error('There is no bench/results/contenders.json: run npm run bench.')
   pinLoad()
   await using closing = new AsyncDisposableStack()
   const surroundings = await startSurroundings(createLifetime(closing))

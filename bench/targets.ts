@@ -88,7 +88,7 @@ function compareEnds(levels: readonly { cpuMs: number }[]): number {
   return (levels.at(-1)?.cpuMs ?? Number.NaN) / (levels[0]?.cpuMs ?? Number.NaN)
 }
 
-export function isMet({ measured, limit }: Target): boolean {
+function isMet({ measured, limit }: Target): boolean {
   return 'most' in limit ? measured <= limit.most : measured >= limit.least
 }
 

@@ -31,9 +31,7 @@ interface FastMcpModule {
 /** FastMCP with its OAuth proxy as its documentation shows it: signed in, its tokens in memory, and without limits. */
 const { SENTRY_HOST: host = '', SENTRY_CLIENT_ID, SENTRY_CLIENT_SECRET, PORT, BASE_URL } = process.env
 const address = pathToFileURL(createRequire(import.meta.url).resolve('fastmcp'))
-const { FastMCP, OAuthProvider, requireAuth, getAuthSession } = (await import(
-  address.href
-)) as FastMcpModule
+const { FastMCP, OAuthProvider, requireAuth, getAuthSession } = (await import(address.href)) as FastMcpModule
 
 const server = new FastMCP({
   name: 'fastmcp',

@@ -20,7 +20,7 @@ const BAR = 16
 const PANEL_HEAD = 26
 const PANEL_GAP = 14
 const LABELS = 190
-const VALUES = 110
+const VALUES = 150
 
 /** The height of panels below one another, in px. */
 export function measureBarPanels(panels: readonly BarPanel[]): number {
@@ -34,7 +34,9 @@ export function drawBarPanels(panels: readonly BarPanel[], box: Box): string {
   return panels
     .flatMap(({ title, bars }) => {
       const head = drawText(title, box.x, top + 14, { name: 'head' })
-      const max = Math.max(...bars.map(({ value, range, target = 0 }) => Math.max(value, range?.[1] ?? 0, target)))
+      const max = Math.max(
+        ...bars.map(({ value, range, target = 0 }) => Math.max(value, range?.[1] ?? 0, target)),
+      )
       const scale = (value: number) => box.x + LABELS + (value / max) * (box.width - LABELS - VALUES)
       const rows = bars.map((bar, row) => drawBar(bar, top + PANEL_HEAD + row * ROW, box.x, scale))
       top += PANEL_HEAD + bars.length * ROW + PANEL_GAP
@@ -57,7 +59,7 @@ function drawBar(
     drawText(label, left, middle + 4),
     `<rect class="mark ${color}" x="${round(start)}" y="${round(y)}" width="${round(Math.max(1, scale(value) - start))}" height="${BAR}" rx="2"/>`,
     range && drawLine('range', [scale(range[0]), middle], [scale(range[1]), middle]),
-    target !== undefined && drawLine('axis', [scale(target), y - 3], [scale(target), y + BAR + 3]),
+    target !== undefined && drawLine('range', [scale(target), y - 3], [scale(target), y + BAR + 3]),
     drawText(`${formatNumber(value)}${goal}`, end + 8, middle + 4),
   ]
     .filter(Boolean)

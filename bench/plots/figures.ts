@@ -30,14 +30,20 @@ function drawThroughput({ contenders: { list, whoami } }: Results): string {
   return drawBars(
     {
       title: 'Requests a second',
-      subtitle: 'One core, 16 requests at a time. Bars are medians, thin lines the range of the rounds. More is better.',
+      subtitle:
+        'One core, 16 requests at a time. Bars are medians, thin lines the range of the rounds. More is better.',
     },
     panels,
   )
 }
 
 function drawCpu({ contenders: { list, whoami }, methods: { cpuMs } }: Results): string {
-  const own = (label: string, value: number, target: number): Bar => ({ label, color: 'service', value, target })
+  const own = (label: string, value: number, target: number): Bar => ({
+    label,
+    color: 'service',
+    value,
+    target,
+  })
   const panels = [
     { title: 'tools/list', bars: listBars(list, 'cpuMs') },
     { title: 'tools/call, whoami', bars: listBars(whoami, 'cpuMs') },
@@ -77,13 +83,13 @@ function listNames(series: Partial<Record<ContenderName, unknown>>): ContenderNa
   return (Object.keys(CONTENDERS) as ContenderName[]).filter((name) => name in series)
 }
 
-function drawLatency({ load }: Results): string {
-  const xTicks = load.map(({ connections }) => connections)
+function drawLatency({ latency }: Results): string {
+  const xTicks = latency.map(({ connections }) => connections)
   const listLines = (figure: 'p50' | 'p99'): Line[] =>
-    listNames(load[0]?.results ?? {}).map((name) => ({
+    listNames(latency[0]?.results ?? {}).map((name) => ({
       label: CONTENDERS[name],
       color: name,
-      points: load.map(({ connections, results }) => [
+      points: latency.map(({ connections, results }) => [
         connections,
         results[name as keyof typeof results][figure],
       ]),

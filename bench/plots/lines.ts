@@ -35,7 +35,10 @@ export function drawLinePanel(panel: LinePanel, box: Box, labelWidth = 92): stri
     width: box.width - LEFT - labelWidth,
     height: box.height - TOP - BOTTOM,
   }
-  const values = [...lines.flatMap(({ points }) => points.map(([, y]) => y)), ...targets.map(({ value }) => value)]
+  const values = [
+    ...lines.flatMap(({ points }) => points.map(([, y]) => y)),
+    ...targets.map(({ value }) => value),
+  ]
   const yTicks = isLogarithmic.y
     ? listPowers(panel.yMin ?? Math.min(...values), panel.yMax ?? Math.max(...values))
     : listSteps(panel.yMax ?? Math.max(...values))
@@ -77,13 +80,13 @@ export function drawLinePanel(panel: LinePanel, box: Box, labelWidth = 92): stri
 /** The names of lines beside their last points, and never on one another. */
 function drawLabels(lines: readonly Line[], left: number, y: (value: number) => number): string[] {
   const ends = lines
-    .map(({ label, points }) => ({ label, top: y(points.at(-1)?.[1] ?? 0) + 4 }))
+    .map(({ label, color, points }) => ({ label, color, top: y(points.at(-1)?.[1] ?? 0) + 4 }))
     .sort((one, other) => one.top - other.top)
-  return ends.map(({ label }, index) => {
+  return ends.map(({ label, color }, index) => {
     const above = ends[index - 1]
     const end = ends[index]
     if (above !== undefined && end !== undefined) end.top = Math.max(end.top, above.top + LABEL_GAP)
-    return drawText(label, left, end?.top ?? 0)
+    return drawText(label, left, end?.top ?? 0, { name: `mark ${color}` })
   })
 }
 

@@ -6,7 +6,7 @@ export interface Box {
   height: number
 }
 
-export const WIDTH = 760
+const WIDTH = 760
 const MARGIN = 20
 const HEAD = 64
 

@@ -1,9 +1,10 @@
-import type { Contender } from '../contenders.ts'
 import { type BenchRequest, createListRequest, createWhoamiRequest, measureLoad } from '../load.ts'
 import type { ContenderName, Results } from '../results.ts'
 import { alternate } from '../rounds.ts'
+import type { Contender } from '../servers.ts'
 
 const ROUNDS = 5
+const SECONDS = 1.5
 
 /** Sends the same requests to every contender in turns. */
 export async function compareContenders(
@@ -13,7 +14,7 @@ export async function compareContenders(
   const measure =
     ({ server, token }: Contender, createRequest: (token?: string) => BenchRequest) =>
     () =>
-      measureLoad(server, createRequest(token))
+      measureLoad(server, createRequest(token), { seconds: SECONDS })
   const list = await alternate(ROUNDS, {
     bare: measure(bare, createListRequest),
     sdk: measure(sdk, createListRequest),

@@ -1,9 +1,9 @@
 import { startRedis } from '../../test/support/redis.ts'
-import { type Surroundings, startInstance } from '../contenders.ts'
-import { openGrantWriter } from '../grants.ts'
+import { openGrantWriter } from '../grant-writer.ts'
 import { createListRequest, createMcpRequest, measureLoad, warmUp } from '../load.ts'
 import type { Results } from '../results.ts'
 import { alternate } from '../rounds.ts'
+import { type Surroundings, startInstance } from '../servers.ts'
 
 const LEVELS = [10, 100, 1_000, 10_000, 100_000]
 const VARIANTS = [1, 4, 16, 64]

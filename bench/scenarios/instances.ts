@@ -1,7 +1,7 @@
-import { type BenchService, type Surroundings, startInstance } from '../contenders.ts'
 import { createWhoamiRequest, measureLoad, warmUp } from '../load.ts'
 import type { Results } from '../results.ts'
 import { alternate } from '../rounds.ts'
+import { type BenchService, type Surroundings, startInstance } from '../servers.ts'
 
 const ROUNDS = 3
 const SECONDS = 1.5

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Surroundings, startService } from '../contenders.ts'
 import { createWhoamiRequest, sendRequests } from '../load.ts'
 import type { Results } from '../results.ts'
+import { type Surroundings, startService } from '../servers.ts'
 
 const CONNECTIONS = 64
 const STEP = 5_000

@@ -1,9 +1,9 @@
 import { registerClient } from '../../test/support/client.ts'
-import type { Contender } from '../contenders.ts'
-import { type BenchRequest, createMcpRequest, createListRequest, measureLoad } from '../load.ts'
+import { type BenchRequest, createListRequest, createMcpRequest, measureLoad } from '../load.ts'
 import type { Results } from '../results.ts'
 import { alternate, median } from '../rounds.ts'
 import type { ServerProcess } from '../server-process.ts'
+import type { Contender } from '../servers.ts'
 
 const ROUNDS = 3
 const SECONDS = 1
@@ -63,7 +63,11 @@ async function measureRefreshes(server: ServerProcess): Promise<number> {
 }
 
 /** CPU time of one of `count` requests that `send` makes: the median of some rounds after a warm-up. */
-async function measureRounds(server: ServerProcess, count: number, send: () => Promise<void>): Promise<number> {
+async function measureRounds(
+  server: ServerProcess,
+  count: number,
+  send: () => Promise<void>,
+): Promise<number> {
   await send()
   const rounds: number[] = []
   for (let round = 0; round < ROUNDS; round += 1) {

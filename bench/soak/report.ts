@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import type { Gauge } from './instance.ts'
 import { formatTable } from '../table.ts'
 import type { Observations } from './clients.ts'
+import type { Gauge } from './instance.ts'
 
 /** The parameters and results of a soak; gauges are one for each instance. */
 export interface Soak {

@@ -9,9 +9,9 @@ import { findFreePort } from '../../test/support/free-port.ts'
 import { createLifetime } from '../../test/support/lifetime.ts'
 import { startNginx } from '../../test/support/nginx.ts'
 import { startRedis } from '../../test/support/redis.ts'
-import { type Gauge, startInstrumentedServer } from './instance.ts'
 import { createBenchSettings } from '../settings.ts'
 import { call, createObservations, keepSignedIn, keepStream, SLOW, signInClients } from './clients.ts'
+import { type Gauge, startInstrumentedServer } from './instance.ts'
 import { describeSoak, findFaults, writeReport } from './report.ts'
 
 const [seconds = 300, rate = 300, streams = 1000] = process.argv

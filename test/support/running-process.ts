@@ -47,7 +47,7 @@ export function startProcess(
   const { PATH, NODE_COMPILE_CACHE } = process.env
   const child = spawn(program, args, {
     cwd,
-    env: { PATH, NODE_COMPILE_CACHE, ...env, NODE_OPTIONS: '' },
+    env: { PATH, NODE_COMPILE_CACHE, NODE_OPTIONS: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe', ...(hasChannel ? (['ipc'] as const) : [])],
   })
   const lines: string[] = []

@@ -9,7 +9,7 @@ import { findFreePort } from '../test/support/free-port.ts'
 import type { Lifetime } from '../test/support/lifetime.ts'
 import { type RedisServer, startRedis } from '../test/support/redis.ts'
 import { createListRequest } from './load.ts'
-import { type ServerProcess, startServer } from './server-process.ts'
+import { readImageEnvironment, type ServerProcess, startServer } from './server-process.ts'
 import { createBenchSettings } from './settings.ts'
 
 /** A server of the comparison, and the token that its requests carry. */
@@ -35,7 +35,7 @@ export async function startSurroundings(lifetime: Lifetime): Promise<Surrounding
   const folder = mkdtempSync(join(tmpdir(), 'sentry-mcp-bench-'))
   lifetime.teardown(() => rmSync(folder, { recursive: true, force: true }))
   // The stand-in keeps every request, and nothing here reads them.
-  const sentry: SentrySandbox = await startSentry({ onResponse: () => void (sentry.requests.length = 0) })
+  const sentry: SentrySandbox = await startSentry({ onResponse: () => sentry.requests.splice(0) })
   lifetime.teardown(() => sentry.close())
   return { lifetime, redis: await startRedis(lifetime), sentry, folder }
 }
@@ -49,7 +49,11 @@ export async function startInstance(
   const url = `http://127.0.0.1:${port}`
   sentry.redirectUris.push(`${url}/oauth/callback`)
   const settings = { ...createBenchSettings(url, sentry, redis), ...changes }
-  const server = await startServer({ script: 'server.ts', port, env: settings, logFolder: folder })
+  const image = readImageEnvironment()
+  // The folder of the image is not on this machine.
+  if ('NODE_COMPILE_CACHE' in image) image.NODE_COMPILE_CACHE = join(folder, 'compiled')
+  const env = { ...image, ...settings }
+  const server = await startServer({ script: 'server.ts', port, env, logFolder: folder })
   lifetime.teardown(() => server.end())
   return { server, settings }
 }
