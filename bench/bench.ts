@@ -30,7 +30,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 if (given.includes('--render')) renderResults(readResults())
 else if (given.includes('--short')) process.exitCode = (await checkAgainstCommitted()) ? 0 : 1
-else await measureAll(given.length === 0 ? PARTS : PARTS.filter((part) => given.includes(part)))
+else await measureAll(given.length === 0 ? PARTS : given.map(parsePart))
+
+function parsePart(name: string): Part {
+  const part = PARTS.find((known) => known === name)
+  if (part === undefined) throw new Error(`There is no part "${name}" of the benchmark: ${PARTS.join(', ')}.`)
+  return part
+}
 
 async function measureAll(parts: readonly Part[]): Promise<void> {
   if (!pinLoad()) print('This machine has no taskset: servers and load share its cores.')
