@@ -1,5 +1,6 @@
 import { createLifetime } from '../test/support/lifetime.ts'
 import { renderResults } from './render.ts'
+import { formatTable } from './report.ts'
 import { type Results, readResults, writeResult } from './results.ts'
 import { compareContenders } from './scenarios/contenders.ts'
 import { measureGrants } from './scenarios/grants.ts'
@@ -9,9 +10,8 @@ import { measureMemory } from './scenarios/memory.ts'
 import { measureMethods } from './scenarios/methods.ts'
 import { measureStarts } from './scenarios/start.ts'
 import { pinLoad } from './server-process.ts'
-import { startBareFastify, startFastMcp, startSdk, startService, startSurroundings } from './servers.ts'
+import { startContenders, startService, startSurroundings } from './servers.ts'
 import { checkAgainstCommitted } from './short.ts'
-import { formatTable } from './table.ts'
 import { describeTarget, listTargets } from './targets.ts'
 
 /**
@@ -43,14 +43,15 @@ async function measureAll(parts: readonly Part[]): Promise<void> {
   await using closing = new AsyncDisposableStack()
   const surroundings = await startSurroundings(createLifetime(closing))
   const service = await startService(surroundings)
-  const bare = await startBareFastify(surroundings, service)
-  const sdk = await startSdk(surroundings)
-  const fastmcp = await startFastMcp(surroundings)
-  const contenders = { bare, sdk, fastmcp, service }
+  let started: ReturnType<typeof startContenders> | undefined
+  const findContenders = () => {
+    started ??= startContenders(surroundings, service)
+    return started
+  }
 
   const measurements: Record<Part, () => Promise<Partial<Results>>> = {
-    contenders: async () => ({ contenders: await compareContenders(contenders) }),
-    latency: async () => ({ latency: await measureLatencies(contenders) }),
+    contenders: async () => ({ contenders: await compareContenders(await findContenders()) }),
+    latency: async () => ({ latency: await measureLatencies(await findContenders()) }),
     methods: async () => ({ methods: await measureMethods(service) }),
     instances: async () => ({ instances: await measureInstances(surroundings, service) }),
     start: async () => ({ start: await measureStarts(surroundings) }),

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { CONTENDERS, drawFigures } from './plots/figures.ts'
+import { formatTable } from './report.ts'
 import type { ContenderName, Results } from './results.ts'
-import { formatTable } from './table.ts'
 import { describeTarget, listTargets } from './targets.ts'
 
 const FIGURES = new URL('./results/', import.meta.url)

@@ -1,4 +1,5 @@
 import type { LoadResult } from './load.ts'
+import { median } from './report.ts'
 
 /** The results of rounds: medians, and between what their figures lay. */
 export interface Series extends LoadResult {
@@ -37,9 +38,4 @@ function summarize(results: readonly LoadResult[]): Series {
     p99: middle('p99'),
     range: { rate: range('rate'), cpuMs: range('cpuMs') },
   }
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }

@@ -56,7 +56,7 @@ export async function startServer({
   const shell = ['sh', '-c', 'exec "$@" >> "$0"', join(logFolder, `${port}.log`)]
   const startedAt = performance.now()
   const running = startProcess([...shell, ...pin, process.execPath, script], {
-    env: { PORT: String(port), HOST: '127.0.0.1', ...env },
+    env: { NODE_ENV: 'production', PORT: String(port), HOST: '127.0.0.1', ...env },
   })
   await waitForResponse(`${url}${path}`, running, { accepts: () => true })
   return { url, startMs: performance.now() - startedAt, ...createMeter(running) }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,8 +9,11 @@ import { findFreePort } from '../test/support/free-port.ts'
 import type { Lifetime } from '../test/support/lifetime.ts'
 import { type RedisServer, startRedis } from '../test/support/redis.ts'
 import { createListRequest } from './load.ts'
+import type { ContenderName } from './results.ts'
 import { readImageEnvironment, type ServerProcess, startServer } from './server-process.ts'
 import { createBenchSettings } from './settings.ts'
+
+const CONTENDERS = new URL('./contenders/', import.meta.url)
 
 /** A server of the comparison, and the token that its requests carry. */
 export interface Contender {
@@ -83,8 +86,21 @@ export async function startBareFastify(
   return { server, token: undefined }
 }
 
+/** Starts all servers of the comparison but this service, which runs already. */
+export async function startContenders(
+  surroundings: Surroundings,
+  service: Contender,
+): Promise<Record<ContenderName, Contender>> {
+  return {
+    bare: await startBareFastify(surroundings, service),
+    sdk: await startSdk(surroundings),
+    fastmcp: await startFastMcp(surroundings),
+    service,
+  }
+}
+
 /** The MCP SDK as its documentation shows it. */
-export async function startSdk({ lifetime, sentry, folder }: Surroundings): Promise<Contender> {
+async function startSdk({ lifetime, sentry, folder }: Surroundings): Promise<Contender> {
   const { accessToken } = sentry.issueTokens()
   const server = await startServer({
     script: 'bench/contenders/sdk.ts',
@@ -97,7 +113,7 @@ export async function startSdk({ lifetime, sentry, folder }: Surroundings): Prom
 }
 
 /** FastMCP with its OAuth proxy, to which a client has signed in. */
-export async function startFastMcp({ lifetime, sentry, folder }: Surroundings): Promise<Contender> {
+async function startFastMcp({ lifetime, sentry, folder }: Surroundings): Promise<Contender> {
   installFastMcp()
   const port = await findFreePort()
   const url = `http://127.0.0.1:${port}`
@@ -121,11 +137,15 @@ async function signIn(url: string): Promise<string> {
   return (await (await registerClient(url)).signIn()).access_token
 }
 
-/** FastMCP is large, so only those who compare with it install it. */
+/** FastMCP is large, so only those who compare with it install it, in the version of its own manifest. */
 function installFastMcp(): void {
-  const folder = fileURLToPath(new URL('./contenders', import.meta.url))
-  if (existsSync(join(folder, 'node_modules', 'fastmcp'))) return
+  const { dependencies } = JSON.parse(readFileSync(new URL('package.json', CONTENDERS), 'utf8'))
+  const installed = new URL('node_modules/fastmcp/package.json', CONTENDERS)
+  if (existsSync(installed) && JSON.parse(readFileSync(installed, 'utf8')).version === dependencies.fastmcp)
+    return
   const flags = ['--no-package-lock', '--no-audit', '--no-fund', '--ignore-scripts']
-  const { status } = spawnSync('npm', ['install', '--prefix', folder, ...flags], { stdio: 'inherit' })
-  if (status !== 0) throw new Error(`npm could not install FastMCP; its messages are above.`)
+  const { status } = spawnSync('npm', ['install', '--prefix', fileURLToPath(CONTENDERS), ...flags], {
+    stdio: 'inherit',
+  })
+  if (status !== 0) throw new Error('npm could not install FastMCP; its messages are above.')
 }

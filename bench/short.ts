@@ -1,10 +1,10 @@
 import { createLifetime } from '../test/support/lifetime.ts'
 import { createListRequest, createWhoamiRequest, measureLoad } from './load.ts'
+import { formatTable } from './report.ts'
 import { readResult } from './results.ts'
 import { alternate } from './rounds.ts'
 import { pinLoad } from './server-process.ts'
 import { startBareFastify, startService, startSurroundings } from './servers.ts'
-import { formatTable } from './table.ts'
 
 const ROUNDS = 7
 const SECONDS = 0.7
@@ -44,7 +44,7 @@ export async function checkAgainstCommitted(): Promise<boolean> {
     },
   ].map((row) => ({ ...row, isKept: row.now >= row.before * LEAST }))
   const table = formatTable(
-    ['bare Fastify beside', 'now', 'committed', ''],
+    ['ratio to bare Fastify', 'now', 'committed', ''],
     rows.map(({ name, now, before, isKept }) => [
       name,
       now.toFixed(3),

@@ -1,5 +1,5 @@
+import { median } from './report.ts'
 import type { Results } from './results.ts'
-import { median } from './rounds.ts'
 import { CALLS } from './scenarios/memory.ts'
 
 /** What a figure shall be. */

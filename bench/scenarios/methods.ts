@@ -1,7 +1,8 @@
 import { registerClient } from '../../test/support/client.ts'
 import { type BenchRequest, createListRequest, createMcpRequest, measureLoad } from '../load.ts'
+import { median } from '../report.ts'
 import type { Results } from '../results.ts'
-import { alternate, median } from '../rounds.ts'
+import { alternate } from '../rounds.ts'
 import type { ServerProcess } from '../server-process.ts'
 import type { Contender } from '../servers.ts'
 

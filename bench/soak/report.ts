@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { formatTable } from '../table.ts'
+import { formatTable } from '../report.ts'
 import type { Observations } from './clients.ts'
 import type { Gauge } from './instance.ts'
 
