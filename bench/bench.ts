@@ -1,3 +1,4 @@
+import { loadavg } from 'node:os'
 import { createLifetime } from '../test/support/lifetime.ts'
 import { renderResults } from './render.ts'
 import { formatTable } from './report.ts'
@@ -39,6 +40,8 @@ function parsePart(name: string): Part {
 }
 
 async function measureAll(parts: readonly Part[]): Promise<void> {
+  const [load = 0] = loadavg()
+  if (load > 1) print(`Other programs use this machine (load ${load.toFixed(1)}): compare only CPU times.`)
   if (!pinLoad()) print('This machine has no taskset: servers and load share its cores.')
   await using closing = new AsyncDisposableStack()
   const surroundings = await startSurroundings(createLifetime(closing))
