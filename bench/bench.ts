@@ -64,7 +64,8 @@ async function measureAll(parts: readonly Part[]): Promise<void> {
   for (const part of parts) {
     const startedAt = performance.now()
     const results = await measurements[part]()
-    for (const [name, result] of Object.entries(results)) writeResult(name as keyof Results, result as never)
+    for (const [name, result] of Object.entries(results))
+      writeResult(name as keyof Results, result as never, load)
     print(`${part}: ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`)
   }
   const results = readResults()

@@ -31,7 +31,7 @@ export interface LoadResult {
 
 const CONNECTIONS = 16
 const WARM_UP_SECONDS = 0.3
-const WARM_UP_REQUESTS = 3_000
+const WARM_UP_REQUESTS = 1_000
 
 /** A request that a client of 2025-06-18 sends. */
 export function createMcpRequest(

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { CONTENDERS, drawFigures } from './plots/figures.ts'
 import { formatTable } from './report.ts'
-import type { ContenderName, Results } from './results.ts'
+import { type ContenderName, type Results, readMachine } from './results.ts'
 import { describeTarget, listTargets } from './targets.ts'
 
 const FIGURES = new URL('./results/', import.meta.url)
@@ -12,7 +12,9 @@ export function renderResults(results: Results): void {
   for (const [name, svg] of Object.entries(drawFigures(results))) writeFileSync(new URL(name, FIGURES), svg)
   const tables = {
     contenders: formatContenders(results.contenders),
-    targets: formatTable(['', 'measured', 'target', ''], listTargets(results).map(describeTarget)),
+    targets: `${formatTable(['', 'measured', 'target', ''], listTargets(results).map(describeTarget))}
+
+Measured with ${readMachine()}.`,
   }
   const document = Object.entries(tables).reduce(replaceTable, readFileSync(DOCUMENT, 'utf8'))
   writeFileSync(DOCUMENT, document)

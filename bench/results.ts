@@ -34,11 +34,15 @@ export type MethodName = 'initialize' | 'ping' | 'notification' | 'refused' | 'r
 
 const FOLDER = new URL('./results/', import.meta.url)
 
-/** Writes the figures of one part, and on which machine they were measured. */
-export function writeResult<Part extends keyof Results>(part: Part, result: Results[Part]): void {
+/** Writes the figures of one part, and on which machine they were measured. `load` is that of other programs. */
+export function writeResult<Part extends keyof Results>(
+  part: Part,
+  result: Results[Part],
+  load: number,
+): void {
   mkdirSync(FOLDER, { recursive: true })
   // The parallelism would be that of the core that the load is bound to.
-  const machine = `${cpus().length} cores, Node ${process.versions.node}`
+  const machine = `${cpus().length} cores, Node ${process.versions.node}, load before: ${load.toFixed(1)}`
   const text = JSON.stringify({ machine, result }, shorten, 2)
   writeFileSync(new URL(`${part}.json`, FOLDER), `${text}\n`)
 }
@@ -47,6 +51,11 @@ export function writeResult<Part extends keyof Results>(part: Part, result: Resu
 export function readResult<Part extends keyof Results>(part: Part): Results[Part] | undefined {
   const file = new URL(`${part}.json`, FOLDER)
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).result : undefined
+}
+
+/** On which machine the contenders were compared. */
+export function readMachine(): string {
+  return JSON.parse(readFileSync(new URL('contenders.json', FOLDER), 'utf8')).machine
 }
 
 /** The committed figures of all parts. Throws when a part was never measured. */

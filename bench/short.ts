@@ -1,5 +1,5 @@
 import { createLifetime } from '../test/support/lifetime.ts'
-import { createListRequest, createWhoamiRequest, measureLoad } from './load.ts'
+import { createListRequest, createWhoamiRequest, measureLoad, warmUp } from './load.ts'
 import { formatTable } from './report.ts'
 import { readResult } from './results.ts'
 import { alternate } from './rounds.ts'
@@ -26,6 +26,7 @@ export async function checkAgainstCommitted(): Promise<boolean> {
   const service = await startService(surroundings)
   const bare = await startBareFastify(surroundings, service)
   const options = { seconds: SECONDS }
+  await warmUp(service.server, createWhoamiRequest(service.token))
   const measured = await alternate(ROUNDS, {
     bare: () => measureLoad(bare.server, createListRequest(), options),
     list: () => measureLoad(service.server, createListRequest(service.token), options),

@@ -96,6 +96,7 @@ function isMet({ measured, limit }: Target): boolean {
 export function describeTarget(target: Target): string[] {
   const { name, measured, unit, limit } = target
   const digits = unit === 'MB' ? 0 : 2
-  const bound = 'most' in limit ? `≤ ${limit.most}` : `≥ ${limit.least}`
-  return [name, `${measured.toFixed(digits)} ${unit}`, `${bound} ${unit}`, isMet(target) ? 'pass' : 'miss']
+  const bound = `${'most' in limit ? `≤ ${limit.most}` : `≥ ${limit.least}`} ${unit}`
+  if (Number.isNaN(measured)) return [name, 'not measured', bound, '']
+  return [name, `${measured.toFixed(digits)} ${unit}`, bound, isMet(target) ? 'pass' : 'miss']
 }

@@ -1,4 +1,4 @@
-import { type BenchRequest, createListRequest, createWhoamiRequest, measureLoad } from '../load.ts'
+import { type BenchRequest, createListRequest, createWhoamiRequest, measureLoad, warmUp } from '../load.ts'
 import type { ContenderName, Results } from '../results.ts'
 import { alternate } from '../rounds.ts'
 import type { Contender } from '../servers.ts'
@@ -11,6 +11,7 @@ export async function compareContenders(
   contenders: Record<ContenderName, Contender>,
 ): Promise<Results['contenders']> {
   const { bare, sdk, fastmcp, service } = contenders
+  for (const { server, token } of [sdk, fastmcp, service]) await warmUp(server, createWhoamiRequest(token))
   const measure =
     ({ server, token }: Contender, createRequest: (token?: string) => BenchRequest) =>
     () =>
