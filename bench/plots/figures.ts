@@ -121,6 +121,7 @@ function drawLatency({ latency }: Results): string {
 }
 
 function drawMemory({ memory }: Results): string {
+  const last = memory.at(-1)?.calls ?? 0
   return drawFigure(
     {
       title: 'Resident memory over calls, MB',
@@ -132,9 +133,7 @@ function drawMemory({ memory }: Results): string {
         {
           title: '',
           xTitle: 'calls',
-          xTicks: [0, 20_000, 40_000, 60_000, 80_000, 100_000, 110_000].filter(
-            (tick) => tick <= (memory.at(-1)?.calls ?? 0),
-          ),
+          xTicks: Array.from({ length: 6 }, (_, part) => (last * part) / 5),
           lines: [
             {
               label: CONTENDERS.service,
