@@ -13,11 +13,15 @@ import { cleanBody } from '../lib/upstream/clean-json.ts'
 import { createSentryLocation } from '../lib/upstream/location.ts'
 import { DEFAULT_TIMEOUTS } from '../lib/upstream/tool-call.ts'
 import { startSentry } from '../test/sandbox/sentry/server.ts'
+import { formatTable, median } from './report.ts'
 
 const ROUNDS = 7
 const CALLS = 50
 /** The work alone is a hundred times shorter, and the clock of a thread is coarse. */
 const REPETITIONS = 2_000
+
+/** What the work may add to a call, in percent of its CPU time. */
+const MAX_PERCENT = 10
 
 const ISSUE = { organizationSlug: 'tidewater-books', issueId: 'STOREFRONT-1' }
 const TOOLS: Record<string, Record<string, unknown>> = {
@@ -28,8 +32,8 @@ const TOOLS: Record<string, Record<string, unknown>> = {
 }
 
 /**
- * Measures how much CPU cleaning and fencing of data from outside adds to a tool call. Rounds of whole calls and of that
- * work alone alternate. mcp-core does not parse again what cleaning has parsed, so parsing is not counted. Sentry's
+ * Measures how much CPU cleaning and fencing of data from outside adds to a tool call, and fails if it is too much. Rounds
+ * of whole calls and of that work alone alternate. mcp-core does not parse again what cleaning has parsed, so parsing is not counted. Sentry's
  * stand-in runs in a thread of its own, which is not measured.
  */
 if (parentPort === null) await runBench()
@@ -62,6 +66,7 @@ async function runBench(): Promise<void> {
   const core = await loadMcpCore()
   const url = new URL(`${sentry.url}/api/0/`)
   const headers = new Headers({ 'content-type': 'application/json' })
+  const pairs: [name: string, pair: CpuPair][] = []
   for (const [name, args] of Object.entries(TOOLS)) {
     const callOnce = () => call(core, sentry, name, args)
     worker.postMessage('record')
@@ -70,7 +75,7 @@ async function runBench(): Promise<void> {
     worker.postMessage('send')
     const bodies = ((await recorded) as string[]).map((body) => Buffer.from(body))
     if (bodies.length === 0) throw new Error(`${name} asked Sentry for nothing.`)
-    const added: number[] = []
+    const rounds: CpuPair[] = []
     for (let round = 0; round < ROUNDS; round += 1) {
       const whole = await measure(CALLS, callOnce)
       const parsing = await measure(REPETITIONS, () => bodies.map((body) => JSON.parse(body.toString())))
@@ -78,12 +83,39 @@ async function runBench(): Promise<void> {
         bodies.map((body) => cleanBody(body, { url, ok: true, headers })),
         fenceText(text),
       ])
-      added.push((work - parsing) / (whole - work + parsing))
+      rounds.push({ without: whole - work + parsing, with: whole })
     }
-    const median = added.sort((one, other) => one - other)[Math.floor(ROUNDS / 2)] ?? Number.NaN
-    process.stdout.write(`${name}: ${(median * 100).toFixed(1)} % more CPU\n`)
+    pairs.push([name, pickMiddle(rounds)])
   }
+  const rows = pairs.map(([name, pair]) => [
+    name,
+    `${pair.without.toFixed(2)} ms`,
+    `${pair.with.toFixed(2)} ms`,
+    `${computePercent(pair).toFixed(1)} %`,
+  ])
+  const most = Math.max(...pairs.map(([, pair]) => computePercent(pair)))
+  process.stdout.write(`${formatTable(['CPU of a call', 'without', 'with', 'more'], rows)}\n\n`)
+  process.stdout.write(`At most ${MAX_PERCENT} % more CPU: ${most <= MAX_PERCENT ? 'yes' : 'no'}.\n`)
+  if (most > MAX_PERCENT) process.exitCode = 1
   await worker.terminate()
+}
+
+/** Milliseconds of CPU of a call without and with the work. */
+interface CpuPair {
+  without: number
+  with: number
+}
+
+/** The pair of the middle round, by what the work adds. */
+function pickMiddle(pairs: readonly CpuPair[]): CpuPair {
+  const wanted = median(pairs.map(computePercent))
+  const middle = pairs.find((pair) => computePercent(pair) === wanted)
+  if (middle === undefined) throw new Error('There was no round.')
+  return middle
+}
+
+function computePercent({ without, with: whole }: CpuPair): number {
+  return (whole / without - 1) * 100
 }
 
 async function call(

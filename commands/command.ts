@@ -12,6 +12,7 @@ import { EmbeddedStoreError } from '../lib/store/sqlite/database.ts'
 import { createEmbeddedStore } from '../lib/store/sqlite/store.ts'
 import type { Store } from '../lib/store/store.ts'
 import { type Audit, createAudit, openFileSink } from '../lib/telemetry/audit.ts'
+import { createSentryLocation } from '../lib/upstream/location.ts'
 import { createSentryOAuth } from '../lib/upstream/oauth.ts'
 import { createUpstreamRevocation, type UpstreamRevocation } from '../lib/upstream/revocation.ts'
 
@@ -69,7 +70,10 @@ export async function withContext(work: (context: CommandContext) => Promise<voi
 
 function createContext(config: Config, store: Store): CommandContext {
   const sealer = createSealer(config.ENCRYPTION_KEY)
-  const sentry = createSentryOAuth(config, createEndpoints(config.BASE_URL).callback)
+  const sentry = createSentryOAuth(config, {
+    sentry: createSentryLocation(config),
+    redirectUri: createEndpoints(config.BASE_URL).callback,
+  })
   const sink = config.AUDIT_FILE === undefined ? STDERR_SINK : openFileSink(config.AUDIT_FILE, LOG)
   return {
     store,

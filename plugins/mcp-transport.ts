@@ -33,8 +33,12 @@ interface ResourceRoute {
  * with any method or revision learns where to sign in.
  */
 async function mcpTransportPlugin(fastify: FastifyInstance, { tools }: McpTransportOptions) {
-  const { config, store, signer, sentryTokens, sentryLocation: sentry, audit, metrics, tracing } = fastify
-  const authenticate = createAuthentication({ settings: config, store, signer, sentryTokens, sentry, audit })
+  const { config, store, signer, sentryLocation: sentry, audit, metrics, tracing } = fastify
+  const { sentryTokens, sentryApi } = fastify
+  const authenticate = createAuthentication({
+    ...{ settings: config, store, signer, audit },
+    ...{ sentryTokens, sentry, sentryApi },
+  })
   const endpoint = await openMcp({
     settings: config,
     sentry,

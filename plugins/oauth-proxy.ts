@@ -11,9 +11,10 @@ import {
   logOAuthError,
   toOAuthError,
 } from '../lib/oauth/error-response.ts'
-import { AuthorizationError, PageError } from '../lib/oauth/errors.ts'
+import { AuthorizationError, NotAMemberError, PageError } from '../lib/oauth/errors.ts'
 import { readRefreshedGrant } from '../lib/oauth/token/refresh-token.ts'
 import { renderErrorPage } from '../lib/pages/error-page.ts'
+import { renderNotAMemberPage } from '../lib/pages/not-a-member-page.ts'
 import accountRoutes from '../routes/account.ts'
 import authorizeRoute from '../routes/oauth/authorize.ts'
 import callbackRoute from '../routes/oauth/callback.ts'
@@ -31,13 +32,16 @@ const FORM_LIMIT = 16 * 1024
  */
 async function oauthProxyPlugin(fastify: FastifyInstance) {
   const { config, store, sealer, signer, audit, cimd } = fastify
-  const { sentryOAuth, sentryTokens, sentryRevocation: revocation } = fastify
+  const { sentryLocation: sentry, sentryOAuth, sentryApi, sentryTokens } = fastify
+  const { sentryRevocation: revocation } = fastify
   const server = createAuthorizationServer({
     settings: config,
     store,
     sealer,
     signer,
+    sentry,
     sentryOAuth,
+    sentryApi,
     sentryTokens,
     revocation,
     audit,
@@ -81,7 +85,7 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
     const error = thrown instanceof PageError ? thrown : toOAuthError(thrown)
     if (!(error instanceof PageError)) logOAuthError(error, request.log)
     const wayBack = thrown instanceof AuthorizationError ? createWayBack(thrown) : undefined
-    if (wayBack?.isAfterConsent) {
+    if (wayBack?.isImmediate) {
       return reply.redirect(wayBack.href, request.method === 'POST' ? 303 : 302)
     }
     const { status, headers, sentence, advice } = createPageErrorResponse(error)
@@ -89,12 +93,16 @@ async function oauthProxyPlugin(fastify: FastifyInstance) {
       .code(status)
       .headers(headers)
       .type('text/html; charset=utf-8')
-      .send(renderErrorPage(sentence, advice, request.id, wayBack))
+      .send(
+        error instanceof NotAMemberError
+          ? renderNotAMemberPage({ account: error.account, sentryHost: config.SENTRY_HOST, wayBack })
+          : renderErrorPage(sentence, advice, request.id, wayBack),
+      )
   }
 
-  function createWayBack({ redirect, error, isAfterConsent }: AuthorizationError) {
+  function createWayBack({ redirect, error, isImmediate }: AuthorizationError) {
     const href = createErrorResponse(redirect, server.endpoints.issuer, error)
-    return { href, redirectUri: redirect.redirectUri, isAfterConsent }
+    return { href, redirectUri: redirect.redirectUri, isImmediate }
   }
 }
 

@@ -30,7 +30,7 @@ const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
 ) => {
   const { settings, endpoints, accountCookies, transactionCookies, store, sealer, signer, sentryOAuth } =
     server
-  const page = { action: endpoints.account, home: endpoints.home, sentryHost: settings.SENTRY_HOST }
+  const page = { action: endpoints.account, home: endpoints.home, sentryHost: server.sentry.host }
 
   fastify.get('/account', { exposeHeadRoute: false }, async (request, reply) => {
     const { cookies } = request
@@ -102,7 +102,8 @@ const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
 
   function describeClient(grant: GrantRecord) {
     const { organization, project } = parseResource(settings.BASE_URL, grant.resource) ?? {}
-    return { ...grant, organization, project }
+    const isForSome = settings.ALLOWED_ORGANIZATIONS.length > 0
+    return { ...grant, organization, project, isForSome }
   }
 }
 

@@ -2,11 +2,18 @@ import type { Config } from '../../lib/config/load.ts'
 import { createToken } from '../../lib/crypto/hash.ts'
 import { createEndpoints } from '../../lib/oauth/endpoints.ts'
 import { parseRelease } from '../../lib/upstream/compatibility/release.ts'
-import { createSentryLocation } from '../../lib/upstream/location.ts'
+import { createSentryLocation, type SentryLocation } from '../../lib/upstream/location.ts'
 import { createSentryOAuth, type SentryOAuth, UpstreamRefusedError } from '../../lib/upstream/oauth.ts'
 import { UpstreamUnavailableError } from '../../lib/upstream/request.ts'
+import { explainObstacle, reportAccess } from './check-access-proxy.ts'
 import { reportRelease } from './check-release.ts'
-import { explainFailure, PROBE_TIMEOUT_MS, type ProbeResponse, probe, reportCertificate } from './probe.ts'
+import {
+  explainFailure,
+  PROBE_TIMEOUT_MS,
+  type ProbeResponse,
+  probeSentry,
+  reportCertificate,
+} from './probe.ts'
 import { createReport, type Finding, type Problem, type Report } from './report.ts'
 
 /** How much two clocks may differ. */
@@ -15,37 +22,45 @@ const MAX_SKEW_MS = 30_000
 /** Checks that Sentry can be reached and is healthy, its clock, and our OAuth application there. */
 export async function checkSentry(settings: Config): Promise<Finding[]> {
   const report = createReport('sentry')
-  const { origin, isCloud } = createSentryLocation(settings)
-  const response = await reach(origin, report)
+  const sentry = createSentryLocation(settings)
+  const [access, response] = await Promise.all([
+    reportAccess(settings, sentry),
+    reach(settings, sentry, report),
+  ])
   if (response === undefined) {
     const finding = 'This check needs a Sentry that responds.'
     const skipped = ['clock', 'sentry-oauth'].map((check): Finding => ({ check, status: 'skipped', finding }))
-    return [...report.findings, ...skipped]
+    return [...access, ...report.findings, ...skipped]
   }
-  const release = isCloud ? undefined : parseRelease(response.json)
+  const release = sentry.isCloud ? undefined : parseRelease(response.json)
   if (release !== undefined) reportRelease(release, report)
-  await reportCertificate(origin, report)
-  return [...report.findings, ...checkClock(response), ...(await checkSentryOAuth(settings))]
+  const { SENTRY_CLIENT_CERT: cert, SENTRY_CLIENT_KEY: key } = settings
+  await reportCertificate(sentry.routeTo(new URL(sentry.origin)).url.href, report, { cert, key })
+  return [
+    ...access,
+    ...report.findings,
+    ...checkClock(response),
+    ...(await checkSentryOAuth(settings, sentry)),
+  ]
 }
 
 /** The response of Sentry; undefined after an error was reported. */
-async function reach(origin: string, report: Report): Promise<ProbeResponse | undefined> {
+async function reach(
+  settings: Config,
+  sentry: SentryLocation,
+  report: Report,
+): Promise<ProbeResponse | undefined> {
   // Sentry's own pages read this before sign-in.
-  const { response, failure } = await probe(`${origin}/api/client-config/`)
+  const page = new URL('/api/client-config/', sentry.origin)
+  const { origin } = sentry.routeTo(page).url
+  const { response, failure } = await probeSentry(sentry, page)
   if (response === undefined) {
     report.error(`${origin} cannot be reached: ${failure.reason}.`, failure.advice)
     return undefined
   }
-  const { status, redirect } = response
-  if (redirect !== undefined && redirect.origin !== origin) {
-    report.error(
-      `${origin} redirects to ${redirect.origin}.`,
-      `If that is your Sentry, set SENTRY_HOST=${redirect.host} and SENTRY_PROTOCOL=${redirect.protocol.slice(0, -1)}.`,
-    )
-    return undefined
-  }
-  if (status >= 500) {
-    report.error(`${origin} responds with ${status}.`, 'Check the health and the log of Sentry.')
+  const problem = explainObstacle(response, { origin, settings, sentry })
+  if (problem !== undefined) {
+    report.error(...problem)
     return undefined
   }
   report.ok(`${describeRelease(response)} responds at ${origin}.`)
@@ -85,17 +100,20 @@ interface Application {
  * Checks the OAuth application at Sentry without a sign-in: the token endpoint gets an invalid code, the authorization
  * endpoint a request without a session. No grant is created.
  */
-async function checkSentryOAuth(settings: Config): Promise<Finding[]> {
+async function checkSentryOAuth(settings: Config, sentry: SentryLocation): Promise<Finding[]> {
   const report = createReport('sentry-oauth')
-  const { origin } = createSentryLocation(settings)
   const { callback } = createEndpoints(settings.BASE_URL)
-  const page = `${origin}/settings/account/api/applications/`
+  const page = `${sentry.origin}/settings/account/api/applications/`
   const application = { page, callback, scope: settings.SENTRY_SCOPES }
-  const oauth = createSentryOAuth(settings, callback, PROBE_TIMEOUT_MS)
+  const oauth = createSentryOAuth(settings, {
+    sentry,
+    redirectUri: callback,
+    timeoutMs: PROBE_TIMEOUT_MS,
+  })
   await reportCredentials(oauth, application, report)
-  await reportAuthorization(oauth, application, report)
+  await reportAuthorization(oauth, sentry, application, report)
   report.ok(`The callback URL to register at ${page} is ${callback}.`)
-  report.ok(`This release supports ${await describeFeatures(origin)}.`)
+  report.ok(`This release supports ${await describeFeatures(sentry)}.`)
   return report.findings
 }
 
@@ -107,7 +125,7 @@ async function reportCredentials(oauth: SentryOAuth, { page }: Application, repo
   if (error instanceof UpstreamUnavailableError) {
     report.error(
       `The token endpoint cannot be used: ${describeOutage(error)}.`,
-      'Set SENTRY_HOST to the host where users sign in, without another login page in front of it.',
+      'Set SENTRY_HOST to the host where users sign in, and let this server through any sign-in page in front of it (SENTRY_CUSTOM_HEADERS).',
     )
     return
   }
@@ -142,12 +160,13 @@ function describeOutage({ cause }: UpstreamUnavailableError): string {
  */
 async function reportAuthorization(
   oauth: SentryOAuth,
+  sentry: SentryLocation,
   application: Application,
   report: Report,
 ): Promise<void> {
   const { scope } = application
   const url = oauth.createAuthorizationUrl({ state: 'doctor', verifier: createToken(), scope })
-  const { response, failure } = await probe(url)
+  const { response, failure } = await probeSentry(sentry, new URL(url))
   if (response === undefined) {
     report.error(`The authorization endpoint cannot be reached: ${failure.reason}.`, failure.advice)
     return
@@ -179,11 +198,12 @@ function explainRefusal(
 }
 
 /** What differs between releases, as Sentry reports it without credentials. */
-async function describeFeatures(origin: string): Promise<string> {
+async function describeFeatures(sentry: SentryLocation): Promise<string> {
+  const at = (path: string, init?: RequestInit) => probeSentry(sentry, new URL(path, sentry.origin), init)
   const results = await Promise.all([
-    probe(`${origin}/.well-known/oauth-authorization-server`),
-    probe(`${origin}/oauth/revoke/`, { method: 'POST', body: new URLSearchParams() }),
-    probe(`${origin}/api/0/users/me/regions/`),
+    at('/.well-known/oauth-authorization-server'),
+    at('/oauth/revoke/', { method: 'POST', body: new URLSearchParams() }),
+    at('/api/0/users/me/regions/'),
   ])
   const [metadata, revocation, regions] = results.map(({ response }) => response)
   const methods = metadata?.json?.code_challenge_methods_supported

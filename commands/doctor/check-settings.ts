@@ -2,6 +2,7 @@ import { getCACertificates } from 'node:tls'
 import type { Config } from '../../lib/config/load.ts'
 import { parseRedisAddress } from '../../lib/config/redis-address.ts'
 import { isLoopbackHost } from '../../lib/model/loopback.ts'
+import { describeOpenSignIn } from '../../lib/upstream/location.ts'
 import { createReport, type Finding } from './report.ts'
 
 const NEW_KEY = 'Generate one with: openssl rand -base64 32'
@@ -74,6 +75,7 @@ export function checkExposure(settings: Config): Finding[] {
   return [
     ...checkTrustProxy(settings, isPublic),
     ...checkRedirectUris(settings, isPublic),
+    ...checkOrganizations(settings),
     ...(isPublic ? [] : checkLoopback(settings)),
   ]
 }
@@ -123,6 +125,20 @@ function checkTrustProxy({ TRUST_PROXY }: Config, isPublic: boolean): Finding[] 
   } else {
     report.ok('TRUST_PROXY is not set; a BASE_URL on this machine does not need it.')
   }
+  return report.findings
+}
+
+function checkOrganizations(settings: Config): Finding[] {
+  const report = createReport('organizations')
+  const { ALLOWED_ORGANIZATIONS: allowed, SENTRY_HOST } = settings
+  const openSignIn = describeOpenSignIn(settings)
+  const who =
+    allowed.length > 0 ? `members of ${allowed.join(', ')}` : `everyone with an account at ${SENTRY_HOST}`
+  report.okIf(
+    openSignIn === undefined,
+    openSignIn ?? `This server is for ${who}.`,
+    'Set it to the slugs of your organizations, separated by commas.',
+  )
   return report.findings
 }
 

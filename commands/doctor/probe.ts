@@ -2,6 +2,8 @@ import { request } from 'node:https'
 import { TLSSocket } from 'node:tls'
 import type { Config } from '../../lib/config/load.ts'
 import { BodyTooLargeError, readBounded } from '../../lib/http/read-bounded.ts'
+import type { SentryLocation } from '../../lib/upstream/location.ts'
+import { fetchSentry } from '../../lib/upstream/request.ts'
 import type { Report } from './report.ts'
 
 /** How long a response may take. */
@@ -34,10 +36,21 @@ type ProbeResult =
   | { response?: undefined; failure: Failure }
 
 /** Sends one request, which may take 5 s. Redirects are not followed. */
-export async function probe(url: string, init: RequestInit = {}): Promise<ProbeResult> {
+export function probe(url: string, init: RequestInit = {}): Promise<ProbeResult> {
+  return readProbe(url, (signal) => fetch(url, { ...init, redirect: 'manual', signal }))
+}
+
+/** The same for a URL of Sentry, which is reached as the service reaches it. */
+export function probeSentry(sentry: SentryLocation, url: URL, init: RequestInit = {}): Promise<ProbeResult> {
+  return readProbe(url.href, (signal) => fetchSentry(sentry, url, { ...init, signal }))
+}
+
+async function readProbe(
+  url: string,
+  send: (signal: AbortSignal) => Promise<Response>,
+): Promise<ProbeResult> {
   try {
-    const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS)
-    const response = await fetch(url, { ...init, redirect: 'manual', signal })
+    const response = await send(AbortSignal.timeout(PROBE_TIMEOUT_MS))
     const { status, headers } = response
     const at = Date.now()
     const text = (await readBounded(response.body, MAX_BODY_BYTES).catch(ignoreTooLarge)).toString()
@@ -75,19 +88,31 @@ export async function isServerRunning({ HOST, PORT }: Pick<Config, 'HOST' | 'POR
 const CERTIFICATE_NOTICE_MS = 14 * 86_400_000
 
 /** Reports when the certificate of an https server expires. The server has responded to another request before. */
-export async function reportCertificate(url: string, report: Report): Promise<void> {
+export async function reportCertificate(
+  url: string,
+  report: Report,
+  clientCertificate: { cert?: string | undefined; key?: string | undefined } = {},
+): Promise<void> {
   const { origin } = new URL(url)
-  const expiry = origin.startsWith('https:') ? await readCertificateExpiry(origin) : undefined
-  if (expiry === undefined) return
+  const isSecure = origin.startsWith('https:')
+  const expiry = isSecure ? await readCertificateExpiry(origin, clientCertificate) : undefined
+  if (expiry !== undefined) reportExpiry(`The certificate of ${origin}`, expiry, report)
+}
+
+/** Reports when a certificate expires, in ms since the epoch. */
+export function reportExpiry(what: string, expiry: number, report: Report): void {
   const date = new Date(expiry).toISOString().slice(0, 10)
-  const finding = `The certificate of ${origin} expires on ${date}.`
-  report.okIf(expiry - Date.now() > CERTIFICATE_NOTICE_MS, finding, 'Renew it before that day.')
+  if (expiry < Date.now()) report.error(`${what} has expired on ${date}.`, 'Replace it.')
+  else {
+    const isFar = expiry - Date.now() > CERTIFICATE_NOTICE_MS
+    report.okIf(isFar, `${what} expires on ${date}.`, 'Renew it before that day.')
+  }
 }
 
 /** The expiry in ms since the epoch; undefined where the certificate cannot be read. */
-function readCertificateExpiry(origin: string): Promise<number | undefined> {
+function readCertificateExpiry(origin: string, clientCertificate: object): Promise<number | undefined> {
   const { promise, resolve } = Promise.withResolvers<number | undefined>()
-  request(origin, { method: 'HEAD', signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
+  request(origin, { ...clientCertificate, method: 'HEAD', signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
     .on('response', ({ socket }) => {
       const expiry =
         socket instanceof TLSSocket ? Date.parse(socket.getPeerCertificate().valid_to) : Number.NaN
@@ -113,10 +138,17 @@ const ADVICE: readonly [codes: RegExp, advice: string][] = [
   [/^ERR_TLS_CERT_ALTNAME_INVALID$/, 'The certificate is for another name: use that name, or replace it.'],
   [/^CERT_HAS_EXPIRED$/, 'Renew the certificate.'],
   [/^CERT_NOT_YET_VALID$/, 'Set the clock of this machine.'],
+  [
+    /ALERT_(CERTIFICATE_|BAD_CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)/,
+    'The server there wants a client certificate, or another one (mutual TLS). For Sentry, set SENTRY_CLIENT_CERT and SENTRY_CLIENT_KEY to one that it accepts.',
+  ],
   [/^(ERR_SSL_|EPROTO)/, 'The server there does not speak TLS: check the port, and http against https.'],
   [/^HPE_/, 'The server there does not speak HTTP: check the port, and http against https.'],
   [/^(UND_ERR_ABORTED|ERR_PROXY_TUNNEL)$/, 'The proxy refuses: allow the host there, or set NO_PROXY.'],
-  [/^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/, 'The connection broke: check the port, and http against https.'],
+  [
+    /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/,
+    'The connection broke: check the port, and http against https. Where mutual TLS is required, a missing or foreign client certificate breaks it as well; for Sentry, set SENTRY_CLIENT_CERT and SENTRY_CLIENT_KEY.',
+  ],
 ]
 
 /** Explains why a request failed. It repeats only codes, host names and addresses. */

@@ -15,7 +15,7 @@ type Item = Readonly<Record<string, unknown>>
  * if the token reaches no organization. Throws `UpstreamUnavailableError`.
  */
 export async function listSampleCalls(
-  { origin }: SentryLocation,
+  sentry: SentryLocation,
   accessToken: string,
 ): Promise<SampleCall[] | undefined> {
   const [organization] = await list('/organizations/?per_page=1')
@@ -119,7 +119,7 @@ export async function listSampleCalls(
   /** Undefined unless Sentry responds with it; an old release does not have every route. */
   async function get(path: string): Promise<unknown> {
     const headers = { authorization: `Bearer ${accessToken}` }
-    const { status, body } = await requestSentry(new URL(`/api/0${path}`, origin), {
+    const { status, body } = await requestSentry(sentry, `/api/0${path}`, {
       headers,
       maxBytes: 8 * 1024 * 1024,
     })

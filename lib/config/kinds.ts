@@ -5,6 +5,8 @@ import ipaddr from 'ipaddr.js'
 import type { Client } from '../model/client.ts'
 import { isLoopbackHost } from '../model/loopback.ts'
 import { createRedirectUriPolicy } from '../model/redirect-uri-pattern.ts'
+import { isSlug } from '../model/resource.ts'
+import { parseCustomHeaders } from './custom-headers.ts'
 import { parseRedisAddress } from './redis-address.ts'
 import { type Kind, SettingError } from './setting.ts'
 import { parseStaticClients } from './static-clients.ts'
@@ -122,12 +124,41 @@ export const sentryHost: Kind<string> = {
   },
 }
 
+/** The origin of Sentry; it has no path, since Sentry's pages work at the root of a host only. */
+export const sentryOrigin: Kind<string> = {
+  expected: 'the URL of Sentry in a browser, without a path, such as https://sentry.example.com',
+  parse(text) {
+    const { origin, href } = new URL(requireHttpUrl(text))
+    if (href !== `${origin}/`) throw new TypeError('more than an origin')
+    return origin
+  },
+}
+
+export const customHeaders: Kind<Readonly<Record<string, string>>> = {
+  expected: 'headers (Name: value), separated by semicolons or line breaks',
+  secret: true,
+  parse: parseCustomHeaders,
+}
+
 export const scopes: Kind<string[]> = {
   expected: 'Sentry scopes separated by commas, such as org:read,project:read',
   parse(text) {
     const found = new Set(text.split(/[\s,]+/).filter((scope) => scope !== ''))
     if (found.size === 0) throw new TypeError('no scope')
     return [...found].map((scope) => requireMatch(scope, /^[a-z_-]+(:[a-z_-]+)?$/))
+  },
+}
+
+/** Slugs, in lower case as Sentry keeps them. */
+export const organizations: Kind<string[]> = {
+  expected: 'the slugs of organizations at Sentry separated by commas, such as acme,acme-labs',
+  parse(text) {
+    const slugs = parseList(text.toLowerCase())
+    if (slugs.length === 0 || !slugs.every(isSlug)) throw new TypeError('not slugs')
+    const ids = slugs.filter((slug) => /^\d+$/.test(slug))
+    if (ids.length > 0)
+      throw new SettingError(ids.map((id) => `${id} is the id of an organization: give its slug instead.`))
+    return [...new Set(slugs)]
   },
 }
 
@@ -228,6 +259,11 @@ export const certificate = pem('certificates (PEM), or the path of a file that h
   parse: (text) => new X509Certificate(text),
   problem: 'it is not a certificate in PEM form.',
 })
+
+export const clientCertificate: Kind<string> = {
+  ...certificate,
+  expected: 'a certificate (PEM), or the path of a file that holds it',
+}
 
 export const privateKey = pem(
   'a private key without a passphrase (PEM), or the path of a file that holds it',

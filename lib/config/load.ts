@@ -1,7 +1,10 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { StartUpError } from '../errors.ts'
+import { isCloudHost } from '../model/cloud-host.ts'
 import { isLoopbackHost } from '../model/loopback.ts'
 import { createRedirectUriPolicy } from '../model/redirect-uri-pattern.ts'
+import { coversSentryScope } from '../model/scope.ts'
 import { ACTIVE_SKILLS } from '../model/skills.ts'
 import { parseRedisAddress } from './redis-address.ts'
 import { type Setting, SettingError } from './setting.ts'
@@ -111,6 +114,12 @@ function findConflicts(settings: Partial<Settings>): string[] {
       `DISABLED_SKILLS disables every skill, which leaves users nothing to grant; enable at least one of ${ACTIVE_SKILLS.join(', ')}.`,
     )
   }
+  const { ALLOWED_ORGANIZATIONS = [], SENTRY_SCOPES = [] } = settings
+  if (ALLOWED_ORGANIZATIONS.length > 0 && !coversSentryScope(SENTRY_SCOPES, 'org:read')) {
+    conflicts.push(
+      'SENTRY_SCOPES should include org:read, which ALLOWED_ORGANIZATIONS needs to see who is a member.',
+    )
+  }
   const providers = ['OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'OPENROUTER_API_KEY'] as const
   const given = providers.filter((name) => settings[name] !== undefined)
   if (given.length > 1 && settings.EMBEDDED_AGENT_PROVIDER === undefined) {
@@ -118,22 +127,69 @@ function findConflicts(settings: Partial<Settings>): string[] {
       `EMBEDDED_AGENT_PROVIDER should name the one to use, since ${given.join(' and ')} are set.`,
     )
   }
-  return [...conflicts, ...findRedisConflicts(settings), ...findClientConflicts(settings)]
+  return [
+    ...conflicts,
+    ...findRedisConflicts(settings),
+    ...findSentryConflicts(settings),
+    ...findClientConflicts(settings),
+  ]
 }
 
 function findRedisConflicts(settings: Partial<Settings>): string[] {
-  const { REDIS_URL, REDIS_CLIENT_CERT, REDIS_CLIENT_KEY } = settings
-  const { REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD } = settings
-  const conflicts: string[] = []
-  const areValid = 'REDIS_CLIENT_CERT' in settings && 'REDIS_CLIENT_KEY' in settings
-  if (areValid && (REDIS_CLIENT_CERT === undefined) !== (REDIS_CLIENT_KEY === undefined)) {
-    conflicts.push('REDIS_CLIENT_CERT and REDIS_CLIENT_KEY need each other: set both, or neither.')
-  }
+  const { REDIS_URL, REDIS_SENTINEL_USERNAME, REDIS_SENTINEL_PASSWORD } = settings
+  const conflicts = findKeyConflicts(settings, 'REDIS_CLIENT_CERT', 'REDIS_CLIENT_KEY')
   if (REDIS_SENTINEL_PASSWORD === undefined) {
     if (REDIS_SENTINEL_USERNAME !== undefined)
       conflicts.push('REDIS_SENTINEL_PASSWORD is not set, and REDIS_SENTINEL_USERNAME needs it.')
   } else if (REDIS_URL !== undefined && parseRedisAddress(REDIS_URL).shape !== 'sentinel') {
     conflicts.push('REDIS_SENTINEL_PASSWORD is set, but REDIS_URL names no sentinels (redis+sentinel://…).')
+  }
+  return conflicts
+}
+
+/** A client certificate is of use only with its own key. */
+function findKeyConflicts(
+  settings: Partial<Settings>,
+  certificateName: 'REDIS_CLIENT_CERT' | 'SENTRY_CLIENT_CERT',
+  keyName: 'REDIS_CLIENT_KEY' | 'SENTRY_CLIENT_KEY',
+): string[] {
+  if (!(certificateName in settings && keyName in settings)) return []
+  const { [certificateName]: certificate, [keyName]: key } = settings
+  if ((certificate === undefined) !== (key === undefined))
+    return [`${certificateName} and ${keyName} need each other: set both, or neither.`]
+  if (certificate === undefined || key === undefined) return []
+  const fits = new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))
+  return fits ? [] : [`${keyName} is not the key of ${certificateName}: set the two that were made together.`]
+}
+
+/** The settings for a Sentry behind an access proxy. */
+function findSentryConflicts(settings: Partial<Settings>): string[] {
+  const { SENTRY_HOST, SENTRY_PROTOCOL, SENTRY_CUSTOM_HEADERS = {} } = settings
+  const conflicts = findKeyConflicts(settings, 'SENTRY_CLIENT_CERT', 'SENTRY_CLIENT_KEY')
+  const given = (['SENTRY_PUBLIC_URL', 'SENTRY_CUSTOM_HEADERS', 'SENTRY_CLIENT_CERT'] as const).filter(
+    (name) => settings[name] !== undefined,
+  )
+  if (SENTRY_HOST !== undefined && isCloudHost(SENTRY_HOST) && given.length > 0) {
+    conflicts.push(
+      `${given.join(' and ')} cannot be used with sentry.io, which every network reaches at the same address and without an access proxy: remove ${given.length > 1 ? 'them' : 'it'}.`,
+    )
+  } else if (isCloudHost(new URL(settings.SENTRY_PUBLIC_URL ?? 'https://localhost').host)) {
+    conflicts.push('SENTRY_PUBLIC_URL cannot be sentry.io: set SENTRY_HOST to sentry.io instead.')
+  }
+  if (settings.SENTRY_CLIENT_CERT !== undefined && SENTRY_PROTOCOL === 'http') {
+    conflicts.push('SENTRY_CLIENT_CERT needs TLS, and SENTRY_PROTOCOL is http: set it to https.')
+  }
+  if ('proxy-authorization' in SENTRY_CUSTOM_HEADERS && SENTRY_HOST !== undefined) {
+    const { HTTPS_PROXY, HTTP_PROXY, NO_PROXY = [] } = settings
+    const name = SENTRY_HOST.replace(/:\d+$/, '')
+    const isDirect = NO_PROXY.some(
+      (host) => ['*', name, SENTRY_HOST].includes(host) || (host.startsWith('.') && name.endsWith(host)),
+    )
+    if ((HTTPS_PROXY !== undefined || HTTP_PROXY !== undefined) && !isDirect) {
+      conflicts.push(
+        'SENTRY_CUSTOM_HEADERS has Proxy-Authorization, which the proxy of HTTPS_PROXY would take for itself: add SENTRY_HOST to NO_PROXY, or use another header.',
+      )
+    }
   }
   return conflicts
 }

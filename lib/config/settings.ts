@@ -76,10 +76,7 @@ const STORAGE = {
   REDIS_TLS: optional(kind.flag, 'Use TLS to Redis. By default the URL decides.'),
   REDIS_TLS_REJECT_UNAUTHORIZED: withDefault(kind.flag, true, 'Verify the certificate of Redis.'),
   REDIS_CA: optional(kind.certificate, 'The certificate authorities that are trusted for Redis.'),
-  REDIS_CLIENT_CERT: optional(
-    { ...kind.certificate, expected: 'a certificate (PEM), or the path of a file that holds it' },
-    'The client certificate for Redis.',
-  ),
+  REDIS_CLIENT_CERT: optional(kind.clientCertificate, 'The client certificate for Redis.'),
   REDIS_CLIENT_KEY: optional(kind.privateKey, 'The private key of REDIS_CLIENT_CERT.'),
   REDIS_SENTINEL_USERNAME: optional(kind.text, 'The user name at the sentinels, if they have users.'),
   REDIS_SENTINEL_PASSWORD: optional(kind.secret, 'The password of the sentinels, if they have one.'),
@@ -91,6 +88,19 @@ const SENTRY = {
     'https',
     'The protocol to Sentry; http only in an isolated network.',
   ),
+  SENTRY_PUBLIC_URL: optional(
+    kind.sentryOrigin,
+    'Where browsers reach Sentry, if this server reaches it at another address.',
+  ),
+  SENTRY_CUSTOM_HEADERS: optional(
+    kind.customHeaders,
+    'Headers of every request to Sentry, for an access proxy in front of it.',
+  ),
+  SENTRY_CLIENT_CERT: optional(
+    kind.clientCertificate,
+    'The client certificate for Sentry, where a proxy in front of it wants one (mutual TLS).',
+  ),
+  SENTRY_CLIENT_KEY: optional(kind.privateKey, 'The private key of SENTRY_CLIENT_CERT.'),
   SENTRY_SCOPES: withDefault(
     kind.scopes,
     ['org:read', 'project:read', 'project:write', 'team:read', 'team:write', 'event:write'],
@@ -99,6 +109,11 @@ const SENTRY = {
 }
 
 const SIGN_IN = {
+  ALLOWED_ORGANIZATIONS: withDefault(
+    kind.organizations,
+    [],
+    'The organizations whose members may use this server; nothing else of Sentry can be reached. By default everyone with an account at SENTRY_HOST may.',
+  ),
   ALLOWED_ORIGINS: withDefault(
     kind.origins,
     [],

@@ -24,9 +24,9 @@ export interface Caller {
    * `openAccessToken` does.
    */
   renewAccessToken(): Promise<string>
-  /** Until when Sentry takes no requests of this user, in ms since the epoch. */
-  sentryRetryAt?: number
-  /** Records `sentryRetryAt` for the following requests to all instances. Never fails. */
+  /** Until when Sentry takes no requests of this user, in ms since the epoch. Being read; never rejects. */
+  sentryRetryAt?: Promise<number | undefined>
+  /** Records `sentryRetryAt` for the user's following requests to all instances. Never fails. */
   deferRequests?(until: number): void
 }
 
@@ -43,6 +43,8 @@ export interface Narrowing {
 /** The part of Sentry that a protected resource is limited to. */
 export interface Constraints {
   organizationSlug?: string
+  /** The slugs of the organizations that the operator allows, where `organizationSlug` is not set. */
+  allowedOrganizations?: readonly string[]
   /** Never without an organization. */
   projectSlug?: string
   /** The id of the project. */

@@ -1,5 +1,6 @@
 import { setGlobalProxyFromEnv } from 'node:http'
 import { Agent } from 'node:https'
+import { Agent as Direct, type Dispatcher, EnvHttpProxyAgent } from 'undici'
 import { type Network, PUBLIC_NETWORK } from './network.ts'
 
 export interface OutgoingProxySettings {
@@ -28,6 +29,30 @@ export function useOutgoingProxy(settings: OutgoingProxySettings): () => void {
 export function openPublicNetwork(settings: OutgoingProxySettings): Network {
   const proxyEnv = readProxies(settings)
   return proxyEnv === undefined ? PUBLIC_NETWORK : { ...PUBLIC_NETWORK, agent: new Agent({ proxyEnv }) }
+}
+
+/** A client certificate and its private key, PEM. */
+export interface ClientCertificate {
+  cert: string
+  key: string
+}
+
+/**
+ * What sends requests of `fetch` that present a client certificate to the server, through the proxies of the settings.
+ * The proxies themselves do not get the certificate.
+ */
+export function createCertifiedDispatcher(
+  certificate: ClientCertificate,
+  settings: OutgoingProxySettings,
+): Dispatcher {
+  const proxies = readProxies(settings)
+  if (proxies === undefined) return new Direct({ connect: { ...certificate } })
+  const { HTTP_PROXY: httpProxy = '', HTTPS_PROXY: httpsProxy, NO_PROXY: noProxy } = proxies
+  return new EnvHttpProxyAgent({
+    ...{ httpProxy, httpsProxy, noProxy },
+    connect: { ...certificate },
+    requestTls: { ...certificate },
+  })
 }
 
 /** The proxies of the settings in the form of Node's `proxyEnv`; undefined when every connection is direct. */

@@ -7,6 +7,8 @@ import { ACTIVE_SKILLS, SKILLS, type Skill } from '../model/skills.ts'
 import type { Store } from '../store/store.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { UpstreamAccess } from '../upstream/access.ts'
+import type { SentryApi } from '../upstream/api.ts'
+import type { SentryLocation } from '../upstream/location.ts'
 import type { SentryOAuth } from '../upstream/oauth.ts'
 import type { UpstreamRevocation } from '../upstream/revocation.ts'
 import { createAccountCookies } from './account.ts'
@@ -19,8 +21,9 @@ import { createEndpoints, type Endpoints } from './endpoints.ts'
 /** The settings of the authorization server. Lifetimes are in seconds. */
 export interface OAuthSettings {
   BASE_URL: string
-  SENTRY_HOST: string
   SENTRY_SCOPES: readonly string[]
+  /** Slugs; empty for every organization. */
+  ALLOWED_ORGANIZATIONS: readonly string[]
   READ_ONLY: boolean
   DEFAULT_SKILLS: readonly string[]
   DISABLED_SKILLS: readonly string[]
@@ -39,7 +42,10 @@ export interface AuthorizationServerOptions {
   store: Store
   sealer: Sealer
   signer: Signer
+  /** Where users sign in. */
+  sentry: Pick<SentryLocation, 'host'>
   sentryOAuth: SentryOAuth
+  sentryApi: SentryApi
   sentryTokens: UpstreamAccess
   revocation: UpstreamRevocation
   audit: Audit

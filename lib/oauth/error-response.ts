@@ -81,7 +81,7 @@ export function createPageErrorResponse(error: OAuthError | PageError): PageErro
   const isTemporary = error instanceof TemporarilyUnavailableError
   return {
     // An unknown client is a bad request of the user; on a 401 the browser would ask for a password.
-    status: isTemporary || error.status >= 500 ? error.status : 400,
+    status: error.status === 401 ? 400 : error.status,
     headers: createRetryAfter(error),
     sentence,
     advice: isTemporary ? 'Wait a moment and reload this page.' : (error.advice ?? START_AGAIN),

@@ -60,6 +60,20 @@ export class AccessDeniedError extends OAuthError {
   override readonly status = 403
 }
 
+/**
+ * The user is a member of no allowed organization, or not of that of the resource. RFC 6749 §4.1.2.1 has `access_denied` for it, which
+ * the client gets when the user goes back to it.
+ */
+export class NotAMemberError extends AccessDeniedError {
+  /** The name of the account at Sentry, for its user alone. */
+  readonly account: string
+
+  constructor(account: string) {
+    super('The user is a member of no organization at Sentry that this connection may reach.')
+    this.account = account
+  }
+}
+
 /** RFC 7591 §3.2.2. */
 export class InvalidRedirectUriError extends OAuthError {
   override readonly code = 'invalid_redirect_uri'
@@ -110,21 +124,22 @@ export class TooManyRequestsError extends TemporarilyUnavailableError {
 }
 
 /**
- * An error that the browser takes to the client's redirect URI (RFC 6749 §4.1.2.1): at once when the user has seen the
- * consent page, otherwise by a link on a page (RFC 9700 §4.11.2). Its constructor takes a verified
- * redirect, so it cannot be thrown before client and redirect URI are verified.
+ * An error that the browser takes to the client's redirect URI (RFC 6749 §4.1.2.1): at once, or by a link on a page.
+ * Before the user's consent only by a link (RFC 9700 §4.11.2). Its constructor takes a verified redirect, so it cannot be
+ * thrown before client and redirect URI are verified.
  */
 export class AuthorizationError extends Error {
   override readonly name = 'AuthorizationError'
   readonly error: OAuthError
   readonly redirect: VerifiedRedirect
-  readonly isAfterConsent: boolean
+  /** Whether the browser goes to the client at once. */
+  readonly isImmediate: boolean
 
-  constructor(error: OAuthError, redirect: VerifiedRedirect, { isAfterConsent = true } = {}) {
+  constructor(error: OAuthError, redirect: VerifiedRedirect, { isImmediate = true } = {}) {
     super(error.message, { cause: error })
     this.error = error
     this.redirect = redirect
-    this.isAfterConsent = isAfterConsent
+    this.isImmediate = isImmediate
   }
 }
 

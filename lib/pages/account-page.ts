@@ -21,6 +21,7 @@ export interface ConnectedClient
   > {
   organization: string | undefined
   project: string | undefined
+  isForSome: boolean
   upstream: Pick<GrantRecord['upstream'], 'expiresAt'>
 }
 

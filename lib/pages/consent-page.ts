@@ -17,6 +17,8 @@ export interface Consent {
   /** The limits of the resource. */
   organization: string | undefined
   project: string | undefined
+  /** Whether this server is for some organizations only (ALLOWED_ORGANIZATIONS). */
+  isForSome: boolean
   /** Whether this server offers only what reads. */
   isReadOnly: boolean
   /** The skills that a user can grant, and whether each is ticked. */
@@ -87,7 +89,13 @@ function renderDocument(url: string | undefined): Html {
 }
 
 /** The limits of a resource, in words. */
-export function describeLimit({ organization, project }: Pick<Consent, 'organization' | 'project'>): Html {
+export function describeLimit({
+  organization,
+  project,
+  isForSome,
+}: Pick<Consent, 'organization' | 'project' | 'isForSome'>): Html {
+  if (organization === undefined && isForSome)
+    return html`what you can see of the organizations that this server is for`
   if (organization === undefined) return html`everything you can see at Sentry`
   if (project === undefined) return html`organization <strong>${organization}</strong>`
   return html`project <strong>${project}</strong> of organization <strong>${organization}</strong>`

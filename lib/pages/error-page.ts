@@ -25,7 +25,8 @@ ${wayBack === undefined ? html`` : renderWayBack(wayBack)}
   )
 }
 
-function renderWayBack({ href, redirectUri }: WayBack): Html {
+/** The link back to a client, with where it leads. */
+export function renderWayBack({ href, redirectUri }: WayBack): Html {
   return html`<dl><div><dt>The client is at</dt><dd>${renderRedirectUri(redirectUri)}</dd></div></dl>
 <p><a href="${href}" rel="noreferrer">Go back to the client</a>, only if you started this sign-in there.</p>`
 }

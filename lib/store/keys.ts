@@ -18,6 +18,8 @@ export interface StoreKeys {
   upstreamLock(grantId: string): string
   /** The index of a subject's grants. */
   subject(subject: string): string
+  /** Until when Sentry takes no requests of a subject. */
+  deferral(subject: string): string
 }
 
 /**
@@ -36,6 +38,7 @@ export function createKeys(prefix: string): StoreKeys {
     parseGrantId: (key) => key.slice(`${prefix}:grant:{`.length, -1),
     upstreamLock: (grantId) => `${prefix}:upstream-lock:{${grantId}}`,
     subject: (subject) => `${prefix}:subject:{${subject}}`,
+    deferral: (subject) => `${prefix}:deferral:{${subject}}`,
   }
 }
 

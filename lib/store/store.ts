@@ -70,8 +70,10 @@ export interface Store {
   hasRotated(grantId: string): Promise<boolean>
   /** Records that the grant was used, at most once a minute. No call should fail when this does. */
   touchGrant(grantId: string): Promise<void>
-  /** Records that Sentry takes no requests of this grant until a time, unless a later one is recorded already. */
-  deferUpstream(grantId: string, until: number): Promise<void>
+  /** Records that Sentry takes no requests of a user until a time, unless a later one is recorded already. */
+  deferUpstream(subject: string, until: number): Promise<void>
+  /** Until when Sentry takes no requests of a user. Read while the grant is, so it costs no round trip of its own. */
+  readDeferral(subject: string): Promise<number | undefined>
   /** Locks the renewal of the upstream token for `ttlMs`. False when another owner holds the lock. */
   lockUpstream(grantId: string, owner: string, ttlMs: number): Promise<boolean>
   /** Releases the lock; does nothing when `owner` no longer holds it. */
@@ -213,8 +215,6 @@ export interface UpstreamRecord {
   generation: number
   /** When a renewal of this generation was started, unless it was committed. */
   renewalStartedAt: number | undefined
-  /** Until when Sentry takes no requests of the user, from its last 429. */
-  retryAt?: number
 }
 
 export type NewUpstream = Pick<UpstreamRecord, 'sealed' | 'expiresAt'>

@@ -13,6 +13,8 @@ export type AuditEvent =
   | { event: 'client_registered'; about: ClientFields }
   | { event: 'consent_granted'; about: ConsentFields }
   | { event: 'consent_denied'; about: ConsentFields; reason: 'user' | 'user_at_sentry' }
+  /** The user returned from Sentry, and is a member of no allowed organization. */
+  | { event: 'sign_in_refused'; about: ConsentFields & Pick<GrantRecord, 'subject'> }
   /** The user has returned from Sentry; the client has not redeemed its code yet. */
   | { event: 'grant_created'; about: GrantFields }
   /** The client has redeemed its code and has tokens. */

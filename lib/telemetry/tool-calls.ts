@@ -27,7 +27,7 @@ export interface ToolCallRecorder {
     toOutcome: (error: unknown) => string,
   ): Promise<Result>
   /** Records a call that was refused before it began. */
-  recordRefusal(call: RecordedCall, outcome: 'unknown_tool' | 'not_granted'): void
+  recordRefusal(call: RecordedCall, outcome: 'unknown_tool' | 'not_granted' | 'sentry_lacks_feature'): void
 }
 
 export interface ToolCallRecorderOptions {

@@ -57,11 +57,13 @@ export interface SentryApi {
   findOrganization(slug: string, accessToken: string): Promise<SentryOrganization | undefined>
   /** Undefined if the project does not exist or the user may not see it. Both must be slugs. */
   findProject(organization: string, slug: string, accessToken: string): Promise<SentryProject | undefined>
+  /** The first of these organizations that the user may see, which takes a membership; undefined if there is none. */
+  findMembership(slugs: readonly string[], accessToken: string): Promise<string | undefined>
   /** The id of the user to whom the token belongs; for a token of an organization, which has no user, its slug. */
   readUserId(accessToken: string): Promise<string>
 }
 
-export function createSentryApi({ origin }: Pick<SentryLocation, 'origin'>): SentryApi {
+export function createSentryApi(sentry: Pick<SentryLocation, 'origin' | 'routeTo'>): SentryApi {
   async function findOrganization(slug: string, accessToken: string) {
     const body = await find(`/api/0/organizations/${slug}/`, accessToken)
     if (body === undefined) return undefined
@@ -84,8 +86,35 @@ export function createSentryApi({ origin }: Pick<SentryLocation, 'origin'>): Sen
     return { id: String(project.id), capabilities: Object.fromEntries(capabilities) }
   }
 
+  /**
+   * One request for each organization: in Sentry's list, which would take one for all, tokens of internal integrations
+   * have none. What Sentry requires of the user counts only if no organization can be seen without it.
+   */
+  async function findMembership(slugs: readonly string[], accessToken: string): Promise<string | undefined> {
+    // It may not read organizations, not even its own.
+    if (isOrganizationToken(accessToken)) {
+      const own = await findTokenOrganization(accessToken)
+      return slugs.find((slug) => slug === own)
+    }
+    let required: ActionRequiredError | undefined
+    for (const slug of slugs) {
+      try {
+        if ((await findOrganization(slug, accessToken)) !== undefined) return slug
+      } catch (error) {
+        if (!(error instanceof ActionRequiredError)) throw error
+        required = error
+      }
+    }
+    if (required !== undefined) throw required
+    return undefined
+  }
+
   async function readUserId(accessToken: string): Promise<string> {
-    if (isOrganizationToken(accessToken)) return readOrganizationSlug(accessToken)
+    if (isOrganizationToken(accessToken)) {
+      const slug = await findTokenOrganization(accessToken)
+      if (slug === undefined) throw new TokenRefusedError('Sentry refused the token.')
+      return `organization ${slug}`
+    }
     const { status, body } = await get('/api/0/auth/', accessToken)
     if (status === 200) return String(parse(UserSchema, body).id)
     // This endpoint responds 400 to some tokens to which the others respond 401.
@@ -96,13 +125,12 @@ export function createSentryApi({ origin }: Pick<SentryLocation, 'origin'>): Sen
     throw createUnavailable(`responded ${status} to /api/0/auth/`)
   }
 
-  /** Releases are what every token of an organization may list. */
-  async function readOrganizationSlug(accessToken: string): Promise<string> {
+  /** The slug of a token of an organization, verified by releases, which every such token may list. */
+  async function findTokenOrganization(accessToken: string): Promise<string | undefined> {
     const slug = readTokenOrganization(accessToken)
     if (slug === undefined) throw new TokenRefusedError('The token of an organization is malformed.')
     const releases = await find(`/api/0/organizations/${slug}/releases/?per_page=1`, accessToken)
-    if (releases === undefined) throw new TokenRefusedError('Sentry refused the token.')
-    return `organization ${slug}`
+    return releases === undefined ? undefined : slug
   }
 
   async function find(path: string, accessToken: string): Promise<unknown> {
@@ -115,10 +143,10 @@ export function createSentryApi({ origin }: Pick<SentryLocation, 'origin'>): Sen
   }
 
   function get(path: string, accessToken: string): Promise<SentryResponse> {
-    return requestSentry(new URL(path, origin), { headers: { authorization: `Bearer ${accessToken}` } })
+    return requestSentry(sentry, path, { headers: { authorization: `Bearer ${accessToken}` } })
   }
 
-  return { findOrganization, findProject, readUserId }
+  return { findOrganization, findProject, findMembership, readUserId }
 }
 
 /** A new token would not change what Sentry requires of the user, so this comes before any renewal. */

@@ -94,3 +94,9 @@ export function readLength(headers: Headers): number | undefined {
   const length = headers.get('content-length')
   return length === null || headers.has('content-encoding') ? undefined : Number(length)
 }
+
+/** The error for a file that a call does without; it is added to those that were left out. */
+export function leaveOut(leftOut: LargeFile[], file: LargeFile): LargeFileError {
+  leftOut.push(file)
+  return new LargeFileError(file)
+}

@@ -2,8 +2,8 @@ import Type, { type Static } from 'typebox'
 import Value from 'typebox/value'
 import { createCodeChallenge } from '../crypto/pkce.ts'
 import { formatScope, parseScope } from '../model/scope.ts'
-import { createSentryLocation, type SentrySettings } from './location.ts'
-import { requestSentry, UpstreamUnavailableError } from './request.ts'
+import type { SentryLocation } from './location.ts'
+import { requestSentry, type SentryRequest, UpstreamUnavailableError } from './request.ts'
 
 /** Of a response of Sentry's OAuth endpoints. */
 const MAX_BYTES = 64 * 1024
@@ -71,21 +71,24 @@ export interface SentryOAuth {
   revoke(token: string): Promise<'revoked' | 'unsupported'>
 }
 
-export interface SentryOAuthSettings extends SentrySettings {
+export interface SentryOAuthSettings {
   SENTRY_CLIENT_ID: string
   SENTRY_CLIENT_SECRET: string
 }
 
-/**
- * Our side of the OAuth application at Sentry, where we are a confidential client. Sentry compares `redirectUri`, our
- * callback, in the authorization and in the token request. Without `timeoutMs` a request may take 10 s.
- */
+export interface SentryOAuthOptions {
+  sentry: Pick<SentryLocation, 'origin' | 'routeTo'>
+  /** Our callback, which Sentry compares in the authorization and in the token request. */
+  redirectUri: string
+  /** How long a request may take; 10 s by default. */
+  timeoutMs?: number
+}
+
+/** Our side of the OAuth application at Sentry, where we are a confidential client. */
 export function createSentryOAuth(
   settings: SentryOAuthSettings,
-  redirectUri: string,
-  timeoutMs?: number,
+  { sentry, redirectUri, timeoutMs }: SentryOAuthOptions,
 ): SentryOAuth {
-  const { origin } = createSentryLocation(settings)
   const { SENTRY_CLIENT_ID: clientId, SENTRY_CLIENT_SECRET: clientSecret } = settings
 
   function createAuthorizationUrl({
@@ -93,7 +96,7 @@ export function createSentryOAuth(
     verifier,
     scope,
   }: Parameters<SentryOAuth['createAuthorizationUrl']>[0]) {
-    const url = new URL('/oauth/authorize/', origin)
+    const url = new URL('/oauth/authorize/', sentry.origin)
     url.search = new URLSearchParams({
       response_type: 'code',
       client_id: clientId,
@@ -153,7 +156,7 @@ export function createSentryOAuth(
       client_id: clientId,
       client_secret: clientSecret,
     })
-    const response = await send('/oauth/revoke/', { method: 'POST', body })
+    const response = await send('/oauth/revoke/', { method: 'POST', body, acceptsPage: true })
     // No release of Sentry has the route. Its web application responds in its place, with the page of a CSRF check.
     const isPage = response.status !== 200 && response.status < 500 && response.body === undefined
     if (isPage) return 'unsupported'
@@ -163,8 +166,8 @@ export function createSentryOAuth(
     throw new UpstreamUnavailableError(new Error(`Sentry responded ${status} to a revocation.`))
   }
 
-  function send(path: string, init: RequestInit) {
-    return requestSentry(new URL(path, origin), { ...init, timeoutMs, maxBytes: MAX_BYTES })
+  function send(path: string, request: SentryRequest) {
+    return requestSentry(sentry, path, { ...request, timeoutMs, maxBytes: MAX_BYTES })
   }
 
   return { createAuthorizationUrl, exchangeCode, refresh, probe, revoke }

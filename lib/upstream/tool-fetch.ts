@@ -2,17 +2,24 @@ import { BodyTooLargeError, readBounded } from '../http/read-bounded.ts'
 import { SignInRequiredError } from './access.ts'
 import { UpstreamBusyError } from './budget.ts'
 import { cleanBody } from './clean-json.ts'
-import { deferAfterRefusal, isConnectionReset, refuseDeferred } from './deferral.ts'
-import { findEscape } from './destination.ts'
+import {
+  deferAfterRefusal,
+  isConnectionReset,
+  readRetryAfter,
+  refuseDeferred,
+  wasNotSent,
+} from './deferral.ts'
+import { findEscape, keepWithinLimit, narrowOrganizationList } from './destination.ts'
 import {
   findFile,
   isAttachmentList,
-  type LargeFile,
   LargeFileError,
+  leaveOut,
   MAX_FILE_BYTES,
   noteLargeAttachments,
   readLength,
 } from './large-file.ts'
+import { describeForeignBody, fetchSentry, findForeignBody } from './request.ts'
 import { readRequiredAction } from './required-action.ts'
 import { addWrite, findUpstreamCall, type UpstreamCall, type UpstreamWrite } from './tool-call.ts'
 
@@ -32,25 +39,37 @@ const MAX_REDIRECTS = 5
 
 const RETRY = 'Try again in a moment; if it goes on, it is down or the network between is.'
 
+const LET_THROUGH =
+  'The operator of this Sentry MCP server has to let it through the access proxy (SENTRY_CUSTOM_HEADERS).'
+
 /** A request of a tool got no response. The message is fit for a model to read. */
 export class ToolFetchError extends Error {
   override readonly name: string = 'ToolFetchError'
 }
-
-/** Codes of errors of undici and the system after which the server surely did not get the request. */
-const NOT_SENT = new Set([
-  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'],
-  'UND_ERR_CONNECT_TIMEOUT',
-])
 
 /** The response did not come in time. */
 export class ToolFetchTimeoutError extends ToolFetchError {
   override readonly name = 'ToolFetchTimeoutError'
 }
 
+/** The request would leave the caller's limits. */
+export class OutOfReachError extends ToolFetchError {
+  override readonly name = 'OutOfReachError'
+}
+
+/** A request of a tool. Its body can be sent again, as after a renewal of the token. */
+interface ToolRequest {
+  url: URL
+  /** In capitals. */
+  method: string
+  headers: Headers
+  body: RequestInit['body']
+  signal: RequestInit['signal']
+}
+
 /**
  * The `fetch` of mcp-core's code, which works only inside `runUpstreamCall`. It limits time and size, sends the user's
- * token only to Sentry and to paths of the caller's organization, and renews the token once when Sentry refuses it.
+ * token only to Sentry and to paths within the caller's limits, and renews the token once when Sentry refuses it.
  * Throws `ToolFetchError`, `LargeFileError` or `UpstreamBusyError`; for another host that could not be reached, the
  * `TypeError` that `fetch` throws, with the `ToolFetchError` as its cause, since AI SDKs try again after that alone.
  */
@@ -60,47 +79,66 @@ export async function fetchUpstream(
 ): Promise<Response> {
   const call = findUpstreamCall()
   if (call === undefined) throw new ToolFetchError('A request can only be made by a tool call.')
-  const url = new URL(input instanceof Request ? input.url : input)
+  const request = await readRequest(input, init)
+  const { method, url, headers } = request
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     throw new ToolFetchError('Only http and https addresses can be requested.')
   }
-  const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
-  if (headers.get('authorization') !== `Bearer ${TOKEN_PLACEHOLDER}`) return send(call, input, init)
-  const forward = (target: URL) => sendWithToken(call, target, { ...init, headers: new Headers(headers) })
-  if (call.compatibility === undefined) return forward(url)
-  const method = init.method ?? (input instanceof Request ? input.method : 'GET')
-  return call.compatibility.send({ method, url }, forward, call)
+  if (headers.get('authorization') !== `Bearer ${TOKEN_PLACEHOLDER}`) return send(call, request)
+  const forward = (to: URL) => sendWithToken(call, { ...request, url: to, headers: new Headers(headers) })
+  const target = narrowOrganizationList({ url, method, constraints: call.caller.constraints })
+  return call.compatibility === undefined
+    ? forward(target)
+    : call.compatibility.send({ method, url: target }, forward, call)
 }
 
-async function sendWithToken(
-  call: UpstreamCall,
-  url: URL,
-  init: RequestInit & { headers: Headers },
-): Promise<Response> {
-  const refusal = refuseDeferred(call)
+/** The request that the arguments of `fetch` describe. */
+async function readRequest(input: string | URL | Request, init: RequestInit): Promise<ToolRequest> {
+  if (!(input instanceof Request)) {
+    const { method = 'GET', headers, body, signal } = init
+    return { url: new URL(input), method: method.toUpperCase(), headers: new Headers(headers), body, signal }
+  }
+  const request = new Request(input, init)
+  const body = request.body === null ? null : await request.arrayBuffer()
+  const { url, method, headers, signal } = request
+  return { url: new URL(url), method: method.toUpperCase(), headers, body, signal }
+}
+
+async function sendWithToken(call: UpstreamCall, request: ToolRequest): Promise<Response> {
+  const refusal = await refuseDeferred(call)
   if (refusal !== undefined) return refusal
   const presented = call.accessToken
-  init.headers.set('authorization', `Bearer ${presented}`)
-  const response = normalizeRefusal(await sendToSentry(call, url, init), url)
+  request.headers.set('authorization', `Bearer ${presented}`)
+  const response = normalizeRefusal(await sendToSentry(call, request), request.url)
   if (response.status !== 401) return response
   // A new token would not change it.
   call.requiredAction = readRequiredAction(await readJson(response))
   if (call.requiredAction !== undefined) return response
   const successor = call.accessToken === presented ? await renew(call, presented) : call.accessToken
   if (successor === undefined) return response
-  init.headers.set('authorization', `Bearer ${successor}`)
-  return normalizeRefusal(await sendToSentry(call, url, init), url)
+  request.headers.set('authorization', `Bearer ${successor}`)
+  return normalizeRefusal(await sendToSentry(call, request), request.url)
 }
 
 /** Repeats a read once if its connection was reset, as while Sentry restarts. A write may have happened. */
-async function sendToSentry(call: UpstreamCall, url: URL, init: RequestInit): Promise<Response> {
-  const attempt = () => send(call, url, init, assertDestination)
+async function sendToSentry(call: UpstreamCall, request: ToolRequest): Promise<Response> {
+  const attempt = () => send(call, request, { isAuthorized: true })
   const response = await attempt().catch((error: unknown) => {
-    if (!isWrite(init) && isConnectionReset(error)) return attempt()
+    if (!isWrite(request) && isConnectionReset(error)) return attempt()
     throw error
   })
   deferAfterRefusal(call, response)
+  await assertFromSentry(response)
   return response
+}
+
+/** How an access proxy refuses says nothing about the user's token or about what is in Sentry. */
+async function assertFromSentry(response: Response): Promise<void> {
+  const { status } = response
+  if (status < 400 || status >= 500 || status === 429) return
+  const what = findForeignBody(response, await response.clone().text())
+  if (what === undefined) return
+  throw new ToolFetchError(`${describeForeignBody(status, what)} ${LET_THROUGH} Trying again will not help.`)
 }
 
 /** Sentry responds 401 to an invalid token, but 400 at the endpoint that names its user. */
@@ -126,69 +164,99 @@ async function renew(call: UpstreamCall, refused: string): Promise<string | unde
   }
 }
 
+/** A request on its way. */
+interface Sending {
+  call: UpstreamCall
+  request: ToolRequest
+  /** The other side, as errors name it. */
+  who: string
+  timeout: Timeout
+  timeoutMs: number
+  /** Set for a change at Sentry. */
+  write: UpstreamWrite | undefined
+  /** Whether it carries the user's token, so that it is for Sentry itself and within the caller's limits. */
+  isAuthorized: boolean
+}
+
 async function send(
   call: UpstreamCall,
-  input: string | URL | Request,
-  init: RequestInit,
-  assertTarget: typeof assertDestination = () => undefined,
+  request: ToolRequest,
+  { isAuthorized }: { isAuthorized: boolean } = { isAuthorized: false },
 ): Promise<Response> {
-  const requested = new URL(input instanceof Request ? input.url : input)
-  let target = requested
-  const method = (init.method ?? 'GET').toUpperCase()
-  assertTarget(call, target, method)
-  const who = call.sentry.owns(target) ? 'Sentry' : describeOther(input, init)
-  const timeoutMs = who === 'Sentry' ? call.timeouts.sentryMs : call.timeouts.otherMs
-  const known = call.largeFiles.get(target.pathname)
-  if (known !== undefined && who === 'Sentry') throw leaveOut(call, known)
-  const endRequest = who === 'Sentry' ? await call.share.beginRequest() : () => undefined
+  if (isAuthorized) assertDestination(call, request.url, request.method)
+  const isSentry = call.sentry.owns(request.url)
+  const known = call.largeFiles.get(request.url.pathname)
+  if (known !== undefined && isSentry) throw leaveOut(call.leftOut, known)
+  const endRequest = isSentry ? await call.share.beginRequest() : () => undefined
+  const who = isSentry ? 'Sentry' : describeOther(request)
+  const timeoutMs = isSentry ? call.timeouts.sentryMs : call.timeouts.otherMs
   const timeout = createTimeout(timeoutMs)
-  const signals = [call.signal, timeout.signal, init.signal].filter((signal) => signal instanceof AbortSignal)
-  const options: RequestInit = { ...init, redirect: 'manual', signal: AbortSignal.any(signals) }
-  const write: UpstreamWrite | undefined =
-    who === 'Sentry' && isWrite(init) ? { status: undefined } : undefined
+  const write: UpstreamWrite | undefined = isSentry && isWrite(request) ? { status: undefined } : undefined
   if (write !== undefined) addWrite(write)
+  const sending = { call, request, who, timeout, timeoutMs, write, isAuthorized }
   try {
-    let response = await fetch(input, options)
-    if (write !== undefined) write.status = response.status
-    for (let hops = 0; isRedirect(response); hops += 1) {
-      await response.body?.cancel()
-      if (hops === MAX_REDIRECTS) throw new ToolFetchError(`${who} redirects in a circle.`)
-      target = followRedirect(response, target, isWrite(init), who)
-      // Sentry's redirect could leave the caller's organization or project.
-      assertTarget(call, target, method)
-      response = await fetch(target, options)
-    }
-    if (who === 'Sentry') call.hasRead = true
-    if (who === 'Sentry' && [429, 503].includes(response.status)) {
-      call.retryAfterSeconds = readRetryAfter(response.headers)
-    }
+    const { response, target } = await fetchAndFollow(sending)
+    if (isSentry) noteResponse(call, response)
     const reserve = (bytes: number) => waitForMemory(call, bytes, { timeout, endRequest })
-    const whole = await readWhole(response, { call, requested, target, who, reserve })
-    if (who === 'Sentry' && isAttachmentList(target) && whole.ok) {
+    const whole = await readWhole(response, { call, requested: request.url, target, who, reserve })
+    if (isSentry && isAttachmentList(target) && whole.ok) {
       noteLargeAttachments(await whole.clone().json(), target, call.largeFiles)
     }
-    return whole
+    const { constraints } = call.caller
+    return isSentry
+      ? await keepWithinLimit(whole, { url: target, method: request.method, constraints })
+      : whole
   } catch (error) {
-    if ([ToolFetchError, LargeFileError, UpstreamBusyError].some((kind) => error instanceof kind)) throw error
-    call.signal.throwIfAborted()
-    if (write !== undefined && wasNotSent(error)) write.status = 0
-    // After a write that Sentry may have carried out, trying again is not the advice.
-    const advice = write === undefined || write.status === 0 ? ` ${RETRY}` : ''
-    if (timeout.signal.aborted) {
-      throw new ToolFetchTimeoutError(`${who} did not answer within ${timeoutMs / 1000} seconds.${advice}`)
-    }
-    if (init.signal?.aborted) throw new ToolFetchTimeoutError(`${who} did not answer in time.${advice}`)
-    const failure = new ToolFetchError(`${who} could not be reached.${advice}`, { cause: error })
-    throw who === 'Sentry' ? failure : new TypeError('fetch failed', { cause: failure })
+    throw toSendError(error, sending)
   } finally {
     timeout.stop()
     endRequest()
   }
 }
 
-function leaveOut({ leftOut }: UpstreamCall, file: LargeFile): LargeFileError {
-  leftOut.push(file)
-  return new LargeFileError(file)
+/** The response that redirects lead to, and its URL. */
+async function fetchAndFollow(sending: Sending): Promise<{ response: Response; target: URL }> {
+  const { call, request, who, timeout, write, isAuthorized } = sending
+  const { method, headers, body } = request
+  const signals = [call.signal, timeout.signal, request.signal].filter((signal) => signal != null)
+  const options: RequestInit = { method, headers, body, redirect: 'manual', signal: AbortSignal.any(signals) }
+  // Only what carries the user's token is for Sentry itself: its documentation and an AI provider may be on its hosts.
+  const fetchAt = (url: URL) => (isAuthorized ? fetchSentry(call.sentry, url, options) : fetch(url, options))
+  let target = request.url
+  let response = await fetchAt(target)
+  if (write !== undefined) write.status = response.status
+  for (let hops = 0; isRedirect(response); hops += 1) {
+    await response.body?.cancel()
+    if (hops === MAX_REDIRECTS) throw new ToolFetchError(`${who} redirects in a circle.`)
+    const next = URL.parse(response.headers.get('location') ?? '', target.href)
+    const found = next !== null && isAuthorized ? call.sentry.publish(next) : next
+    assertFollowed(found, target, isWrite(request), who)
+    target = found
+    // Sentry's redirect could leave the caller's organization or project.
+    if (isAuthorized) assertDestination(call, target, method)
+    response = await fetchAt(target)
+  }
+  return { response, target }
+}
+
+function noteResponse(call: UpstreamCall, { status, headers }: Response): void {
+  call.hasRead = true
+  if (status === 429 || status === 503) call.retryAfterSeconds = readRetryAfter(headers)
+}
+
+/** The error for the tool. Throws the reason of the call's signal if the client has disconnected. */
+function toSendError(error: unknown, { call, request, who, timeout, timeoutMs, write }: Sending): unknown {
+  if ([ToolFetchError, LargeFileError, UpstreamBusyError].some((kind) => error instanceof kind)) return error
+  call.signal.throwIfAborted()
+  if (write !== undefined && wasNotSent(error)) write.status = 0
+  // After a write that Sentry may have carried out, trying again is not the advice.
+  const advice = write === undefined || write.status === 0 ? ` ${RETRY}` : ''
+  if (timeout.signal.aborted) {
+    return new ToolFetchTimeoutError(`${who} did not answer within ${timeoutMs / 1000} seconds.${advice}`)
+  }
+  if (request.signal?.aborted) return new ToolFetchTimeoutError(`${who} did not answer in time.${advice}`)
+  const failure = new ToolFetchError(`${who} could not be reached.${advice}`, { cause: error })
+  return who === 'Sentry' ? failure : new TypeError('fetch failed', { cause: failure })
 }
 
 interface Timeout {
@@ -224,13 +292,13 @@ async function waitForMemory(
   return isReserved
 }
 
-/** Refuses to send the token to another host than Sentry, or beyond the caller's organization or project. */
+/** Refuses to send the token to another host than Sentry, or beyond the caller's limits. */
 function assertDestination({ sentry, caller }: UpstreamCall, url: URL, method: string): void {
   if (!sentry.owns(url)) {
     throw new ToolFetchError(`The user's access to Sentry cannot be used at ${url.host}.`)
   }
-  const problem = findEscape(url, method, caller.constraints)
-  if (problem !== undefined) throw new ToolFetchError(problem)
+  const problem = findEscape({ url, method, sentry, constraints: caller.constraints })
+  if (problem !== undefined) throw new OutOfReachError(problem)
 }
 
 function isRedirect(response: Response): boolean {
@@ -238,37 +306,31 @@ function isRedirect(response: Response): boolean {
 }
 
 /** Another origin gets neither the token nor the request, and a write is not repeated at another URL. */
-function followRedirect(response: Response, from: URL, isWrite: boolean, who: string): URL {
-  const location = response.headers.get('location') ?? ''
-  const next = URL.parse(location, from.href)
+function assertFollowed(next: URL | null, from: URL, isWrite: boolean, who: string): asserts next is URL {
   if (who === 'Sentry' && next?.origin === from.origin && isWrite) {
     throw new ToolFetchError(
       `Sentry redirects this change to ${next.pathname}: the project or organization was probably renamed, so use its present slug. A redirect of a change is not followed.`,
     )
   }
+  if (next !== null && next.origin !== from.origin && who === 'Sentry') {
+    throw new ToolFetchError(
+      `Sentry redirects to ${next.origin}. If that is the sign-in page of an access proxy: ${LET_THROUGH} The redirect is not followed.`,
+    )
+  }
   if (next === null || next.origin !== from.origin || isWrite) {
-    const where = next === null ? 'an invalid address' : who === 'Sentry' ? next.origin : 'another address'
+    const where = next === null ? 'an invalid address' : 'another address'
     throw new ToolFetchError(`${who} redirects to ${where}, which is not followed.`)
   }
-  return next
 }
 
-function isWrite({ method = 'GET' }: RequestInit): boolean {
-  return !['GET', 'HEAD', 'OPTIONS'].includes(method.toUpperCase())
+function isWrite({ method }: ToolRequest): boolean {
+  return !['GET', 'HEAD', 'OPTIONS'].includes(method)
 }
 
 /** The addresses of other hosts are the operator's affair, so that messages name what is there. */
-function describeOther(input: string | URL | Request, init: RequestInit): string {
-  const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
+function describeOther({ headers }: ToolRequest): string {
   const hasKey = ['authorization', 'x-api-key', 'api-key'].some((name) => headers.has(name))
   return hasKey ? 'The AI provider' : "Sentry's documentation"
-}
-
-/** Whether a request failed before the server can have got it. `fetch` puts the system's error into the cause. */
-function wasNotSent(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  return NOT_SENT.has(code) || code.startsWith('ERR_TLS_') || code.includes('CERT_') || code.endsWith('_CERT')
 }
 
 interface Reading {
@@ -304,7 +366,7 @@ async function readWhole(response: Response, reading: Reading): Promise<Response
       async onBeyond() {
         reserved = length ?? maxBytes
         if (await reserve(reserved)) return
-        if (file !== undefined) throw leaveOut(call, file)
+        if (file !== undefined) throw leaveOut(call.leftOut, file)
         throw new ToolFetchError(
           `The responses of ${who} to this request are too large together. Ask for less at once.`,
         )
@@ -315,7 +377,7 @@ async function readWhole(response: Response, reading: Reading): Promise<Response
       who === 'Sentry' ? cleanBody(body, { url: requested, ok: response.ok, headers }) : { bytes: body }
     const whole = new Response(clean.bytes, { status, statusText, headers })
     // A new response has no URL, and tools link to that of an attachment.
-    Object.defineProperty(whole, 'url', { value: response.url })
+    Object.defineProperty(whole, 'url', { value: target.href })
     const { json } = clean
     return json === undefined
       ? whole
@@ -323,7 +385,7 @@ async function readWhole(response: Response, reading: Reading): Promise<Response
   } catch (error) {
     await response.body.cancel().catch(() => undefined)
     if (!(error instanceof BodyTooLargeError)) throw error
-    if (file !== undefined) throw leaveOut(call, file)
+    if (file !== undefined) throw leaveOut(call.leftOut, file)
     throw new ToolFetchError(`The response of ${who} is larger than ${MAX_BYTES / 1024 ** 2} MiB.`)
   }
 }
@@ -333,17 +395,4 @@ async function readJson(response: Response): Promise<unknown> {
     .clone()
     .json()
     .catch(() => undefined)
-}
-
-/** Seconds until Sentry accepts requests again, from `Retry-After` (RFC 9110 §10.2.3) or Sentry's own header. */
-function readRetryAfter(headers: Headers): number | undefined {
-  const text = headers.get('retry-after')
-  const reset = headers.get('x-sentry-rate-limit-reset')
-  const seconds =
-    text === null
-      ? Number(reset ?? Number.NaN) - Date.now() / 1000
-      : /^\d+$/.test(text)
-        ? Number(text)
-        : (Date.parse(text) - Date.now()) / 1000
-  return Number.isFinite(seconds) ? Math.min(Math.max(Math.ceil(seconds), 1), 3600) : undefined
 }

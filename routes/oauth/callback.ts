@@ -6,6 +6,7 @@ import {
   type CallbackQuery,
   CallbackQuerySchema,
   exchangeUpstreamCode,
+  findRefusal,
   requireTransactionId,
 } from '../../lib/oauth/authorize/callback.ts'
 import { redirectErrors } from '../../lib/oauth/authorize/request.ts'
@@ -18,6 +19,7 @@ import {
   type Transaction,
   unwrapTransaction,
 } from '../../lib/oauth/authorize/transaction.ts'
+import { AuthorizationError } from '../../lib/oauth/errors.ts'
 import { issueAuthorizationCode } from '../../lib/oauth/token/authorization-code.ts'
 import { createGrantRecord } from '../../lib/oauth/token/grant.ts'
 import type { AuditSource } from '../../lib/telemetry/audit.ts'
@@ -64,10 +66,21 @@ const callbackRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
     const { tokens, userId } = await redirectErrors(redirect, () =>
       exchangeUpstreamCode(query, authorization.upstreamVerifier, server),
     )
-    const grant = createGrantRecord(authorization, tokens, userId, server)
-    const code = await issueAuthorizationCode(authorization, grant, server)
-    audit.write({ event: 'grant_created', about: grant }, source)
-    return createCodeResponse(redirect, endpoints.issuer, code)
+    try {
+      const refusal = await redirectErrors(redirect, () => findRefusal(authorization, tokens, server))
+      if (refusal !== undefined) {
+        audit.write({ event: 'sign_in_refused', about: { ...authorization, subject: userId } }, source)
+        // On a page, since the user has to know which account it was.
+        throw new AuthorizationError(refusal, redirect, { isImmediate: false })
+      }
+      const grant = createGrantRecord(authorization, tokens, userId, server)
+      const code = await issueAuthorizationCode(authorization, grant, server)
+      audit.write({ event: 'grant_created', about: grant }, source)
+      return createCodeResponse(redirect, endpoints.issuer, code)
+    } catch (error) {
+      revocation.revokeTokens(tokens)
+      throw error
+    }
   }
 
   /** Returns a session of the account page. Sentry's tokens only served to identify the user, so they are revoked. */

@@ -4,7 +4,7 @@ import type { AuthorizationServer } from '../../lib/oauth/authorization-server.t
 import { authenticateClient, CREDENTIAL_PARAMETERS } from '../../lib/oauth/clients/authentication.ts'
 import { ErrorResponseSchemas } from '../../lib/oauth/error-response.ts'
 import { ParameterSchema, requireParameter } from '../../lib/oauth/parameters.ts'
-import { InvalidTokenError, verifyAccessToken } from '../../lib/oauth/token/access-token.ts'
+import { InvalidTokenError, readGrantId, verifyAccessToken } from '../../lib/oauth/token/access-token.ts'
 import { endGrant } from '../../lib/oauth/token/grant.ts'
 import { readRefreshToken } from '../../lib/oauth/token/refresh-token.ts'
 
@@ -29,7 +29,7 @@ const revokeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = 
 
   fastify.post('/oauth/revoke', { schema }, async (request) => {
     const form = request.body
-    const grantId = typeof form.token === 'string' ? await readGrantId(form.token) : undefined
+    const grantId = typeof form.token === 'string' ? await findGrantId(form.token) : undefined
     const client = await authenticateClient(form, request, server, grantId)
     requireParameter('token', form.token)
     const grant = grantId === undefined ? undefined : await store.readGrant(grantId)
@@ -38,11 +38,11 @@ const revokeRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> = 
     return {}
   })
 
-  async function readGrantId(token: string): Promise<string | undefined> {
+  async function findGrantId(token: string): Promise<string | undefined> {
     const grantId = readRefreshToken(token, signer)
     if (grantId !== undefined) return grantId
     try {
-      return (await verifyAccessToken(token, { issuer: endpoints.issuer, signer })).gid
+      return readGrantId(await verifyAccessToken(token, { issuer: endpoints.issuer, signer }))
     } catch (error) {
       if (error instanceof InvalidTokenError) return undefined
       throw error

@@ -69,6 +69,40 @@ test('a user signs in with a real browser', async (t) => {
   t.same(complaints, [])
 })
 
+test('a user of another organization sees which account it was, and goes back by a link, in a real browser', async (t) => {
+  const { url, sentry } = await startService(t, {
+    settings: { ...useEmbeddedStore(t), ALLOWED_ORGANIZATIONS: 'tidewater-books' },
+  })
+  sentry.setUser({
+    id: '1002',
+    name: 'Nina Holt',
+    email: 'nina@lantern.example',
+    organizations: ['lantern-labs'],
+  })
+  const callback = await startCallback(t)
+  const client = await registerClient(url, callback.uri)
+  const page = await (await startChromium(t)).newPage()
+  const complaints = collectComplaints(page)
+  await page.goto(client.createAuthorizeUrl())
+  await confirm(page)
+  await page.getByRole('button', { name: 'Allow' }).click()
+  await page.getByRole('button', { name: 'Approve' }).click()
+  await page.getByRole('heading', { name: 'This account cannot use this server' }).waitFor()
+  t.equal(await page.locator('bdi').textContent(), 'Nina Holt')
+  t.same(callback.called, [], 'the client gets nothing before the user decides')
+  await page.getByRole('link', { name: 'Go back to the client' }).click()
+  await page.waitForURL(/\/callback\?/)
+  t.match(Object.fromEntries(callback.called[0] ?? []), {
+    error: 'access_denied',
+    state: 'state of the client',
+    iss: url,
+  })
+  t.same(
+    complaints.filter((text) => !text.includes('403')),
+    [],
+  )
+})
+
 test('a user denies consent with a real browser', async (t) => {
   const { url } = await startService(t)
   const callback = await startCallback(t)

@@ -1,39 +1,8 @@
 import * as v2 from '@modelcontextprotocol/client'
-import { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { type Test, test } from 'tap'
-import { createBrowser, signIn } from '../sandbox/browser/browser.ts'
 import { respondWithJson, startDocumentHost } from '../support/document-host.ts'
+import { connectOfficialClient, createProvider } from '../support/official-client.ts'
 import { startService, useEmbeddedStore, useRedisStore } from '../support/service.ts'
-
-const REDIRECT_URI = 'http://127.0.0.1:41998/callback'
-
-/** The OAuth provider that both generations of the official client ask the program for. */
-function createProvider(clientMetadataUrl?: string) {
-  const values = new Map<string, unknown>()
-  let redirect: URL | undefined
-  return {
-    redirectUrl: REDIRECT_URI,
-    clientMetadataUrl,
-    clientMetadata: { client_name: 'Official client', redirect_uris: [REDIRECT_URI] },
-    state: () => 'state-of-the-client',
-    clientInformation: () => values.get('client') as undefined,
-    saveClientInformation: (client: unknown) => void values.set('client', client),
-    tokens: () => values.get('tokens') as undefined,
-    saveTokens: (tokens: unknown) => void values.set('tokens', tokens),
-    discoveryState: () => values.get('discovery') as undefined,
-    saveDiscoveryState: (state: unknown) => void values.set('discovery', state),
-    codeVerifier: () => values.get('verifier') as string,
-    saveCodeVerifier: (verifier: string) => void values.set('verifier', verifier),
-    async redirectToAuthorization(url: URL) {
-      redirect = await signIn(createBrowser(), url.href)
-    },
-    /** The query of the redirect to the client. */
-    get response(): URLSearchParams {
-      return redirect?.searchParams ?? new URLSearchParams()
-    },
-  }
-}
 
 interface McpClient {
   listTools(): Promise<{ tools: { name: string }[] }>
@@ -62,17 +31,34 @@ async function start(t: Test): Promise<URL> {
 }
 
 test('@modelcontextprotocol/sdk signs in and works', async (t) => {
-  const url = await start(t)
-  const authProvider = createProvider()
-  const first = new StreamableHTTPClientTransport(url, { authProvider })
-  const client = new Client({ name: 'official-client', version: '1.0.0' })
-  await t.rejects(client.connect(first), { name: 'Error' }, 'the first request is a 401')
-  await first.finishAuth(authProvider.response.get('code') ?? '')
-
-  await client.connect(new StreamableHTTPClientTransport(url, { authProvider }))
-  t.teardown(() => client.close())
+  const client = await connectOfficialClient(t, (await start(t)).href)
   t.equal(client.getServerVersion()?.name, 'sentry-mcp')
   await checkWork(t, client)
+})
+
+test('@modelcontextprotocol/sdk reaches the allowed organizations alone (ALLOWED_ORGANIZATIONS)', async (t) => {
+  const settings = { ...useEmbeddedStore(t), ALLOWED_ORGANIZATIONS: 'tidewater-books' }
+  const { url, sentry, app } = await startService(t, { settings })
+  const stranger = { id: '1002', name: 'Nina Holt', email: 'nina@lantern.example', organizations: [] }
+  sentry.setUser(stranger)
+  await t.rejects(connectOfficialClient(t, `${url}/mcp`), 'its user stays on the page of the sign-in')
+  t.same((await app.store.scanGrants()).grants, [])
+  sentry.setUser({ ...stranger, organizations: ['tidewater-books', 'lantern-labs'] })
+  const client = await connectOfficialClient(t, `${url}/mcp`)
+  const call = async (name: string, args: object) =>
+    JSON.stringify(await client.callTool({ name, arguments: { ...args } }))
+  const found = await call('find_organizations', {})
+  t.match(found, 'tidewater-books')
+  t.notMatch(found, 'lantern-labs')
+  t.match(await call('find_projects', { organizationSlug: 'tidewater-books' }), 'storefront')
+  const refused = /"This server is limited to the organization tidewater-books\..*"isError":true/
+  const other = { organizationSlug: 'lantern-labs' }
+  t.match(await call('find_projects', other), refused)
+  t.match(await call('execute_sentry_tool', { name: 'find_teams', arguments: other }), refused)
+  t.match(
+    await call('get_sentry_resource', { url: `${sentry.url}/organizations/lantern-labs/issues/1/` }),
+    refused,
+  )
 })
 
 const eras = [

@@ -97,7 +97,7 @@ export async function startFixture(t: Test): Promise<Fixture> {
     const tokens = { accessToken, refreshToken, expiresAt, scope: undefined, userId: user.id }
     const subject = randomBytes(8).toString('hex')
     const grant = createGrantRecord(describeAuthorization(path), tokens, subject, {
-      settings: { GRANT_TTL: 3600, SENTRY_SCOPES: SCOPE, READ_ONLY: false },
+      settings: { GRANT_TTL: 3600, SENTRY_SCOPES: SCOPE, READ_ONLY: false, ALLOWED_ORGANIZATIONS: [] },
       sealer,
     })
     await store.createGrant(grant, TTL)

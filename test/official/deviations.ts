@@ -123,8 +123,13 @@ export const DEVIATIONS: readonly Deviation[] = [
 export const OTHER_DEVIATIONS: readonly Pick<Deviation, 'title' | 'reason'>[] = [
   {
     title:
-      '`read_sentry_tool` executes tools that change nothing, and listed tools have hints for clients in `_meta`.',
+      '`read_sentry_tool` executes tools that change nothing, and descriptions and suggested calls name it for them; listed tools have hints for clients in `_meta`.',
     reason: 'A client can let reading through without a question, and ask before what is hard to undo.',
+  },
+  {
+    title: 'The JSON of an object or list stands for it; a tool without arguments shows one that is ignored.',
+    reason:
+      'Some clients send nested arguments as text, Gemini refuses an object without members, and it fills in named members only.',
   },
   {
     title: 'The model behind an AI-powered tool gets the results of its tools between marks too.',

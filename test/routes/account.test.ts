@@ -232,7 +232,7 @@ test('a failure at Sentry is shown on a page, and not sent to a client', async (
   const denied = createBrowser()
   const atSentry = await press(denied, await open(denied, `${url}/account`), `Sign in at ${sentry.host}`)
   const page = await press(denied, atSentry, 'Deny')
-  t.match(page, { status: 400, html: /did not allow access at Sentry/ })
+  t.match(page, { status: 403, html: /did not allow access at Sentry/ })
 
   sentry.fail('POST /oauth/token/', { kind: 'status', status: 502 })
   const failed = await signIn(createBrowser(), url)

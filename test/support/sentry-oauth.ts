@@ -1,3 +1,4 @@
+import { createSentryLocation } from '../../lib/upstream/location.ts'
 import { createSentryOAuth, type SentryOAuth } from '../../lib/upstream/oauth.ts'
 import type { SentrySandbox } from '../sandbox/sentry/server.ts'
 
@@ -12,13 +13,11 @@ export function createSandboxOAuth(
   { redirectUri = 'http://localhost:3000/oauth/callback', timeoutMs }: SentryOAuthChoices = {},
 ): SentryOAuth {
   return createSentryOAuth(
+    { SENTRY_CLIENT_ID: clientId, SENTRY_CLIENT_SECRET: clientSecret },
     {
-      SENTRY_HOST: host,
-      SENTRY_PROTOCOL: 'http',
-      SENTRY_CLIENT_ID: clientId,
-      SENTRY_CLIENT_SECRET: clientSecret,
+      sentry: createSentryLocation({ SENTRY_HOST: host, SENTRY_PROTOCOL: 'http' }),
+      redirectUri,
+      timeoutMs,
     },
-    redirectUri,
-    timeoutMs,
   )
 }

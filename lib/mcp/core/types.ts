@@ -151,6 +151,9 @@ export interface ZodField {
 
 export interface Zod {
   object(shape: ZodShape): ZodType
+  /** An object with these members and any others. */
+  looseObject(shape: ZodShape): ZodField
+  union(variants: readonly ZodField[]): ZodField
   string(): ZodField
   boolean(): ZodField
   toJSONSchema(schema: ZodType, options: Record<string, string>): Record<string, unknown>

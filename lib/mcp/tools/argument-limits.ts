@@ -12,8 +12,8 @@ const MAX_ITEMS = 200
 
 const MAX_DEPTH = 32
 
-/** The arguments that are texts, in every tool that has them. */
-const TEXTS = new Set(['body', 'instruction', 'reason', 'request', 'text'])
+/** The arguments that are texts, in every tool that has them. The arguments of another tool can be JSON. */
+const TEXTS = new Set(['arguments', 'body', 'instruction', 'reason', 'request', 'text'])
 
 /** In these tools `query` may be plain language. In `search_sentry_tools` a long one takes half a second. */
 const TEXT_QUERIES = new Set([...SEARCH_TOOLS, 'search_docs'])

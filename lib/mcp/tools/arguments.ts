@@ -3,6 +3,7 @@ import { redactInput } from '../../telemetry/redact.ts'
 import type { McpCore, SentryTool, ToolContext, ZodIssue } from '../core/types.ts'
 import { isRecord } from '../transport/json-rpc.ts'
 import { nameOrganization } from './links.ts'
+import { UNUSED_MEMBER } from './schema.ts'
 
 /** A JSON Schema as mcp-core's Zod writes it, with the keywords that matter here. */
 interface Schema {
@@ -38,6 +39,7 @@ export interface ArgumentsOptions {
 /**
  * The arguments of a call as clients mean them, for mcp-core. Null for what is optional, and an empty text where only an
  * id or URL can stand, are left out, as OpenAI's strict mode sends both; so are arguments that the connection fills in.
+ * The JSON of an object or list is read where only its text was sent.
  * A link to a self-hosted Sentry names its organization. Throws `UserInputError`, in sentences, for an argument that the
  * tool does not know, one that contradicts the limit of the connection, and a value of another type.
  */
@@ -72,7 +74,10 @@ function readSchema({ z }: McpCore, tool: SentryTool): Schema {
   return schema
 }
 
-/** Arguments that mcp-core's tool has and this session does not ask for: the region, and what the limit fills in. */
+/**
+ * The arguments without those that this session does not ask for: the region, what the limit fills in, and what stands in
+ * for the arguments of a tool that has none.
+ */
 function dropWithdrawn(
   { core, tool, context }: ArgumentsOptions,
   visible: readonly string[],
@@ -86,7 +91,8 @@ function dropWithdrawn(
     projectSlugOrId: projectSlug,
   }
   const entries = Object.entries(args).filter(([name, value]) => {
-    if (visible.includes(name) || !Object.hasOwn(original, name)) return true
+    if (visible.includes(name)) return true
+    if (!Object.hasOwn(original, name)) return name !== UNUSED_MEMBER
     const limit = limits[name]
     if (limit !== undefined && contradicts(name, value, limit)) {
       const what = name === 'organizationSlug' ? 'organization' : 'project'
@@ -112,7 +118,8 @@ interface UnknownName {
 }
 
 /** The names in a value, at any depth, that its schema has no property for. */
-function findUnknown(value: unknown, schema: Schema, path = ''): UnknownName[] {
+function findUnknown(given: unknown, schema: Schema, path = ''): UnknownName[] {
+  const value = readStructure(given, schema)
   if (Array.isArray(value)) {
     const items = findVariants(schema).find((variant) => variant.items !== undefined)?.items
     return items === undefined ? [] : value.flatMap((item) => findUnknown(item, items, path))
@@ -131,7 +138,8 @@ function findUnknown(value: unknown, schema: Schema, path = ''): UnknownName[] {
 }
 
 /** The value without what says nothing: null or an empty text for what is optional. */
-function dropAbsent(value: unknown, schema: Schema): unknown {
+function dropAbsent(given: unknown, schema: Schema): unknown {
+  const value = readStructure(given, schema)
   if (Array.isArray(value)) {
     const items = findVariants(schema).find((variant) => variant.items !== undefined)?.items
     return items === undefined ? value : value.map((item) => dropAbsent(item, items))
@@ -148,6 +156,23 @@ function dropAbsent(value: unknown, schema: Schema): unknown {
     return [[name, dropAbsent(item, property)]]
   })
   return Object.fromEntries(entries)
+}
+
+/** The object or list whose JSON a model sent in its place (neo4j-contrib/mcp-neo4j#231); any other value as it is. */
+function readStructure(value: unknown, schema: Schema): unknown {
+  if (typeof value !== 'string' || !/^\s*[{[]/.test(value)) return value
+  const types = findVariants(schema).flatMap(({ type }) => type ?? [])
+  const parsed = parseJson(value)
+  const fits = Array.isArray(parsed) ? types.includes('array') : isRecord(parsed) && types.includes('object')
+  return fits ? parsed : value
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 function isAbsent(name: string, value: unknown, schema: Schema): boolean {

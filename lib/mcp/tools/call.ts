@@ -15,6 +15,7 @@ import { TOKEN_PLACEHOLDER } from '../../upstream/tool-fetch.ts'
 import { showHidden } from '../../upstream/visible-text.ts'
 import type { CallContext } from '../context.ts'
 import { fenceText } from '../core/fence.ts'
+import { ToolRefusedError } from '../core/load.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
 import { isRecord } from '../transport/json-rpc.ts'
 import { assertArgumentLimits } from './argument-limits.ts'
@@ -22,6 +23,7 @@ import { prepareArguments } from './arguments.ts'
 import { findTarget, isGateway } from './catalogue.ts'
 import { describeFailure, findCause } from './errors.ts'
 import { finishResult } from './finish-result.ts'
+import { hintReadingNext } from './gateways.ts'
 import { showsOutsideData } from './outside-data.ts'
 import { withoutRegionConstraint } from './single-region.ts'
 
@@ -64,7 +66,7 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
   }
   // Until Sentry has responded, an error cannot repeat what is in Sentry.
   const isQuotable = () => !showsOutsideData(readTarget(call).tool) || call.hasRead !== true
-  const quote = (text: string) => (isQuotable() ? text : `\n\n${fenceText(showHidden(text))}`)
+  const quote = (text: string) => (isQuotable() ? ` ${text}` : `\n\n${fenceText(showHidden(text))}`)
   const ownWrites: UpstreamWrite[] = []
   const describe = (error: unknown, writes: readonly UpstreamWrite[] = ownWrites) =>
     describeFailure(call.signInRequired ?? error, { core, call, reference, writes, quote })
@@ -79,7 +81,7 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
     describeError: (error, writes) => describe(error, writes).text,
   }
   const prepare = (called: SentryTool, params: unknown) =>
-    prepareCall(called, params, { core, context, tools: toolCall.variant.tools })
+    prepareCall(called, params, { core, context, tools: toolCall.variant.tools, compatibility })
   try {
     return await record(readNames(call), async () => {
       const work = runUpstreamCall(call, () =>
@@ -89,7 +91,8 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
       // A tool may ignore the refusal of Sentry, and would hide that no other call can succeed either.
       if (call.signInRequired !== undefined) throw call.signInRequired
       const hasRead = call.hasRead === true
-      const result = addLeftOut(toResult(output), call)
+      const hinted = hintReadingNext(toResult(output), core.tools, context)
+      const result = addLeftOut(hinted, call)
       return addNotes(finishResult(result, { ...readTarget(call), sentry, hasRead }), notes)
     })
   } catch (error) {
@@ -98,24 +101,32 @@ export async function callTool(toolCall: ToolCall, dependencies: ToolDependencie
   }
 }
 
+interface Preparation extends Pick<ToolDependencies, 'core' | 'compatibility'> {
+  context: ToolContext
+  /** Those of the caller. */
+  tools: ReadonlyMap<string, SentryTool>
+}
+
 /** The arguments of a call within their limits; those of a tool that a gateway executes are prepared as well. */
 function prepareCall(
   tool: SentryTool,
   params: unknown,
-  { core, context, tools }: { core: McpCore; context: ToolContext; tools: ReadonlyMap<string, SentryTool> },
+  { core, context, tools, compatibility }: Preparation,
 ): Record<string, unknown> {
-  assertArgumentLimits(params, {
-    tool: findTarget({ name: tool.name, arguments: params }) ?? tool.name,
-    core,
-  })
+  const target = findTarget({ name: tool.name, arguments: params }) ?? tool.name
+  assertArgumentLimits(params, { tool: target, core })
   const prepared = prepareArguments({ core, tool, context }, params)
-  const target = isGateway(tool.name) ? findTarget({ name: tool.name, arguments: prepared }) : undefined
-  const executed = target === undefined ? undefined : tools.get(target)
+  // Some of it may have been JSON until now, here and below.
+  assertArgumentLimits(prepared, { tool: target, core })
+  const executed = isGateway(tool.name) ? tools.get(target) : undefined
+  if (executed === undefined && compatibility?.describeMissingTool(target) !== undefined)
+    throw new ToolRefusedError([target])
   if (executed === undefined) return prepared
-  return {
-    ...prepared,
-    arguments: prepareArguments({ core, tool: executed, context }, prepared.arguments ?? {}),
-  }
+  const { arguments: given } = prepared
+  const inner = given === undefined || (typeof given === 'string' && given.trim() === '') ? {} : given
+  const innermost = prepareArguments({ core, tool: executed, context }, inner)
+  assertArgumentLimits(innermost, { tool: target, core })
+  return { ...prepared, arguments: innermost }
 }
 
 /**

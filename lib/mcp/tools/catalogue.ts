@@ -2,9 +2,9 @@ import { LRUCache } from 'lru-cache'
 import type { McpCore, SentryTool, ToolNames, ToolRegistry } from '../core/types.ts'
 import { isRecord } from '../transport/json-rpc.ts'
 import { describeTool, type ListedTool } from './describe.ts'
-import { createReadTool } from './gateways.ts'
+import { createExecuteTool, createReadTool, createSearchTool, EXECUTE_TOOL, READ_TOOL } from './gateways.ts'
 import { describeHints } from './hints.ts'
-import { type Authority, CATALOGUE_TOOLS, EXECUTE_TOOL, READ_TOOL, type ToolPolicy } from './policy.ts'
+import { type Authority, CATALOGUE_TOOLS, type ToolPolicy } from './policy.ts'
 import { withoutRegion } from './single-region.ts'
 import { createUseSentryTool } from './use-sentry.ts'
 
@@ -116,9 +116,9 @@ export function createToolCatalogue({ core, tools, policy, isCloud }: ToolCatalo
     const add = (tool: SentryTool) => {
       if (names.has(tool.name)) allowed.set(tool.name, isReadOnly ? markReadOnly(tool) : tool)
     }
-    add(core.createSearchToolsTool(() => findable))
+    add(createSearchTool(core, () => findable))
     add(createReadTool(core, () => findable))
-    add(core.createExecuteTool(() => findable))
+    add(createExecuteTool(core, () => findable))
     add(createUseSentryTool(core, new Map([...allowed].filter(([name]) => directToolNames.has(name)))))
     return allowed
   }

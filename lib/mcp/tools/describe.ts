@@ -1,4 +1,5 @@
 import type { McpCore, SentryTool, ToolAnnotations, ToolContext } from '../core/types.ts'
+import { EXECUTE_TOOL, hintReading } from './gateways.ts'
 import { type ObjectSchema, type PlainSchema, toPlainSchema } from './schema.ts'
 
 /** The longest description of a tool, in characters: OpenAI's API refuses longer ones. */
@@ -33,7 +34,7 @@ export function describeTool(
   const schema = toPlainSchema(core, core.z.object(core.getFilteredInputSchema(tool, context)))
   const { description, moved } = shorten(name, text, Object.keys(schema.properties ?? {}))
   const title = writeTitle(name)
-  return {
+  const described = {
     name,
     title,
     description,
@@ -41,6 +42,7 @@ export function describeTool(
     ...(outputSchema === undefined ? {} : { outputSchema: toPlainSchema(core, outputSchema) }),
     annotations: { title, ...annotations },
   }
+  return name === EXECUTE_TOOL ? described : hintReading(described, core.tools, context)
 }
 
 const SPELLINGS: Readonly<Record<string, string>> = {

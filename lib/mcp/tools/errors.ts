@@ -3,7 +3,7 @@ import { redactResult } from '../../telemetry/redact.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
 import { UpstreamBusyError } from '../../upstream/budget.ts'
 import type { UpstreamCall, UpstreamWrite } from '../../upstream/tool-call.ts'
-import { ToolFetchError, ToolFetchTimeoutError } from '../../upstream/tool-fetch.ts'
+import { OutOfReachError, ToolFetchError, ToolFetchTimeoutError } from '../../upstream/tool-fetch.ts'
 import { ToolRefusedError } from '../core/load.ts'
 import type { McpCore, SentryApiError } from '../core/types.ts'
 import type { MissingGrant, ToolVariant } from './catalogue.ts'
@@ -22,6 +22,8 @@ export type ToolFailureOutcome =
   | 'timeout'
   | 'unreachable'
   | 'invalid_arguments'
+  /** Beyond the organizations or the project that the call is limited to. */
+  | 'out_of_reach'
   | 'not_granted'
   | 'disabled'
   | `sentry_${'401' | '403' | '404' | '429' | '4xx' | '5xx' | 'unreadable'}`
@@ -48,7 +50,7 @@ export interface FailureContext {
   reference: string
   /** Of the failed call, oldest first. */
   writes: readonly UpstreamWrite[]
-  /** Sets off a text that is not this server's. */
+  /** Sets off a text that is not this server's from a colon before it, by a space or in a paragraph of its own. */
   quote(text: string): string
 }
 
@@ -92,28 +94,33 @@ function describeKnown(error: unknown, context: FailureContext): ToolFailure | u
   if (error instanceof ToolRefusedError) {
     const missing = error.aliases.map((name) => call.variant.notGranted.get(name)).find(Boolean)
     if (missing !== undefined) return { outcome: 'not_granted', text: explainMissingGrant(missing) }
+    const shortcoming = error.aliases
+      .map((name) => call.compatibility?.describeMissingTool(name))
+      .find(Boolean)
+    if (shortcoming !== undefined) return { outcome: 'sentry_lacks_feature', text: shortcoming }
     const text = `This needs another tool, and ${error.aliases[0]} is not available here: the operator of this server turned it off, this release of Sentry cannot serve it, or the connection is limited to a part of Sentry that does not have it. Other arguments will not help.`
     return { outcome: 'disabled', text }
   }
   const busy = findCause(error, UpstreamBusyError)
   if (busy !== undefined) return { outcome: 'busy', text: busy.message }
+  const outside = findCause(error, OutOfReachError)
+  if (outside !== undefined) {
+    const text = `${outside.message} What is beyond that cannot be reached; other arguments for the same thing will not help.`
+    return { outcome: 'out_of_reach', text }
+  }
   const upstream = findCause(error, ToolFetchError)
   if (upstream !== undefined) {
     const outcome = upstream instanceof ToolFetchTimeoutError ? 'timeout' : 'unreachable'
     return { outcome, text: upstream.message }
   }
-  if (
-    error instanceof core.UserInputError &&
-    /^Invalid regionUrl/.test(error.message) &&
-    !call.args.regionUrl
-  ) {
+  if (error instanceof core.UserInputError && isForeignRegion(error.message, call.args)) {
     return {
       outcome: 'not_configured',
       text: 'The organization is in a region of Sentry that this server does not know. No argument changes that: the operator of this Sentry MCP server has to update it.',
     }
   }
   if (error instanceof core.UserInputError) {
-    const text = `The input cannot be used: ${quote(error.message)}\n\nCorrect it and call the tool again.`
+    const text = `The input cannot be used:${quote(error.message)}\n\nCorrect it and call the tool again.`
     return { outcome: 'invalid_arguments', text }
   }
   const refusal = findCause(error, core.ApiError)
@@ -139,6 +146,12 @@ function describeKnown(error: unknown, context: FailureContext): ToolFailure | u
     }
   }
   return undefined
+}
+
+/** Whether mcp-core refuses a region that the organization has, and no argument names. */
+function isForeignRegion(message: string, args: Record<string, unknown>): boolean {
+  const region = /^Invalid regionUrl(?: provided)?: (\S+?)\. /.exec(message)?.[1]
+  return region !== undefined && !JSON.stringify(args).includes(region)
 }
 
 /** The failure of the model behind `use_sentry`, with the calls that it had made by then. */
@@ -171,11 +184,11 @@ function describeRefusal(error: SentryApiError, { core, call, writes, quote }: F
     return { outcome: 'sentry_403', text: call.caller.limitation }
   }
   if (status === 403) {
-    const text = `Sentry does not allow this (HTTP 403): ${detail}\n\nThe user's role, or the permissions they granted to this connection, do not cover it. Trying again will not help.`
+    const text = `Sentry does not allow this (HTTP 403):${detail}\n\nThe user's role, or the permissions they granted to this connection, do not cover it. Trying again will not help.`
     return { outcome: 'sentry_403', text }
   }
   if (status === 404) {
-    const text = `Sentry found nothing there (HTTP 404): ${detail}\n\nCheck the organization, project and identifier. What the user may not see is not found either.`
+    const text = `Sentry found nothing there (HTTP 404):${detail}\n\nCheck the organization, project and identifier. What the user may not see is not found either.`
     return { outcome: 'sentry_404', text }
   }
   if (status === 429) {
@@ -184,15 +197,15 @@ function describeRefusal(error: SentryApiError, { core, call, writes, quote }: F
     return { outcome: 'sentry_429', text }
   }
   if (status === 410) {
-    const text = `Sentry no longer has this (HTTP 410): ${detail}\n\nOther arguments and another try will not help.`
+    const text = `Sentry no longer has this (HTTP 410):${detail}\n\nOther arguments and another try will not help.`
     return { outcome: 'sentry_4xx', text }
   }
   if (status === 501) {
-    const text = `This Sentry does not offer what the tool needs (HTTP 501): ${detail}\n\nTrying again will not help.`
+    const text = `This Sentry does not offer what the tool needs (HTTP 501):${detail}\n\nTrying again will not help.`
     return { outcome: 'sentry_5xx', text }
   }
   if (error instanceof core.ApiClientError) {
-    const text = `Sentry did not accept the request${status === undefined ? '' : ` (HTTP ${status})`}: ${detail}\n\nChange the arguments and call the tool again.`
+    const text = `Sentry did not accept the request${status === undefined ? '' : ` (HTTP ${status})`}:${detail}\n\nChange the arguments and call the tool again.`
     return { outcome: 'sentry_4xx', text }
   }
   const wait = call.retryAfterSeconds === undefined ? 'in a moment' : `in ${call.retryAfterSeconds} seconds`

@@ -1,5 +1,5 @@
 import type { SentryTool } from '../core/types.ts'
-import { EXECUTE_TOOL } from './policy.ts'
+import { EXECUTE_TOOL } from './gateways.ts'
 import { MAX_RESULT_BYTES } from './result-size.ts'
 import { USE_SENTRY } from './use-sentry.ts'
 

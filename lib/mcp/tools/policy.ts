@@ -6,6 +6,7 @@ import { SEARCH_TOOLS } from '../core/agent-provider.ts'
 import { includeAliases } from '../core/load.ts'
 import type { McpCore, SentryTool, ToolRegistry } from '../core/types.ts'
 import { FORMER_NAMES, type FormerNames, findCurrentName } from './former-names.ts'
+import { EXECUTE_TOOL, READ_TOOL } from './gateways.ts'
 import { USE_SENTRY } from './use-sentry.ts'
 
 /** The tools that the standard surface lists, in this order. */
@@ -57,12 +58,6 @@ const PROJECT_TOOLS = new Set([
   ...['update_project', 'add_team_to_project', 'remove_team_from_project'],
   ...['find_dsns', 'create_dsn', 'update_dsn'],
 ])
-
-/** Calls a tool that need not be listed. */
-export const EXECUTE_TOOL = 'execute_sentry_tool'
-
-/** The same for tools that change nothing, so that a client can let it through without asking its user. */
-export const READ_TOOL = 'read_sentry_tool'
 
 /** They only find or call other tools, each of which the policy decides about. */
 export const CATALOGUE_TOOLS = ['search_sentry_tools', READ_TOOL, EXECUTE_TOOL, USE_SENTRY]

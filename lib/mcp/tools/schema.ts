@@ -16,8 +16,19 @@ export type ObjectSchema = PlainSchema & { type: 'object' }
 type Keywords = Record<string, unknown>
 
 /**
+ * Stands in for members where an object has none or any: OpenAI demands `properties`, and Gemini that they are not empty
+ * (vercel/ai#3371, browser-use/browser-use#3786).
+ */
+export const UNUSED_MEMBER = 'unused'
+
+const UNUSED: Readonly<Record<string, PlainSchema>> = {
+  [UNUSED_MEMBER]: { type: 'string', description: 'Leave this out.' },
+}
+
+/**
  * The schema of an object as `tools/list` shows it, in the subset of JSON Schema that every vendor's tool definitions
- * take: single types, `properties`, `required`, `items`, `enum` of texts, and `anyOf` without other keywords beside it.
+ * take: single types, at least one of `properties`, `required`, `items`, `enum` of texts, and `anyOf` without other
+ * keywords beside it.
  * OpenAI's strict mode refuses `default` and `oneOf`; Gemini refuses `propertyNames`, `const`, `additionalProperties`,
  * `exclusiveMinimum`, the format `uri`, lists of types and keywords beside `anyOf`; Claude's strict mode refuses bounds
  * (router-for-me/CLIProxyAPI#4754, tailcallhq/forgecode#3426). What a schema loses is in its description; everything that
@@ -27,7 +38,7 @@ type Keywords = Record<string, unknown>
 export function toPlainSchema({ z }: McpCore, schema: object): ObjectSchema {
   const keywords = z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'input', unrepresentable: 'any' })
   const { description: _, ...plain } = simplify(keywords)
-  return { ...plain, type: 'object', properties: plain.properties ?? {} }
+  return { ...plain, type: 'object' }
 }
 
 function simplify(node: unknown): PlainSchema {
@@ -40,9 +51,9 @@ function simplify(node: unknown): PlainSchema {
   const variants = listVariants(keywords)
   if (variants !== undefined) return describeVariants(variants, description)
   const values = listTexts(keywords)
+  const type = keywords.type ?? findCommonType(keywords)
   return {
-    ...(typeof keywords.type === 'string' && { type: keywords.type }),
-    ...(keywords.type === undefined && values !== undefined && { type: 'string' }),
+    ...(typeof type === 'string' && { type }),
     ...(description !== '' && { description }),
     ...(values !== undefined && { enum: values }),
     ...simplifyObject(keywords),
@@ -53,8 +64,9 @@ function simplify(node: unknown): PlainSchema {
 function simplifyObject({ type, properties, required }: Keywords): PlainSchema {
   if (type !== 'object') return {}
   const entries = Object.entries((properties ?? {}) as Keywords)
+  const simple = entries.map(([name, property]): [string, PlainSchema] => [name, simplify(property)])
   return {
-    properties: Object.fromEntries(entries.map(([name, property]) => [name, simplify(property)])),
+    properties: simple.length === 0 ? UNUSED : Object.fromEntries(simple),
     ...(Array.isArray(required) && required.length > 0 && { required: required as string[] }),
   }
 }
@@ -87,6 +99,15 @@ function describeVariants(variants: readonly PlainSchema[], description: string)
   })
   const [only] = described
   return described.length === 1 && only !== undefined ? only : { anyOf: described }
+}
+
+/** The type of the values that a schema lists, if they have one. */
+function findCommonType(keywords: Keywords): string | undefined {
+  const values: unknown = 'const' in keywords ? [keywords.const] : keywords.enum
+  if (!Array.isArray(values)) return undefined
+  const types = new Set(values.map((value) => typeof value))
+  const [type] = types
+  return types.size === 1 && type !== 'object' ? type : undefined
 }
 
 /** The texts that a value may be; undefined where other values are possible, or an empty text, which Gemini refuses. */

@@ -1,5 +1,6 @@
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server'
 import { redactInput } from '../../telemetry/redact.ts'
+import { describeAllowed } from '../../upstream/destination.ts'
 import type { CallContext } from '../context.ts'
 import { callTool, type ToolDependencies } from '../tools/call.ts'
 import { findMissingGrant, renameCall } from '../tools/catalogue.ts'
@@ -70,6 +71,11 @@ async function serveCall(
     return { content: [{ type: 'text', text: explainMissingGrant(missing) }], isError: true }
   }
   const tool = variant.tools.get(params.name)
+  const shortcoming = tool === undefined && dependencies.compatibility?.describeMissingTool(params.name)
+  if (shortcoming) {
+    dependencies.calls.recordRefusal({ ...context, tool: params.name }, 'sentry_lacks_feature')
+    return { content: [{ type: 'text', text: shortcoming }], isError: true }
+  }
   if (tool === undefined) {
     dependencies.calls.recordRefusal({ ...context, tool: 'unknown' }, 'unknown_tool')
     throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${redactInput(params.name, 100)}`)
@@ -80,7 +86,7 @@ async function serveCall(
 
 /** Some clients read the first 512 characters only, so the sentences are in the order of their importance. */
 function writeInstructions({ caller, variant }: CallContext, sentryHost: string): string {
-  const { organizationSlug, projectSlug } = caller.constraints
+  const { organizationSlug, projectSlug, allowedOrganizations } = caller.constraints
   const limit = projectSlug === undefined ? '' : `, and in it to the project ${projectSlug}`
   return [
     `Use these tools for anything about errors, performance and monitoring in the Sentry at ${sentryHost}, as the user who signed in and with that user's permissions.`,
@@ -93,6 +99,9 @@ function writeInstructions({ caller, variant }: CallContext, sentryHost: string)
       : []),
     ...(organizationSlug === undefined
       ? ['Most need the slug of an organization: take it from a URL, or from find_organizations.']
+      : []),
+    ...(organizationSlug === undefined && allowedOrganizations !== undefined
+      ? [describeAllowed(allowedOrganizations)]
       : []),
     ...(variant.tools.has('search_sentry_tools')
       ? [

@@ -13,6 +13,7 @@ import {
   InvalidRedirectUriError,
   InvalidRequestError,
   InvalidScopeError,
+  InvalidTargetError,
   OAuthError,
   UnsupportedResponseTypeError,
   type VerifiedRedirect,
@@ -90,7 +91,7 @@ export function offerErrors<Result>(
   redirect: VerifiedRedirect,
   act: () => Result | Promise<Result>,
 ): Promise<Result> {
-  return sendErrors(act, (error) => new AuthorizationError(error, redirect, { isAfterConsent: false }))
+  return sendErrors(act, (error) => new AuthorizationError(error, redirect, { isImmediate: false }))
 }
 
 async function sendErrors<Result>(
@@ -135,10 +136,16 @@ export function requireCodeChallenge(query: AuthorizationQuery): string {
 /** RFC 8707 §2: a resource of this server; `/mcp` for a client that names none. */
 export function parseRequestedResource(
   query: AuthorizationQuery,
-  { BASE_URL }: Pick<OAuthSettings, 'BASE_URL'>,
+  { BASE_URL, ALLOWED_ORGANIZATIONS: allowed }: Pick<OAuthSettings, 'BASE_URL' | 'ALLOWED_ORGANIZATIONS'>,
 ): Resource {
   const resource = readResourceIndicator(query.resource, BASE_URL) ?? createResource(BASE_URL)
   if (resource === undefined) throw new TypeError('/mcp is a resource.')
+  const { organization } = resource
+  if (organization !== undefined && allowed.length > 0 && !allowed.includes(organization)) {
+    throw new InvalidTargetError(`This server is not for the organization ${organization}.`, {
+      advice: 'Change the address of this server in your MCP client, or ask the operator of this server.',
+    })
+  }
   return resource
 }
 

@@ -5,16 +5,23 @@ import type { PendingAuthorization } from './transaction.ts'
 
 /**
  * The scopes to request from Sentry: what the tools of the chosen skills need, as far as the client's request permits
- * it by Sentry's hierarchy, in which `event:write` includes `event:read`. Nothing that writes with READ_ONLY.
+ * it by Sentry's hierarchy, in which `event:write` includes `event:read`. Nothing that writes with READ_ONLY. With
+ * ALLOWED_ORGANIZATIONS always `org:read`, without which Sentry does not show who is a member.
  */
 export function selectUpstreamScope(
   { skills, scope }: Pick<PendingAuthorization, 'skills' | 'scope'>,
-  { SENTRY_SCOPES, READ_ONLY }: Pick<OAuthSettings, 'SENTRY_SCOPES' | 'READ_ONLY'>,
+  {
+    SENTRY_SCOPES,
+    READ_ONLY,
+    ALLOWED_ORGANIZATIONS,
+  }: Pick<OAuthSettings, 'SENTRY_SCOPES' | 'READ_ONLY' | 'ALLOWED_ORGANIZATIONS'>,
 ): string[] {
   const chosen = Object.entries(SKILLS).filter(([skill]) => skills.includes(skill))
   const needed = new Set(chosen.flatMap(([, { needs }]): readonly string[] => needs))
   const permitted = [...needed].filter(
-    (name) => coversSentryScope(scope, name) && (!READ_ONLY || name.endsWith(':read')),
+    (name) =>
+      (coversSentryScope(scope, name) && (!READ_ONLY || name.endsWith(':read'))) ||
+      (name === 'org:read' && ALLOWED_ORGANIZATIONS.length > 0),
   )
   // A scope that the operator does not name is requested only in place of the wider one that includes it.
   const isRedundant = (name: string) =>

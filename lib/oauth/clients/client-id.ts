@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import Type, { type Static } from 'typebox'
-import Value from 'typebox/value'
 import type { Signer } from '../../crypto/signer.ts'
-import type { Client, ClientRegistration } from '../../model/client.ts'
+import type { Client, ClientAuthMethod, ClientRegistration } from '../../model/client.ts'
 
 /** What client ids are made with. An id is valid at the issuer that made it only. */
 export interface ClientIdContext {
@@ -17,17 +15,10 @@ const MAC_LENGTH = 28
 
 const RANDOM_BYTES = 16
 
-/** A registration. `a`, the authentication method, and `x`, random bits, are those of a confidential client. */
-const ContentSchema = Type.Object({
-  n: Type.String(),
-  r: Type.Array(Type.String(), { minItems: 1 }),
-  a: Type.Optional(Type.Union([Type.Literal('client_secret_basic'), Type.Literal('client_secret_post')])),
-  x: Type.Optional(Type.String()),
-})
-
 /**
  * Encodes a registration in its `client_id` (RFC 7591 Appendix A.5.2), with a MAC over it and the issuer: registering
- * writes nothing, and an emptied store forgets no client. The same registration of a public client always gets the same
+ * writes nothing, and an emptied store forgets no client. Name and redirect URIs are lines, for an id that is short:
+ * clients keep it twice, also in their access token. Neither has a line break. The same registration of a public client always gets the same
  * id (RFC 7591 §3.2.1 allows that), so a client that registers at every start is still recognized. A confidential
  * client's id also has 128 random bits, since its secret follows from it. Undefined if the id would be too long.
  */
@@ -35,15 +26,10 @@ export function createClientId(
   { name, redirectUris, tokenEndpointAuthMethod: method }: ClientRegistration,
   { issuer, signer }: ClientIdContext,
 ): string | undefined {
-  const content: Static<typeof ContentSchema> = {
-    n: name,
-    r: [...redirectUris],
-    ...((method === 'client_secret_basic' || method === 'client_secret_post') && {
-      a: method,
-      x: randomBytes(RANDOM_BYTES).toString('base64url'),
-    }),
-  }
-  const body = Buffer.from(JSON.stringify(content)).toString('base64url')
+  const lines = [name, ...redirectUris]
+  const isConfidential = method === 'client_secret_basic' || method === 'client_secret_post'
+  if (isConfidential) lines.push('', method, randomBytes(RANDOM_BYTES).toString('base64url'))
+  const body = Buffer.from(lines.join('\n')).toString('base64url')
   const id = `c1.${body}.${signer.createMac('client-id', formatMacText(issuer, body))}`
   return id.length > MAX_LENGTH ? undefined : id
 }
@@ -54,9 +40,19 @@ export function readClientId(id: string, { issuer, signer }: ClientIdContext): C
   if (version !== 'c1' || body === undefined || mac?.length !== MAC_LENGTH || rest.length > 0)
     return undefined
   if (!signer.verifyMac('client-id', formatMacText(issuer, body), mac)) return undefined
-  const content: unknown = JSON.parse(Buffer.from(body, 'base64url').toString())
-  if (!Value.Check(ContentSchema, content)) return undefined
-  return { id, name: content.n, redirectUris: content.r, tokenEndpointAuthMethod: content.a ?? 'none' }
+  return readContent(id, Buffer.from(body, 'base64url').toString())
+}
+
+function readContent(id: string, content: string): Client | undefined {
+  const [registration = '', confidential = 'none'] = content.split('\n\n')
+  const [name, ...redirectUris] = registration.split('\n')
+  const [method = ''] = confidential.split('\n')
+  if (name === undefined || redirectUris.length === 0 || !isAuthMethod(method)) return undefined
+  return { id, name, redirectUris, tokenEndpointAuthMethod: method }
+}
+
+function isAuthMethod(method: string): method is ClientAuthMethod {
+  return ['none', 'client_secret_basic', 'client_secret_post'].includes(method)
 }
 
 /** The secret of a registered confidential client, which nothing stores: 128 bits of an HMAC over its whole id. */

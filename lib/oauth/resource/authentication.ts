@@ -1,8 +1,8 @@
 import type { Caller } from '../../model/caller.ts'
-import { createSentryApi } from '../../upstream/api.ts'
+import type { SentryApi } from '../../upstream/api.ts'
 import type { SentryLocation } from '../../upstream/location.ts'
 import { authenticateBearer, type BearerOptions, readBearerToken } from './bearer.ts'
-import { createConstraintResolver } from './constraints.ts'
+import { type ConstraintSettings, createConstraintResolver } from './constraints.ts'
 import {
   createSentryBearerAuthentication,
   readSentryToken,
@@ -17,11 +17,13 @@ export interface ResourceRequest extends SentryBearerRequest {
 
 export interface AuthenticationOptions extends Omit<BearerOptions, 'settings'> {
   settings: BearerOptions['settings'] &
-    SentryBearerOptions['settings'] & {
+    SentryBearerOptions['settings'] &
+    ConstraintSettings & {
       /** Accept tokens of Sentry (`Sentry-Bearer`). */
       SENTRY_TOKEN_PASSTHROUGH: boolean
     }
   sentry: SentryLocation
+  sentryApi: SentryApi
   audit: SentryBearerOptions['audit']
 }
 
@@ -33,11 +35,10 @@ export interface AuthenticationOptions extends Omit<BearerOptions, 'settings'> {
 export function createAuthentication(
   options: AuthenticationOptions,
 ): (request: ResourceRequest) => Promise<Caller> {
-  const { settings, sentry, audit } = options
-  const sentryApi = createSentryApi(sentry)
-  const constraints = createConstraintResolver(sentryApi, sentry.isCloud)
+  const { settings, store, sentry, sentryApi, audit } = options
+  const constraints = createConstraintResolver(sentryApi, settings, sentry.isCloud)
   const sentryBearer = settings.SENTRY_TOKEN_PASSTHROUGH
-    ? createSentryBearerAuthentication({ settings, sentryApi, audit })
+    ? createSentryBearerAuthentication({ settings, store, sentryApi, audit })
     : undefined
 
   function identify(request: ResourceRequest): Promise<Caller> {

@@ -4,7 +4,13 @@ import { createResource, type Resource } from '../../model/resource.ts'
 import { parseScope } from '../../model/scope.ts'
 import { GRANT_TOUCH_INTERVAL_MS, type GrantRecord, type Store } from '../../store/store.ts'
 import { SignInRequiredError, type UpstreamAccess } from '../../upstream/access.ts'
-import { type AccessTokenClaims, InvalidTokenError, verifyAccessToken } from '../token/access-token.ts'
+import { createDeferral } from '../../upstream/deferral.ts'
+import {
+  type AccessTokenClaims,
+  InvalidTokenError,
+  readGrantId,
+  verifyAccessToken,
+} from '../token/access-token.ts'
 
 /** Before a call, Sentry's token is renewed if it expires within this time. */
 const RENEWAL_MARGIN_MS = 120_000
@@ -38,7 +44,9 @@ export async function authenticateBearer(
 ): Promise<Caller> {
   if (token === undefined) throw new MissingTokenError('Sign in to use this server.')
   const claims = await verifyAccessToken(token, { issuer: settings.BASE_URL, signer })
-  const grant = requireGrant(await store.readGrant(claims.gid), claims)
+  // Sent together with the read of the grant.
+  const deferral = createDeferral(claims.sub, store)
+  const grant = requireGrant(await store.readGrant(readGrantId(claims)), claims)
   sentryTokens.assertUnaltered(grant)
   assertAudience(claims, resource, settings.BASE_URL)
   touchGrant(grant, store)
@@ -51,7 +59,7 @@ export async function authenticateBearer(
     skills: new Set(grant.skills),
     constraints: {},
     ...createTokenAccess(grant, sentryTokens),
-    ...createDeferral(grant, store),
+    ...deferral,
   }
 }
 
@@ -78,16 +86,6 @@ function assertAudience({ aud }: AccessTokenClaims, resource: Resource, baseUrl:
 function touchGrant(grant: GrantRecord, store: Store): void {
   if (Date.now() - grant.lastUsedAt >= GRANT_TOUCH_INTERVAL_MS)
     store.touchGrant(grant.id).catch(() => undefined)
-}
-
-/** Whether Sentry takes requests of the grant, for all instances: it is read with the grant. */
-function createDeferral(grant: GrantRecord, store: Store): Pick<Caller, 'sentryRetryAt' | 'deferRequests'> {
-  return {
-    sentryRetryAt: grant.upstream.retryAt,
-    deferRequests(until) {
-      store.deferUpstream(grant.id, until).catch(() => undefined)
-    },
-  }
 }
 
 /** Unseals Sentry's token at most once for each request, and only if the request needs it. */

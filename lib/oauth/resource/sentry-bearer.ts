@@ -2,9 +2,11 @@ import { LRUCache } from 'lru-cache'
 import { hashToken } from '../../crypto/hash.ts'
 import type { Caller } from '../../model/caller.ts'
 import type { Resource } from '../../model/resource.ts'
+import type { Store } from '../../store/store.ts'
 import type { Audit, AuditSource } from '../../telemetry/audit.ts'
 import { SignInRequiredError } from '../../upstream/access.ts'
 import { type SentryApi, TokenRefusedError } from '../../upstream/api.ts'
+import { createDeferral } from '../../upstream/deferral.ts'
 import { isOrganizationToken, ORGANIZATION_TOKEN_LIMIT } from '../../upstream/organization-token.ts'
 import { InvalidTokenError } from '../token/access-token.ts'
 
@@ -38,6 +40,7 @@ export interface SentryBearerAuthentication {
 
 export interface SentryBearerOptions {
   settings: { SENTRY_SCOPES: readonly string[]; DEFAULT_SKILLS: readonly string[] }
+  store: Store
   sentryApi: SentryApi
   audit: Audit
 }
@@ -50,6 +53,7 @@ export function readSentryToken(authorization: string | undefined): string | und
 
 export function createSentryBearerAuthentication({
   settings,
+  store,
   sentryApi,
   audit,
 }: SentryBearerOptions): SentryBearerAuthentication {
@@ -71,6 +75,7 @@ export function createSentryBearerAuthentication({
       skills: new Set(settings.DEFAULT_SKILLS),
       constraints: {},
       ...(isOrganizationToken(token) && { limitation: ORGANIZATION_TOKEN_LIMIT }),
+      ...createDeferral(userId, store),
       openAccessToken: async () => token,
       async renewAccessToken() {
         users.delete(key)

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { errors } from 'jose'
 import Type, { type Static } from 'typebox'
 import Compile from 'typebox/compile'
-import { ID_PATTERN } from '../../crypto/hash.ts'
 import type { Signer } from '../../crypto/signer.ts'
 import { formatScope } from '../../model/scope.ts'
 
@@ -15,7 +14,7 @@ const ClaimsSchema = Type.Object({
   client_id: Type.String(),
   /** Only if it is narrower than that of the grant. */
   scope: Type.Optional(Type.String()),
-  gid: Type.String({ pattern: ID_PATTERN }),
+  /** The id of the grant, and one for the token among those of the grant. */
   jti: Type.String(),
   iat: Type.Number(),
   exp: Type.Number(),
@@ -23,7 +22,9 @@ const ClaimsSchema = Type.Object({
 
 const Claims = Compile(ClaimsSchema)
 
-/** The claims of an access token (RFC 9068 §2.2), and `gid`, the id of its grant. */
+const TOKEN_ID = /^[\w-]{16}\.[\w-]{8}$/
+
+/** The claims of an access token (RFC 9068 §2.2). */
 export type AccessTokenClaims = Static<typeof ClaimsSchema>
 
 /** An access token is refused. The message is public, and stands in the troubleshooting table. */
@@ -54,13 +55,17 @@ export function issueAccessToken(
       sub: subject.subject,
       client_id: subject.clientId,
       ...(subject.scope !== undefined && { scope: formatScope(subject.scope) }),
-      gid: subject.grantId,
-      jti: randomBytes(8).toString('base64url'),
+      jti: `${subject.grantId}.${randomBytes(6).toString('base64url')}`,
       iat: issuedAt,
       exp: issuedAt + ttl,
     },
     JWT_TYPE,
   )
+}
+
+/** The id of the grant of an access token. */
+export function readGrantId({ jti }: Pick<AccessTokenClaims, 'jti'>): string {
+  return jti.slice(0, jti.indexOf('.'))
 }
 
 /**
@@ -72,7 +77,9 @@ export async function verifyAccessToken(
   { issuer, signer }: { issuer: string; signer: Signer },
 ): Promise<AccessTokenClaims> {
   try {
-    return Claims.Parse(await signer.verifyJwt(token, { type: JWT_TYPE, issuer }))
+    const claims = Claims.Parse(await signer.verifyJwt(token, { type: JWT_TYPE, issuer }))
+    if (!TOKEN_ID.test(claims.jti)) throw new TypeError('The token names no grant.')
+    return claims
   } catch (cause) {
     const sentence = cause instanceof errors.JWTExpired ? 'Token expired' : 'Invalid token'
     throw new InvalidTokenError(sentence, { cause })

@@ -16,7 +16,10 @@ export interface GrantServices {
   revocation: UpstreamRevocation
 }
 
-type GrantSettings = Pick<OAuthSettings, 'GRANT_TTL' | 'SENTRY_SCOPES' | 'READ_ONLY'>
+type GrantSettings = Pick<
+  OAuthSettings,
+  'GRANT_TTL' | 'SENTRY_SCOPES' | 'READ_ONLY' | 'ALLOWED_ORGANIZATIONS'
+>
 
 /** The grant of a user's consent and Sentry's tokens for that user. */
 export function createGrantRecord(

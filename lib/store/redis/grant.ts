@@ -19,7 +19,6 @@ export const GRANT_FIELDS = [
   'upstream_expires_at',
   'upstream_generation',
   'renewal_started_at',
-  'upstream_retry_at',
 ] as const
 
 /** A grant as alternating fields and values of its hash, without undefined ones. */
@@ -42,7 +41,6 @@ export function formatGrant(grant: GrantRecord): string[] {
     upstream_expires_at: grant.upstream.expiresAt,
     upstream_generation: grant.upstream.generation,
     renewal_started_at: grant.upstream.renewalStartedAt,
-    upstream_retry_at: grant.upstream.retryAt,
   }
   return Object.entries(values).flatMap(([field, value]) =>
     value === undefined ? [] : [field, String(value)],
@@ -57,7 +55,6 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
   if (status === '') return undefined
   const reason = read('reason')
   const organizationId = read('organization_id')
-  const retryAt = readTime('upstream_retry_at')
   return {
     id,
     status: status as GrantStatus,
@@ -78,7 +75,6 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
       expiresAt: readTime('upstream_expires_at'),
       generation: Number(read('upstream_generation')),
       renewalStartedAt: readTime('renewal_started_at'),
-      ...(retryAt !== undefined && { retryAt }),
     },
   }
 }

@@ -205,11 +205,10 @@ redis.call('ZADD', KEYS[1], 'XX', now, ARGV[1])
 return 'null'
 `)
 
-/** KEYS: grant. ARGV: time. */
+/** KEYS: deferral. ARGV: time, at which the key expires too. */
 export const deferUpstream = defineScript<null>(`
-local grant = redis.call('HMGET', KEYS[1], 'status', 'upstream_retry_at')
-if grant[1] == 'active' and tonumber(ARGV[1]) > tonumber(grant[2] or 0) then
-  redis.call('HSET', KEYS[1], 'upstream_retry_at', ARGV[1])
+if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[1]) or 0) then
+  redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[1])
 end
 return 'null'
 `)

@@ -200,8 +200,12 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
       return (await redis.hexists(keys.grant(grantId), 'previous_refresh_hash')) === 1
     },
 
-    async deferUpstream(grantId, until) {
-      await run(scripts.deferUpstream, keys.grant(grantId), Math.round(until))
+    async deferUpstream(subject, until) {
+      await run(scripts.deferUpstream, keys.deferral(subject), Math.round(until))
+    },
+
+    async readDeferral(subject) {
+      return Number(await redis.get(keys.deferral(subject))) || undefined
     },
 
     async touchGrant(grantId) {

@@ -57,6 +57,8 @@ interface Records {
   code: StoredCode
   grant: StoredGrant
   upstreamLock: StoredLock
+  /** Ends when it expires. */
+  deferral: ExpiringRecord
 }
 
 /** How often expired records are removed. */
@@ -257,12 +259,15 @@ export function createEmbeddedStore({ directory }: { directory: string }): Store
       })
     },
 
-    async deferUpstream(grantId, until) {
+    async deferUpstream(subject, until) {
       transact(() => {
-        const stored = read('grant', grantId)
-        if (stored?.grant.status !== 'active' || until <= (stored.grant.upstream.retryAt ?? 0)) return
-        updateGrant(stored, { upstream: { ...stored.grant.upstream, retryAt: Math.round(until) } })
+        const expiresAt = Math.round(until)
+        if (expiresAt > (read('deferral', subject)?.expiresAt ?? 0)) write('deferral', subject, { expiresAt })
       })
+    },
+
+    async readDeferral(subject) {
+      return read('deferral', subject)?.expiresAt
     },
 
     async hasRotated(grantId) {

@@ -5,6 +5,7 @@ import { type Detour, type Forward, findDetour } from './detours.ts'
 import { createReleaseReader, type ReleaseReader } from './release.ts'
 import {
   describeMissingRoute,
+  describeMissingTool,
   describeShortcoming,
   findShortcoming,
   listToolsMissingAt,
@@ -38,6 +39,8 @@ export interface Compatibility {
   send(request: { method: string; url: URL }, forward: Forward, findings: Findings): Promise<Response>
   /** The tools that cannot work at this release; the same object until the release changes. */
   listMissingTools(): ReadonlySet<string>
+  /** A sentence about what this release lacks for a tool; undefined for one that can work. */
+  describeMissingTool(name: string): string | undefined
 }
 
 /**
@@ -45,7 +48,9 @@ export interface Compatibility {
  * switched off as well; the release is for sentences. What an organization's Sentry lacks is remembered for minutes, so
  * that a detour costs one request. sentry.io has everything, and its responses are passed on.
  */
-export function createCompatibility(sentry: Pick<SentryLocation, 'origin' | 'isCloud'>): Compatibility {
+export function createCompatibility(
+  sentry: Pick<SentryLocation, 'origin' | 'isCloud' | 'routeTo'>,
+): Compatibility {
   const release = createReleaseReader(sentry)
   const known = new LRUCache<string, true>({ max: MAX_MEMORIES, ttl: MEMORY_TTL_MS })
   let missing: { at: string | undefined; tools: ReadonlySet<string> } = { at: undefined, tools: new Set() }
@@ -125,7 +130,12 @@ export function createCompatibility(sentry: Pick<SentryLocation, 'origin' | 'isC
     return missing.tools
   }
 
-  return { release, send, listMissingTools }
+  return {
+    release,
+    send,
+    listMissingTools,
+    describeMissingTool: (name) => describeMissingTool(name, release.find()),
+  }
 }
 
 /** With status 400: mcp-core takes a 404 for a success of some deletions, and repeats what failed with a 5xx. */

@@ -18,16 +18,15 @@ export interface ReleaseReader {
 }
 
 /** Reads the release where Sentry's own pages do, without a token. At sentry.io there is none. */
-export function createReleaseReader({
-  origin,
-  isCloud,
-}: Pick<SentryLocation, 'origin' | 'isCloud'>): ReleaseReader {
+export function createReleaseReader(
+  sentry: Pick<SentryLocation, 'origin' | 'isCloud' | 'routeTo'>,
+): ReleaseReader {
   let release: string | undefined
   let nextReadAt = 0
   let reading: Promise<string | undefined> | undefined
 
   async function read(): Promise<string | undefined> {
-    if (isCloud || Date.now() < nextReadAt) return release
+    if (sentry.isCloud || Date.now() < nextReadAt) return release
     reading ??= request().finally(() => {
       reading = undefined
     })
@@ -36,7 +35,7 @@ export function createReleaseReader({
 
   async function request(): Promise<string | undefined> {
     try {
-      const { body } = await requestSentry(new URL('/api/client-config/', origin), { timeoutMs: TIMEOUT_MS })
+      const { body } = await requestSentry(sentry, '/api/client-config/', { timeoutMs: TIMEOUT_MS })
       release = parseRelease(body) ?? release
       nextReadAt = Date.now() + TTL_MS
     } catch {

@@ -92,24 +92,35 @@ export const SHORTCOMINGS: readonly Shortcoming[] = [
   },
 ]
 
-/** The first release at which a tool can work at all, its substitutes included; a tool that is missing works at all. */
-const FIRST_RELEASES: Readonly<Record<string, string>> = {
-  find_uptime_monitors: '25.1.0',
-  get_uptime_monitor_details: '25.2.0',
-  search_agent_conversations: '25.11.0',
-  search_ai_conversations: '25.11.0',
-  get_agent_conversation_details: '26.1.0',
-  get_ai_conversation_details: '26.1.0',
-  get_snapshot: '26.3.0',
-  get_snapshot_image: '26.5.0',
-  get_latest_base_snapshot: '26.5.0',
-  onboarding_status_update: '26.8.0',
+/**
+ * The first release at which a tool can work at all, its substitutes included, and what is short before; a tool that is
+ * missing here works at all.
+ */
+const FIRST_RELEASES: Readonly<Record<string, readonly [first: string, shortcoming: string]>> = {
+  find_uptime_monitors: ['25.1.0', 'uptime monitors'],
+  get_uptime_monitor_details: ['25.2.0', 'uptime monitors'],
+  search_agent_conversations: ['25.11.0', 'list of conversations of AI agents'],
+  search_ai_conversations: ['25.11.0', 'list of conversations of AI agents'],
+  get_agent_conversation_details: ['26.1.0', 'conversations of AI agents'],
+  get_ai_conversation_details: ['26.1.0', 'conversations of AI agents'],
+  get_snapshot: ['26.3.0', 'snapshots of user interfaces'],
+  get_snapshot_image: ['26.5.0', 'images of snapshots'],
+  get_latest_base_snapshot: ['26.5.0', 'images of snapshots'],
+  onboarding_status_update: ['26.8.0', 'progress of an onboarding by agents'],
 }
 
 /** The tools that cannot work at a release. None if it is unknown; switches of sentry.conf.py are not considered. */
 export function listToolsMissingAt(release: string | undefined): Set<string> {
-  const missing = Object.entries(FIRST_RELEASES).filter(([, first]) => isBefore(release, first))
+  const missing = Object.entries(FIRST_RELEASES).filter(([, [first]]) => isBefore(release, first))
   return new Set(missing.map(([name]) => name))
+}
+
+/** Why a tool cannot work at a release; undefined if it can, or if the release is unknown. */
+export function describeMissingTool(name: string, release: string | undefined): string | undefined {
+  const [first, wanted] = (Object.hasOwn(FIRST_RELEASES, name) && FIRST_RELEASES[name]) || []
+  const shortcoming = SHORTCOMINGS.find((one) => one.name === wanted)
+  if (first === undefined || shortcoming === undefined || !isBefore(release, first)) return undefined
+  return describeShortcoming(shortcoming, release)
 }
 
 /** The shortcoming that a response shows. */

@@ -117,3 +117,20 @@ function load(settings: Record<string, string>) {
   const sentry = { host: 'sentry.invalid', clientId: 'id', clientSecret: 'secret' }
   return loadConfig({ ...createSettings(sentry), ...settings })
 }
+
+test('sentry.io without ALLOWED_ORGANIZATIONS is a warning, also at a host of an organization', async (t) => {
+  for (const SENTRY_HOST of ['sentry.io', 'acme.sentry.io']) {
+    const open = exposure({ SENTRY_HOST }).filter(({ check }) => check === 'organizations')
+    t.match(list(open, 'warning'), [
+      /everyone with an account at sentry\.io can sign in.* → Set it to the slugs/,
+    ])
+    const limited = exposure({ SENTRY_HOST, ALLOWED_ORGANIZATIONS: 'acme,acme-labs' })
+    t.match(list(limited, 'ok'), /for members of acme, acme-labs\./)
+    t.same(
+      limited.filter(({ check, status }) => check === 'organizations' && status !== 'ok'),
+      [],
+    )
+  }
+  const own = exposure({ SENTRY_HOST: 'sentry.example.com' }).filter(({ check }) => check === 'organizations')
+  t.match(own, [{ status: 'ok', finding: /everyone with an account at sentry\.example\.com/ }])
+})

@@ -280,6 +280,53 @@ test('a certificate may be PEM, PEM with escaped line breaks, or the path of a f
   ])
 })
 
+test('a client certificate for Sentry needs its own key, and TLS', async (t) => {
+  const [own, other] = [await createCertificate(t, 'sentry-mcp'), await createCertificate(t, 'other')]
+  const pair = { SENTRY_CLIENT_CERT: own.file, SENTRY_CLIENT_KEY: own.keyFile }
+  t.match(load(pair), { SENTRY_CLIENT_CERT: own.cert, SENTRY_CLIENT_KEY: own.key })
+  t.match(load({ SENTRY_CLIENT_CERT_FILE: own.file, SENTRY_CLIENT_KEY_FILE: own.keyFile }), {
+    SENTRY_CLIENT_KEY: own.key.trim(),
+  })
+  for (const [changes, problem] of [
+    [{ ...pair, SENTRY_CLIENT_KEY: undefined }, /need each other: set both, or neither\./],
+    [{ ...pair, SENTRY_CLIENT_CERT: undefined }, /need each other: set both, or neither\./],
+    [
+      { ...pair, SENTRY_CLIENT_KEY: other.keyFile },
+      /^SENTRY_CLIENT_KEY is not the key of SENTRY_CLIENT_CERT/,
+    ],
+    [{ ...pair, SENTRY_CLIENT_KEY: '/no/such/file' }, /^SENTRY_CLIENT_KEY: cannot read the file\.$/],
+    [{ ...pair, SENTRY_PROTOCOL: 'http' }, /needs TLS, and SENTRY_PROTOCOL is http/],
+  ] as const)
+    t.match(findProblems(changes), [problem])
+})
+
+test('settings for an access proxy are refused with sentry.io, which has none', async (t) => {
+  const headers = { SENTRY_CUSTOM_HEADERS: 'X-Access: hush' }
+  t.match(load(headers), { SENTRY_CUSTOM_HEADERS: { 'x-access': 'hush' } })
+  const publicUrl = { SENTRY_PUBLIC_URL: 'https://sentry.example.com' }
+  for (const SENTRY_HOST of ['sentry.io', 'acme.sentry.io']) {
+    t.match(findProblems({ ...headers, SENTRY_HOST }), [
+      /^SENTRY_CUSTOM_HEADERS cannot be used with sentry\.io/,
+    ])
+    t.match(findProblems({ ...publicUrl, SENTRY_HOST }), [
+      /^SENTRY_PUBLIC_URL cannot be used with sentry\.io/,
+    ])
+  }
+  t.match(findProblems({ SENTRY_PUBLIC_URL: 'https://acme.sentry.io' }), [/set SENTRY_HOST to sentry\.io/])
+})
+
+test('Proxy-Authorization for Sentry needs a way around the outbound proxy', async (t) => {
+  const headers = {
+    SENTRY_CUSTOM_HEADERS: 'Proxy-Authorization: Bearer hush',
+    SENTRY_HOST: 'sentry.internal:9000',
+  }
+  const proxy = { HTTPS_PROXY: 'http://proxy.example.com:3128' }
+  t.same(findProblems(headers), [])
+  t.match(findProblems({ ...headers, ...proxy }), [/would take for itself: add SENTRY_HOST to NO_PROXY/])
+  for (const NO_PROXY of ['sentry.internal', 'sentry.internal:9000', '.internal', '*'])
+    t.same(findProblems({ ...headers, ...proxy, NO_PROXY }), [], NO_PROXY)
+})
+
 test('an invalid REDIS_URL is explained without repeating it', async (t) => {
   const findRedisProblems = (REDIS_URL: string, more = {}) => findProblems({ REDIS_URL, ...more }).join('\n')
   t.match(

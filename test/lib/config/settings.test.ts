@@ -94,6 +94,32 @@ const PARSERS: { [Key in Name]?: { good: Record<string, unknown>; bad: string[] 
     good: { 'a1+/=_-~': 'a1+/=_-~' },
     bad: ['"abc', "'abc", 'abc"', '„abc“', 'ab"c'],
   },
+  ALLOWED_ORGANIZATIONS: {
+    good: {
+      acme: ['acme'],
+      'Acme, acme-labs,acme': ['acme', 'acme-labs'],
+      '2acme,a_b': ['2acme', 'a_b'],
+    },
+    bad: [',', 'acme/web', 'https://acme.sentry.io', 'acme.sentry.io', '*', 'acme labs', '-acme', '4501'],
+  },
+  SENTRY_PUBLIC_URL: {
+    good: {
+      'https://sentry.example.com/': 'https://sentry.example.com',
+      'https://Sentry.Example.com:443': 'https://sentry.example.com',
+      'http://localhost:9000': 'http://localhost:9000',
+    },
+    bad: [
+      ...['sentry.example.com', 'ftp://sentry.example.com', 'https://', 'https://sentry.example.com/sentry'],
+      ...['https://sentry.example.com/?x', 'https://sentry.example.com/#x', 'https://a:b@sentry.example.com'],
+    ],
+  },
+  // The texts that it refuses have a file of their own: custom-headers.test.ts.
+  SENTRY_CUSTOM_HEADERS: {
+    good: { 'X-One: 1; X-Two: a:b': { 'x-one': '1', 'x-two': 'a:b' } },
+    bad: ['X-One', ': 1', 'Authorization: Bearer x'],
+  },
+  SENTRY_CLIENT_CERT: { good: {}, bad: ['/nowhere/certificate.pem', '-----BEGIN CERTIFICATE-----\nno'] },
+  SENTRY_CLIENT_KEY: { good: {}, bad: ['/nowhere/key.pem', '-----BEGIN PRIVATE KEY-----\nno'] },
   ALLOWED_ORIGINS: {
     good: {
       'https://app.example.com': ['https://app.example.com'],

@@ -80,14 +80,21 @@ export async function testGrants(t: Test, store: Store): Promise<void> {
     t.equal((await store.readGrant(busy.id))?.lastUsedAt, now - 50_000)
   })
 
-  await t.test('a later time until which Sentry takes no requests replaces an earlier one', async (t) => {
-    const { grant } = await makeActiveGrant(store)
-    const now = Date.now()
-    for (const until of [now + 5000, now + 9000, now + 2000]) await store.deferUpstream(grant.id, until)
-    t.equal((await store.readGrant(grant.id))?.upstream.retryAt, now + 9000)
-    await t.resolves(store.deferUpstream('unknown', now + 9000))
-    t.equal(await store.readGrant('unknown'), undefined)
-  })
+  await t.test(
+    'a later time until which Sentry takes no requests of a user replaces an earlier one',
+    async (t) => {
+      const subject = createToken()
+      const now = Date.now()
+      t.equal(await store.readDeferral(subject), undefined)
+      for (const until of [now + 5000, now + 9000.4, now + 2000]) await store.deferUpstream(subject, until)
+      t.equal(await store.readDeferral(subject), now + 9000)
+      t.equal(await store.readDeferral(`${subject}1`), undefined, 'it is of one user')
+      const other = createToken()
+      await store.deferUpstream(other, Date.now() + 60)
+      await sleep(120)
+      t.equal(await store.readDeferral(other), undefined, 'it ends by time')
+    },
+  )
 
   await t.test('revoking returns the grant as it was and deletes its secrets', async (t) => {
     const { grant, refresh } = await makeActiveGrant(store)

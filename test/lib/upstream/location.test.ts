@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { test } from 'tap'
 import { loadMcpCore } from '../../../lib/mcp/core/load.ts'
-import { createSentryLocation } from '../../../lib/upstream/location.ts'
+import { createSentryLocation, REGIONS } from '../../../lib/upstream/location.ts'
 import { startMcp } from '../../support/mcp-service.ts'
 
 const HOSTS: [host: string, isCloud: boolean][] = [
@@ -56,6 +57,35 @@ test('a self-hosted Sentry owns its origin only', async (t) => {
     t.notOk(owns(new URL(url)), url)
 })
 
+test('with a public URL, links have it and requests are sent to SENTRY_HOST', async (t) => {
+  const sentry = createSentryLocation({
+    SENTRY_HOST: 'web.sentry.svc:9000',
+    SENTRY_PROTOCOL: 'http',
+    SENTRY_PUBLIC_URL: 'https://sentry.example.com',
+  })
+  t.match(sentry, { origin: 'https://sentry.example.com', host: 'sentry.example.com', protocol: 'https' })
+  for (const [path, expected] of [
+    ['/api/0/projects/a/b/?query=x%20y#z', '/api/0/projects/a/b/?query=x%20y#z'],
+    ['//evil.example/', '//evil.example/'],
+  ] as const) {
+    for (const origin of ['https://sentry.example.com', 'http://web.sentry.svc:9000']) {
+      const url = new URL(`${origin}${path}`)
+      t.ok(sentry.owns(url), url.href)
+      t.equal(sentry.routeTo(url).url.href, `http://web.sentry.svc:9000${expected}`, url.href)
+      t.equal(sentry.publish(url).href, `https://sentry.example.com${expected}`, url.href)
+    }
+  }
+  for (const other of [
+    'http://sentry.example.com/',
+    'https://web.sentry.svc:9000/',
+    'https://evil.example/',
+  ]) {
+    t.notOk(sentry.owns(new URL(other)), other)
+    t.throws(() => sentry.routeTo(new URL(other)), TypeError, other)
+    t.equal(sentry.publish(new URL(other)).href, other)
+  }
+})
+
 test('with SENTRY_HOST=acme.sentry.io tools have regions, as with sentry.io', async (t) => {
   for (const [SENTRY_HOST, isCloud] of [
     ['acme.sentry.io', true],
@@ -69,4 +99,11 @@ test('with SENTRY_HOST=acme.sentry.io tools have regions, as with sentry.io', as
     const schemas = JSON.stringify(result.tools.map(({ inputSchema }) => inputSchema))
     t.equal(schemas.includes('"regionUrl"'), isCloud, SENTRY_HOST)
   }
+})
+
+test('the regions of sentry.io are those that mcp-core accepts', async (t) => {
+  const source = readFileSync(new URL(import.meta.resolve('@sentry/mcp-core')), 'utf8')
+  const [, list = ''] = /const SENTRY_ALLOWED_REGION_DOMAINS = new Set\(\[([^\]]*)\]/.exec(source) ?? []
+  const hosts = JSON.parse(`[${list}]`)
+  t.same(new Set(hosts), new Set(['sentry.io', ...REGIONS.map((region) => `${region}.sentry.io`)]))
 })

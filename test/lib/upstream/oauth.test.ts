@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { type Test, test } from 'tap'
 import { createCodeChallenge } from '../../../lib/crypto/pkce.ts'
+import { createSentryLocation } from '../../../lib/upstream/location.ts'
 import { createSentryOAuth, UpstreamRefusedError } from '../../../lib/upstream/oauth.ts'
 import { UpstreamUnavailableError } from '../../../lib/upstream/request.ts'
 import { createBrowser, signIn } from '../../sandbox/browser/browser.ts'
@@ -38,13 +39,11 @@ async function getCode(oauth: ReturnType<typeof createClient>): Promise<string> 
 
 test('the authorization URL has our state and our PKCE challenge (RFC 6749 §4.1.1, RFC 7636 §4.3)', async (t) => {
   const oauth = createSentryOAuth(
+    { SENTRY_CLIENT_ID: 'id', SENTRY_CLIENT_SECRET: 'hush' },
     {
-      SENTRY_HOST: 'sentry.example.com',
-      SENTRY_PROTOCOL: 'https',
-      SENTRY_CLIENT_ID: 'id',
-      SENTRY_CLIENT_SECRET: 'hush',
+      sentry: createSentryLocation({ SENTRY_HOST: 'sentry.example.com', SENTRY_PROTOCOL: 'https' }),
+      redirectUri: 'https://mcp.example.com/oauth/callback',
     },
-    'https://mcp.example.com/oauth/callback',
   )
   const url = new URL(oauth.createAuthorizationUrl({ state: 'a b&c', verifier: VERIFIER, scope: SCOPE }))
   t.equal(

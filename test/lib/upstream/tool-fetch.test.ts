@@ -1,22 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Test, test } from 'tap'
-import { SignInRequiredError } from '../../../lib/upstream/access.ts'
-import { createUpstreamBudget } from '../../../lib/upstream/budget.ts'
-import { createSentryLocation } from '../../../lib/upstream/location.ts'
-import {
-  collectWrites,
-  DEFAULT_TIMEOUTS,
-  runUpstreamCall,
-  type UpstreamCall,
-  type UpstreamWrite,
-} from '../../../lib/upstream/tool-call.ts'
-import { fetchUpstream, TOKEN_PLACEHOLDER, ToolFetchError } from '../../../lib/upstream/tool-fetch.ts'
+import { test } from 'tap'
+import { collectWrites, type UpstreamWrite } from '../../../lib/upstream/tool-call.ts'
+import { fetchUpstream, ToolFetchError } from '../../../lib/upstream/tool-fetch.ts'
 import { findFreePort } from '../../support/free-port.ts'
 import { startMcp } from '../../support/mcp-service.ts'
-
-const AUTHORIZED = { headers: { Authorization: `Bearer ${TOKEN_PLACEHOLDER}` } }
+import { AUTHORIZED, createCall, fetchIn, startHost } from './tool-request.ts'
 
 test('the token is sent to Sentry only', async (t) => {
   const sentry = await startHost(t)
@@ -53,31 +41,6 @@ test('the regions of sentry.io get the token, by https and below sentry.io only'
   await t.rejects(fetchIn(selfHosted, 'https://us.sentry.io/', AUTHORIZED), { message: /cannot be used at/ })
 })
 
-test('a call limited to an organization reaches no path of another', async (t) => {
-  const sentry = await startHost(t)
-  const call = createCall(sentry.origin, { constraints: { organizationSlug: 'acme' } })
-  const allowed = ['auth/', 'organizations/acme/issues/', 'projects/acme/shop/', 'teams/acme/web/projects/']
-  for (const path of allowed) {
-    t.ok((await fetchIn(call, `${sentry.origin}/api/0/${path}`, AUTHORIZED)).ok, path)
-  }
-  const forbidden = [
-    'organizations/',
-    'organizations/other/issues/',
-    'organizations/acme2/',
-    'organizations/acme/../other/',
-    'organizations/acme%2f..%2fother/',
-    'projects/other/shop/',
-    'issues/1/',
-    'users/me/',
-    '',
-  ]
-  for (const path of forbidden) {
-    const request = fetchIn(call, `${sentry.origin}/api/0/${path}`, AUTHORIZED)
-    await t.rejects(request, { message: /limited to the organization acme/ }, path)
-  }
-  t.equal(sentry.requests.length, allowed.length)
-})
-
 test('redirects are followed at the same origin and for GET only', async (t) => {
   const other = await startHost(t)
   const sentry = await startHost(t, (request, response) => {
@@ -96,51 +59,6 @@ test('redirects are followed at the same origin and for GET only', async (t) => 
     message: /is not followed\.$/,
   })
   t.equal(other.requests.length, 0)
-})
-
-test('a limit to a project is checked on the way out, at every hop of a redirect (RFC 8707 §2)', async (t) => {
-  const sentry = await startHost(t, (request, response) => {
-    const location = new URL(request.url ?? '', 'http://localhost').searchParams.get('to')
-    if (location === null) response.end('{}')
-    else response.writeHead(302, { location }).end()
-  })
-  const constraints = { organizationSlug: 'acme', projectSlug: 'web', projectId: '7' }
-  const call = createCall(sentry.origin, { constraints })
-  const base = `${sentry.origin}/api/0`
-  const ask = (path: string, method = 'GET') => fetchIn(call, `${base}${path}`, { ...AUTHORIZED, method })
-  for (const path of [
-    '/projects/acme/web/',
-    '/projects/acme/7/keys/',
-    '/organizations/acme/events/?project=7',
-  ]) {
-    t.ok((await ask(path)).ok, path)
-  }
-  t.ok((await ask('/organizations/acme/issues/1/', 'PUT')).ok)
-  const outside = [
-    '/projects/acme/shop/',
-    '/projects/acme/8/',
-    '/organizations/acme/events/',
-    '/organizations/acme/events/?project=8',
-    '/organizations/acme/events/?project=7&project=8',
-    '/organizations/acme/trace/1/?project=7',
-    '/organizations/acme/preprodartifacts/snapshots/1/',
-    '/projects/other/web/',
-  ]
-  for (const path of outside) {
-    const before = sentry.requests.length
-    await t.rejects(ask(path), { message: /limited to the (project web|organization acme)/ }, path)
-    t.equal(sentry.requests.length, before)
-    const hop = `/projects/acme/web/?to=${encodeURIComponent(`/api/0${path}`)}`
-    await t.rejects(
-      ask(hop),
-      { message: /limited to the (project web|organization acme)/ },
-      `redirect to ${path}`,
-    )
-    t.equal(sentry.requests.length, before + 1, 'the redirect is not followed')
-  }
-  for (const path of ['/organizations/acme/teams/', '/teams/acme/all/projects/']) {
-    await t.rejects(ask(path, 'POST'), { message: /limited to the project web/ }, path)
-  }
 })
 
 test('refused parallel requests of a call share one renewal', async (t) => {
@@ -206,48 +124,6 @@ test('a compressed response is passed on decompressed', async (t) => {
   t.notOk(response.headers.has('content-encoding'))
   t.same(await response.json(), { a: 1 })
 })
-
-function fetchIn(call: UpstreamCall, url: string, init?: RequestInit): Promise<Response> {
-  return runUpstreamCall(call, () => fetchUpstream(url, init))
-}
-
-function createCall(origin: string, caller: Partial<UpstreamCall['caller']> = {}): UpstreamCall {
-  const { protocol, host } = new URL(origin)
-  return {
-    signal: new AbortController().signal,
-    sentry: createSentryLocation({
-      SENTRY_HOST: host,
-      SENTRY_PROTOCOL: protocol === 'https:' ? 'https' : 'http',
-    }),
-    timeouts: DEFAULT_TIMEOUTS,
-    share: createUpstreamBudget().open('user', new AbortController().signal),
-    largeFiles: new Map(),
-    leftOut: [],
-    accessToken: 'the token',
-    caller: {
-      constraints: {},
-      renewAccessToken: () => Promise.reject(new SignInRequiredError('No renewal.')),
-      ...caller,
-    },
-  }
-}
-
-async function startHost(
-  t: Test,
-  respond = (_request: IncomingMessage, response: ServerResponse): unknown => response.end('{}'),
-): Promise<{ origin: string; requests: IncomingMessage[] }> {
-  const requests: IncomingMessage[] = []
-  const server = createServer((request, response) => {
-    requests.push(request)
-    respond(request, response)
-  })
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests }
-}
 
 for (const status of [400, 401]) {
   test(`an invalid token is renewed after a 400 or 401 of /api/0/auth/ (${status})`, async (t) => {
@@ -315,4 +191,33 @@ test('a write is recorded with what is known of it', async (t) => {
     [201, 400, 502, undefined, 0],
     'the last was surely not sent',
   )
+})
+
+test('a Request is the read or the write that it says, with its body and headers (WHATWG Fetch)', async (t) => {
+  const bodies: string[] = []
+  const sentry = await startHost(t, async (request, response) => {
+    bodies.push((await request.toArray()).join(''))
+    if (request.url === '/reset') request.socket.destroy()
+    else response.writeHead(request.headers.authorization === 'Bearer the next' ? 200 : 401).end('{}')
+  })
+  const call = createCall(sentry.origin, { renewAccessToken: async () => 'the next' })
+  const writes: UpstreamWrite[] = []
+  const create = (path: string, method: string) =>
+    new Request(`${sentry.origin}${path}`, {
+      ...{ ...AUTHORIZED, method },
+      ...(method !== 'GET' && { body: '{"name":"Data"}' }),
+    })
+  const send = (request: Request) => collectWrites(writes, () => fetchIn(call, request))
+  t.equal((await send(create('/', 'POST'))).status, 200)
+  t.same(bodies, ['{"name":"Data"}', '{"name":"Data"}'], 'also again, after the renewal')
+  for (const method of ['POST', 'PUT', 'patch', 'DELETE'])
+    await t.rejects(send(create('/reset', method)), { message: 'Sentry could not be reached.' }, method)
+  t.same(
+    sentry.requests.map(({ method }) => method),
+    ['POST', 'POST', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    'a write whose connection was reset is not repeated',
+  )
+  t.equal(writes.length, 6)
+  await t.rejects(send(create('/reset', 'GET')), { message: /^Sentry could not be reached\. Try again/ })
+  t.equal(sentry.requests.length, 8, 'a read is, once')
 })

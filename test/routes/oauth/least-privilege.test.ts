@@ -61,12 +61,16 @@ test('a step-up requests the rest, and Sentry’s grant decides (MCP 2025-11-25,
 })
 
 test('a scope is requested as the operator names it, or as a narrower one that it includes', async (t) => {
-  const select = (skills: string[], scopes: string[]) =>
-    selectUpstreamScope({ skills, scope: scopes }, { SENTRY_SCOPES: scopes, READ_ONLY: false })
+  const select = (skills: string[], scopes: string[], ALLOWED_ORGANIZATIONS: string[] = []) =>
+    selectUpstreamScope(
+      { skills, scope: scopes },
+      { SENTRY_SCOPES: scopes, READ_ONLY: false, ALLOWED_ORGANIZATIONS },
+    )
   t.same(select(['inspect'], ['org:admin', 'event:admin']), ['org:read', 'event:read'])
   t.same(select(['triage'], ['event:read']), ['event:read'])
   t.same(select(['inspect', 'triage'], ['event:write']), ['event:write'])
   t.same(select([], ['event:write']), [])
+  t.same(select(['triage'], ['event:read'], ['acme']), ['event:read', 'org:read'], 'who is a member')
 })
 
 function readRequested(requests: readonly { path: string; query: Record<string, unknown> }[]): unknown {

@@ -19,7 +19,8 @@ async function signInNarrowly(client: TestClient): Promise<Tokens> {
 }
 
 function readGrantId({ access_token }: Tokens): string {
-  return JSON.parse(Buffer.from(access_token.split('.')[1] ?? '', 'base64url').toString()).gid
+  const claims = JSON.parse(Buffer.from(access_token.split('.')[1] ?? '', 'base64url').toString())
+  return claims.jti.split('.')[0]
 }
 
 const listTools = ({ url }: ServiceWithStore, tokens: Tokens) =>

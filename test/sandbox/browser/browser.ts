@@ -181,6 +181,17 @@ export async function signIn(
   authorizeUrl: string,
   choices: SignInChoices = {},
 ): Promise<URL> {
+  const arrival = await pressOn(browser, authorizeUrl, choices)
+  if (arrival.kind === 'page') throw new BrowserError(describePage(arrival.page))
+  return arrival.url
+}
+
+/** Goes through the same pages as `signIn` does, to the client or to a page without a way on. */
+export async function pressOn(
+  browser: Browser,
+  authorizeUrl: string,
+  choices: SignInChoices = {},
+): Promise<Arrival> {
   const redirectUri = new URL(authorizeUrl).searchParams.get('redirect_uri')
   if (redirectUri !== null) browser.redirectUris.push(redirectUri)
 
@@ -191,11 +202,11 @@ export async function signIn(
     const pressed = isConsent
       ? findButton(page, 'decision', choices.consent ?? 'allow')
       : findButton(page, 'op', choices.sentry ?? 'approve')
-    if (pressed === undefined || pages === MAX_PAGES) throw new BrowserError(describePage(page))
+    if (pressed === undefined || pages === MAX_PAGES) return arrival
     const form = choices.consent === 'deny' ? pressed.form : tickRequired(pressed.form)
     arrival = await browser.submit(page, form, pressed.button)
   }
-  return arrival.url
+  return arrival
 }
 
 function findButton({ forms }: Page, name: string, value: string) {

@@ -4,6 +4,8 @@ export interface SentryUser {
   id: string
   name: string | null
   email: string
+  /** The slugs of the organizations of which they are a member; all of them by default. */
+  organizations?: readonly string[]
 }
 
 /** The OAuth application as its owner registered it at Sentry. */

@@ -16,7 +16,7 @@ export interface ApiCall {
   place: Place
   /** Host and port that the request names. */
   host: string
-  /** `http://127.0.0.1:port`, for the links in responses. */
+  /** For the links in responses. */
   origin: string
 }
 
@@ -82,7 +82,12 @@ export function findOrganization(call: ApiCall): Organization {
   const found = call.data.organizations.find((candidate) => candidate.slug === slug || candidate.id === slug)
   if (found === undefined || !call.place.holds(found, call.host)) throw createNotFound()
   if (call.organizationId !== undefined && call.organizationId !== found.id) throw createForbidden()
+  if (!isMember(call, found)) throw createForbidden()
   return found
+}
+
+export function isMember({ caller }: ApiCall, { slug }: Organization): boolean {
+  return caller.user.organizations?.includes(slug) ?? true
 }
 
 export function findProject(call: ApiCall): Project {

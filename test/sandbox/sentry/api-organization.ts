@@ -5,6 +5,7 @@ import {
   type ApiRoute,
   createNotFound,
   findOrganization,
+  isMember,
   List,
   READ_ORGANIZATION,
   READ_TEAM,
@@ -58,13 +59,21 @@ export const organizationRoutes: ApiRoute[] = [
   },
 ]
 
+/** The `query` is text, in which `slug:` names slugs, any of which will do. */
 function listOrganizations(call: ApiCall): List {
   const { data, query, organizationId, place, host } = call
+  const terms = (query.get('query') ?? '').split(' ').filter((term) => term !== '')
+  const slugs = terms.filter((term) => term.startsWith('slug:')).map((term) => term.slice(5))
+  const text = terms.filter((term) => !term.startsWith('slug:')).join(' ')
   const reachable = data.organizations.filter(
     (organization) =>
-      (organizationId === undefined || organization.id === organizationId) && place.holds(organization, host),
+      (organizationId === undefined || organization.id === organizationId) &&
+      (slugs.length === 0 || slugs.includes(organization.slug)) &&
+      isMember(call, organization) &&
+      place.holds(organization, host),
   )
-  return new List(filterByName(reachable, query).map((organization) => showOrganization(organization, call)))
+  const named = filterByName(reachable, new URLSearchParams({ query: text }))
+  return new List(named.map((organization) => showOrganization(organization, call)))
 }
 
 function listTeams(call: ApiCall): List {

@@ -84,7 +84,7 @@ function registerRoute(
         release,
         place,
         host: request.host,
-        origin: place.isCloud ? 'https://sentry.io' : `http://${request.host}`,
+        origin: place.getOrigin(request.host),
       }
       return respond(reply, obstacle === 'no data' ? [] : route.handle(call), call)
     },
@@ -109,7 +109,7 @@ function respond(reply: FastifyReply, result: unknown, call: ApiCall): FastifyRe
 }
 
 /** One page of a list, its neighbours in the `Link` header. A cursor is `0:offset:is_previous`, as at Sentry. */
-function takePage(reply: FastifyReply, { items }: List, { query, origin }: ApiCall): unknown[] {
+function takePage(reply: FastifyReply, { items }: List, { query, host }: ApiCall): unknown[] {
   const size = Number(query.get('per_page') ?? query.get('limit') ?? DEFAULT_PAGE)
   const offset = Number(query.get('cursor')?.split(':')[1] ?? 0)
   const link = (rel: 'previous' | 'next', at: number, hasResults: boolean) => {
@@ -117,7 +117,8 @@ function takePage(reply: FastifyReply, { items }: List, { query, origin }: ApiCa
     const params = new URLSearchParams(query)
     params.set('cursor', cursor)
     const [path = ''] = reply.request.url.split('?')
-    return `<${origin}${path}?${params}>; rel="${rel}"; results="${hasResults}"; cursor="${cursor}"`
+    // Django builds these from the request, not from the url-prefix.
+    return `<http://${host}${path}?${params}>; rel="${rel}"; results="${hasResults}"; cursor="${cursor}"`
   }
   const previous = link('previous', Math.max(0, offset - size), offset > 0)
   const next = link('next', offset + size, offset + size < items.length)

@@ -9,11 +9,15 @@ export interface PlaceOptions {
   cloud?: boolean
   /** What organizations of a self-hosted Sentry name as their region: empty by default, otherwise its url-prefix. */
   regionUrl?: string
+  /** What the links in responses of a self-hosted Sentry begin with (`system.url-prefix`): by default where it was asked. */
+  urlPrefix?: string
 }
 
 /** Where organizations say that they are. */
 export interface Place {
   isCloud: boolean
+  /** The origin in links, for a request to `host`. */
+  getOrigin(host: string): string
   /** Of the web pages of an organization, without a slash at the end. */
   getOrganizationUrl(organization: Organization, origin: string): string
   getRegionUrl(organization: Organization): string
@@ -24,10 +28,11 @@ export interface Place {
 
 const REGIONS = ['us', 'de'] as const
 
-export function createPlace({ cloud = false, regionUrl = '' }: PlaceOptions): Place {
+export function createPlace({ cloud = false, regionUrl = '', urlPrefix }: PlaceOptions): Place {
   if (!cloud) {
     return {
       isCloud: false,
+      getOrigin: (host) => urlPrefix ?? `http://${host}`,
       getOrganizationUrl: ({ slug }, origin) => `${origin}/organizations/${slug}`,
       getRegionUrl: () => regionUrl,
       listRegions: (origin) => [{ name: '--monolith--', url: origin }],
@@ -36,6 +41,7 @@ export function createPlace({ cloud = false, regionUrl = '' }: PlaceOptions): Pl
   }
   return {
     isCloud: true,
+    getOrigin: () => 'https://sentry.io',
     getOrganizationUrl: ({ slug }) => `https://${slug}.sentry.io`,
     getRegionUrl: ({ region }) => createRegionUrl(region),
     listRegions: () => REGIONS.map((name) => ({ name, url: createRegionUrl(name) })),

@@ -67,6 +67,56 @@ test('an empty text is absent where only an id or URL can stand, and is kept els
   }
 })
 
+// googleapis/js-genai#708: Gemini and the strict mode of OpenAI fill in named members only, so the rest has to be a text.
+// neo4j-contrib/mcp-neo4j#231: clients send the JSON of an object or list in its place.
+test('the JSON of an object or list stands for it, and what stands for no argument is none', async (t) => {
+  const texts: [name: string, args: unknown][] = [
+    ['get_issue_details', JSON.stringify(issue)],
+    ['get_issue_details', ` ${JSON.stringify({ ...issue, issueUrl: null, unused: '' }, null, 2)}\n`],
+    ['whoami', '{}'],
+    ['whoami', { unused: 'x' }],
+    ['whoami', null],
+    ['whoami', ' '],
+    [
+      'onboarding_status_update',
+      {
+        organizationSlug: ORGANIZATION,
+        runToken: 'abcde12345',
+        update: JSON.stringify({ stage: 'analyze_project', status: 'completed', runStatus: null }),
+      },
+    ],
+  ]
+  for (const [name, args] of texts) {
+    const result = await service.call('execute_sentry_tool', { name, arguments: args })
+    t.notOk(result.isError, `${name} ${JSON.stringify(args)}: ${readText(result)}`)
+  }
+  t.notOk((await service.call('whoami', { unused: '' })).isError)
+  const refused: [args: unknown, words: RegExp][] = [
+    ['organizationSlug=x', /arguments of get_issue_details must be an object/],
+    ['[1]', /must be an object/],
+    ['{"issueId": ', /must be an object/],
+    ['null', /must be an object/],
+    [JSON.stringify({ ...issue, projectSlugg: 'x' }), /no argument projectSlugg/],
+    [`{"organizationSlug":${'['.repeat(9_000)}${']'.repeat(9_000)}}`, /nested deeper than 32 levels/],
+    [JSON.stringify({ ...issue, unused: 'x', unusedToo: 'y' }), /no argument unusedToo/],
+    [
+      JSON.stringify({ ...issue, issueId: 'x'.repeat(9_000) }),
+      /issueId has 9000 characters; the limit is 8192/,
+    ],
+  ]
+  for (const [args, words] of refused) {
+    const before = service.sentry.requests.length
+    const result = await service.call('execute_sentry_tool', { name: 'get_issue_details', arguments: args })
+    t.equal(result.isError, true, JSON.stringify(args).slice(0, 80))
+    t.match(readText(result), words)
+    t.equal(service.sentry.requests.length, before)
+  }
+  const fields = JSON.stringify(Array.from({ length: 300 }, () => 'issue'))
+  const search = { organizationSlug: ORGANIZATION, dataset: 'errors', query: '', fields }
+  for (const result of await callBoth('search_events', search))
+    t.match(result, /^failed: .*fields has 300 entries; the limit is 200/, 'limits hold for what was JSON')
+})
+
 test('an unknown argument is an error that names the nearest, and asks Sentry nothing', async (t) => {
   const cases: [name: string, args: object, words: RegExp][] = [
     [

@@ -1,5 +1,6 @@
 import { type Test, test } from 'tap'
 import { showHidden } from '../../../../lib/upstream/visible-text.ts'
+import { startDocsSite } from '../../../sandbox/docs-site.ts'
 import { listToolCalls } from '../../../stand-in/tool-calls.ts'
 import { startAiProvider } from '../../../support/ai-provider.ts'
 import { startMcp, type ToolResult } from '../../../support/mcp-service.ts'
@@ -13,6 +14,9 @@ const NAMES: Place[] = [
   ...(['title', 'tag key', 'context name', 'context key', 'extra key', 'user name', 'url'] as const),
   ...(['attachment name', 'function', 'release', 'transaction', 'device'] as const),
 ]
+
+/** Tools that show nothing of what strangers wrote: the caller's own name, the documentation, this server's tools. */
+const OTHERS = ['whoami', 'search_docs', 'get_doc', 'search_sentry_tools']
 
 /**
  * An agent that does everything a text asks for, in a shell that only notes its commands. It trusts what stands outside
@@ -56,9 +60,9 @@ test('no tool makes an obedient agent run what a stranger wrote into Sentry (get
   const calls = listToolCalls(sentry.data)
   const notes = calls.filter(({ name }) => name === 'add_issue_note')
   for (const { name, arguments: args } of [...notes, ...calls]) {
-    if (['search_docs', 'analyze_issue_with_seer', 'search_sentry_tools', 'whoami'].includes(name)) continue
+    if (OTHERS.includes(name)) continue
     for (const gateway of [undefined, 'execute_sentry_tool']) {
-      if (gateway !== undefined && !/^(?:get|find|search)_/.test(name)) continue
+      if (gateway !== undefined && !/^(?:get|find|search|analyze)_/.test(name)) continue
       const result =
         gateway === undefined
           ? await service.call(name, args)
@@ -80,6 +84,42 @@ test('no tool makes an obedient agent run what a stranger wrote into Sentry (get
     shown.has(getCommand(index)) ? [] : [`${index + 1} ${place}`],
   )
   t.same(unseen, [], 'each event was shown by a tool, so each was tried')
+})
+
+test('Seer’s analysis, which repeats what an event says, is fenced', async (t) => {
+  const sentry = await startHostileSentry(t)
+  const service = await startMcp(t, { sentry })
+  const agent = new ObedientAgent()
+  const args = { organizationSlug: 'tidewater-books', issueId: 'CHECKOUT-API-1' }
+  const calls: [name: string, args: object][] = [
+    ['analyze_issue_with_seer', args],
+    ['read_sentry_tool', { name: 'get_issue_details', arguments: args }],
+    ['execute_sentry_tool', { name: 'analyze_issue_with_seer', arguments: args }],
+  ]
+  for (const [name, given] of calls) {
+    const result = await service.call(name, given)
+    t.match(JSON.stringify(result.content), COMMAND, `${name} shows what the event says`)
+    agent.read(result)
+  }
+  t.same(agent.shell, [])
+})
+
+test('the tools of the documentation ask Sentry for nothing, so they show nothing of an event and have no fence', async (t) => {
+  const docs = await startDocsSite()
+  t.teardown(() => docs.close())
+  t.teardown(docs.redirectSentryDocs())
+  const sentry = await startHostileSentry(t)
+  const service = await startMcp(t, { sentry, settings: { MCP_URL: docs.url } })
+  const { length } = sentry.requests.filter(({ path }) => path.startsWith('/api/0/'))
+  for (const [name, args] of [
+    ['search_docs', { query: 'sampling rate' }],
+    ['get_doc', { path: '/platforms/javascript/guides/node/sampling.md' }],
+  ] as const) {
+    const result = await service.call(name, args)
+    t.match(result.content[0]?.text, /tracesSampleRate/)
+    t.notMatch(JSON.stringify(result), /outside-\d|untrusted|evil\.example/, name)
+  }
+  t.equal(sentry.requests.filter(({ path }) => path.startsWith('/api/0/')).length, length)
 })
 
 /** No command of a name begins a line of its own. */

@@ -31,6 +31,46 @@ test('structured content loses whole items of its longest list', async (t) => {
   t.equal(content.rows.length, 300, 'the original is not changed')
 })
 
+test('structured content with items that are longer than the limit loses items inside them, then ends of texts', async (t) => {
+  const measure = (value: unknown) => Buffer.byteLength(JSON.stringify(value, null, 2))
+  const long = (bytes: number) => 'é"\n'.repeat(bytes / 4)
+  const nested = {
+    id: 'a'.repeat(1_000),
+    rows: [{ name: 'first', lines: Array.from({ length: 9_000 }, () => 'x'.repeat(50)) }],
+  }
+  const cases: [title: string, content: object, leftOut: RegExp][] = [
+    ['a list in a single item', nested, /^\d+ items of its lists$/],
+    ['one long text', { id: 'x', text: long(400_000) }, /^\d+ KB of its texts$/],
+    [
+      'many long texts',
+      { texts: Object.fromEntries(Array.from({ length: 40 }, (_, id) => [id, long(20_000)])) },
+      /^\d+ KB of its texts$/,
+    ],
+    [
+      'items with long texts',
+      { rows: [{ text: long(300_000) }, { text: long(200_000) }] },
+      /^1 items of its lists and \d+ KB of its texts$/,
+    ],
+    ['characters of four bytes', { text: '👩'.repeat(100_000) }, /KB of its texts$/],
+    [
+      'a list of texts',
+      { texts: [long(200_000), 'short'] },
+      /^1 items of its lists and \d+ KB of its texts$/,
+    ],
+  ]
+  for (const [title, content, words] of cases) {
+    const before = JSON.stringify(content)
+    const { value, leftOut } = fitStructure(content)
+    t.ok(measure(value) <= MAX_RESULT_BYTES, `${title}: ${measure(value)}`)
+    t.ok(measure(value) > MAX_RESULT_BYTES / 4, `${title}: no more than needed`)
+    t.match(leftOut, words, title)
+    t.notMatch(JSON.stringify(value), '\ufffd', title)
+    t.equal(JSON.stringify(content), before, 'the original is not changed')
+  }
+  t.match(fitStructure(nested).value, { id: nested.id, rows: [{ name: 'first' }] }, 'ids stay whole')
+  t.match(JSON.stringify(fitStructure({ text: long(400_000) }).value), /…"\}$/, 'a text that was cut says so')
+})
+
 test('what is cut says so, how much it is, and where the rest is', async (t) => {
   const long = createTool('long', async (_params, { sentryHost }) => {
     const headers = { authorization: `Bearer ${TOKEN_PLACEHOLDER}` }
@@ -40,7 +80,10 @@ test('what is cut says so, how much it is, and where the rest is', async (t) => 
   const rows = createTool('rows', async () => ({
     structuredContent: { rows: Array.from({ length: 3_000 }, (_, id) => ({ id, text: 'x'.repeat(100) })) },
   }))
-  const service = await startMcp(t, { tools: { long, rows }, settings: { TOOL_SURFACE: 'full' } })
+  const item = createTool('item', async () => ({
+    structuredContent: { item: { text: 'x'.repeat(300_000) } },
+  }))
+  const service = await startMcp(t, { tools: { long, rows, item }, settings: { TOOL_SURFACE: 'full' } })
   const result = await service.call('long', {})
   const text = result.content[0]?.text ?? ''
   t.match(
@@ -52,4 +95,7 @@ test('what is cut says so, how much it is, and where the rest is', async (t) => 
   t.match(listed.content[0]?.text, /\nLeft out: \d+ items of its lists/)
   const [json = ''] = (listed.content[0]?.text ?? '').split('\n\nLeft out')
   t.same(JSON.parse(json), listed.structuredContent, 'text and structure are cut alike')
+  const single = await service.call('item', {})
+  t.ok(JSON.stringify(single.structuredContent).length < MAX_RESULT_BYTES)
+  t.match(single.content[0]?.text, /…"\n {2}\}\n\}\n\nLeft out: \d+ KB of its texts, because/)
 })

@@ -34,7 +34,7 @@ test('a client_id contains its registration (RFC 7591 Appendix A.5.2)', async (t
 
 test('a client_id that this server did not issue is not accepted (RFC 6749 §2.2)', async (t) => {
   const [version, body = '', mac] = create().split('.')
-  const forged = Buffer.from(JSON.stringify({ n: 'x', r: ['https://evil.example/cb'] })).toString('base64url')
+  const forged = Buffer.from('x\nhttps://evil.example/cb').toString('base64url')
   const wrong = [
     ...[
       '',
@@ -68,22 +68,15 @@ test('changing any character of a client_id invalidates it', async (t) => {
 })
 
 test('a MAC for another purpose is not a client_id', async (t) => {
-  const body = Buffer.from(JSON.stringify({ n: 'x', r: ['https://evil.example/cb'] })).toString('base64url')
+  const body = Buffer.from('x\nhttps://evil.example/cb').toString('base64url')
   for (const purpose of ['refresh-token', 'csrf', 'client-secret'] as const) {
     t.equal(readClientId(`c1.${body}.${signer.createMac(purpose, body)}`, context), undefined)
   }
 })
 
 test('a MAC over something else is not a client id', async (t) => {
-  for (const content of [
-    {},
-    { n: 'x', r: [] },
-    { n: 1, r: ['https://a.example/'] },
-    { n: 'x', r: 'https://a.example/' },
-    [],
-    null,
-  ]) {
-    const body = Buffer.from(JSON.stringify(content)).toString('base64url')
+  for (const content of ['', 'x', 'x\n\nhttps://a.example/', 'x\nhttps://a.example/\n\nprivate_key_jwt\nA']) {
+    const body = Buffer.from(content).toString('base64url')
     const id = `c1.${body}.${signer.createMac('client-id', `${ISSUER} ${body}`)}`
     t.equal(readClientId(id, context), undefined, JSON.stringify(content))
   }

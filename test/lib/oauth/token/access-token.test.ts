@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { createId } from '../../../../lib/crypto/hash.ts'
 import { createSigner } from '../../../../lib/crypto/signer.ts'
-import { issueAccessToken, verifyAccessToken } from '../../../../lib/oauth/token/access-token.ts'
+import { issueAccessToken, readGrantId, verifyAccessToken } from '../../../../lib/oauth/token/access-token.ts'
 import { issueRefreshToken } from '../../../../lib/oauth/token/refresh-token.ts'
 
 const OLD = 'an old secret of thirty-two characters or more'
@@ -30,8 +30,9 @@ test('an access token has issuer, audience, subject, client and expiry (RFC 9068
     sub: '1001',
     client_id: SUBJECT.clientId,
     scope: 'org:read event:write',
-    gid: SUBJECT.grantId,
+    jti: new RegExp(`^${SUBJECT.grantId}\\.`),
   })
+  t.equal(readGrantId(claims), SUBJECT.grantId)
   t.equal(claims.exp - claims.iat, 3600)
   t.ok(claims.iat >= before && claims.iat <= before + 2)
   t.not((await verify(await issue())).jti, (await verify(await issue())).jti)
@@ -48,7 +49,7 @@ test('its type is at+jwt, which other JWTs do not have (RFC 9068 §2.1)', async 
 
 test('it contains no Sentry token and of the user only an id', async (t) => {
   const claims = JSON.parse(Buffer.from((await issue()).split('.')[1] ?? '', 'base64url').toString())
-  t.same(Object.keys(claims).sort(), ['aud', 'client_id', 'exp', 'gid', 'iat', 'iss', 'jti', 'scope', 'sub'])
+  t.same(Object.keys(claims).sort(), ['aud', 'client_id', 'exp', 'iat', 'iss', 'jti', 'scope', 'sub'])
 })
 
 test('an expired token is refused with “Token expired”', async (t) => {
@@ -80,8 +81,8 @@ test('a refresh token is not accepted as an access token (PrefectHQ/fastmcp#3524
 test('our own JWT of another type or without a claim is refused (RFC 8725 §3.11 and §3.12)', async (t) => {
   const now = Math.floor(Date.now() / 1000)
   const claims = {
-    ...{ iss: issuer, aud: SUBJECT.resource, sub: '1001', client_id: 'c', scope: '', jti: 'j' },
-    ...{ gid: SUBJECT.grantId, iat: now, exp: now + 60 },
+    ...{ iss: issuer, aud: SUBJECT.resource, sub: '1001', client_id: 'c', scope: '' },
+    ...{ jti: `${SUBJECT.grantId}.abcdefgh`, iat: now, exp: now + 60 },
   }
   const sign = (changes: object, type = 'at+jwt') => signer.signJwt({ ...claims, ...changes }, type)
   await t.resolves(verify(await sign({})))
@@ -95,8 +96,8 @@ test('our own JWT of another type or without a claim is refused (RFC 8725 §3.11
     )
   }
   await t.rejects(verify(await sign({ aud: [SUBJECT.resource, 'https://other.example'] })), 'two audiences')
-  for (const gid of ['', 'short', '../../etc', `${SUBJECT.grantId}x`, 1]) {
-    await t.rejects(verify(await sign({ gid })), { message: 'Invalid token' }, `gid ${gid}`)
+  for (const jti of ['', 'short', '../../etc', SUBJECT.grantId, `${SUBJECT.grantId}x.abcdefgh`, 1]) {
+    await t.rejects(verify(await sign({ jti })), { message: 'Invalid token' }, `jti ${jti}`)
   }
 })
 

@@ -1,4 +1,6 @@
 import { type Test, test } from 'tap'
+import { createCompatibility } from '../../../../lib/upstream/compatibility/compatibility.ts'
+import { createSentryLocation } from '../../../../lib/upstream/location.ts'
 import type { Feature, SentryRelease } from '../../../sandbox/sentry/releases.ts'
 import { startSentry } from '../../../sandbox/sentry/server.ts'
 import { type McpService, readText, startMcp } from '../../../support/mcp-service.ts'
@@ -155,6 +157,103 @@ test('tools that cannot work at a release are hidden, those of the standard list
   t.ok(names.includes('create_uptime_monitor'), 'its feature is unknown')
   const current = await start(t, '26.8.0', {}, { TOOL_SURFACE: 'full' })
   t.ok((await current.list()).includes('get_snapshot'), 'its feature is unknown')
+})
+
+test('a hidden tool says what this release lacks, called by name, through a gateway and by a link', async (t) => {
+  const { service, conversationId } = await start(t, '25.6.0')
+  const conversations =
+    'This Sentry (25.6.0) does not show single conversations of AI agents; it came with 26.1.0.'
+  const snapshots =
+    'This Sentry (25.6.0) does not compare snapshots of user interfaces; it came with 26.3.0. Snapshots are not part of a stock self-hosted Sentry.'
+  const details = { ...ORGANIZATION, conversationId }
+  const snapshot = { ...ORGANIZATION, snapshotId: '36002' }
+  const origin = 'https://sentry.example.com/organizations/tidewater-books'
+  const calls: [name: string, args: object, sentence: string][] = [
+    ['get_agent_conversation_details', details, conversations],
+    ['get_ai_conversation_details', details, conversations],
+    ['execute_sentry_tool', { name: 'get_agent_conversation_details', arguments: details }, conversations],
+    [
+      'read_sentry_tool',
+      { name: ' get_ai_conversation_details ', arguments: JSON.stringify(details) },
+      conversations,
+    ],
+    [
+      'get_sentry_resource',
+      { resourceType: 'ai_conversation', resourceId: conversationId, ...ORGANIZATION },
+      conversations,
+    ],
+    ['get_snapshot', snapshot, snapshots],
+    ['get_sentry_resource', { url: `${origin}/preprod/snapshots/36002/` }, snapshots],
+    [
+      'read_sentry_tool',
+      {
+        name: 'get_sentry_resource',
+        arguments: { resourceType: 'snapshot', resourceId: '36002', ...ORGANIZATION },
+      },
+      snapshots,
+    ],
+  ]
+  for (const [name, args, sentence] of calls)
+    t.same(await service.call(name, args), failure(sentence), `${name} ${JSON.stringify(args)}`)
+  t.equal(
+    service.sentry.requests.some(({ path }) => /conversations|snapshots/.test(path)),
+    false,
+  )
+  const off = await startMcp(t, { sentry: service.sentry, settings: { DISABLED_TOOLS: 'get_snapshot' } })
+  const response = await off.post({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name: 'no_such_tool' },
+  })
+  t.match(await response.json(), { error: { code: -32602, message: 'Unknown tool: no_such_tool' } })
+})
+
+// H6: before 26.4.0 the route wants a type, and mcp-core asks for all at once.
+test('the attributes of all types are joined where a release has them by type (25.4.0 to 26.3.0)', async (t) => {
+  const path = '/api/0/organizations/tidewater-books/trace-items/attributes/'
+  for (const [release, expected] of [
+    ['25.12.0', [400, 200, 200]],
+    ['26.3.0', [400, 200, 200]],
+    ['26.8.0', [200]],
+  ] as const) {
+    const sentry = await startSentry({ release })
+    t.teardown(() => sentry.close())
+    const { accessToken } = sentry.issueTokens()
+    const location = createSentryLocation({ SENTRY_HOST: sentry.host, SENTRY_PROTOCOL: 'http' })
+    const compatibility = createCompatibility(location)
+    const taken: string[] = []
+    const ask = async (search: string): Promise<Response> => {
+      const url = new URL(`${path}${search}`, sentry.url)
+      const forward = (target: URL) => fetch(target, { headers: { authorization: `Bearer ${accessToken}` } })
+      return compatibility.send({ method: 'GET', url }, forward, { onDetour: (name) => taken.push(name) })
+    }
+    const read = async (search: string) =>
+      (await (await ask(search)).json()) as { key: string; attributeType: string; attributeSource: object }[]
+    const attributes = await read('?itemType=spans&statsPeriod=14d')
+    const types = new Set(attributes.map(({ attributeType }) => attributeType))
+    t.ok(types.has('string') && types.has('number'), release)
+    for (const attribute of attributes) {
+      t.match(attribute, { key: String, attributeType: /^(?:string|number|boolean)$/ }, release)
+      t.match(attribute, { attributeSource: { source_type: /sentry|user/ } }, release)
+    }
+    const statuses = () =>
+      sentry.requests.filter((request) => request.path === path).map(({ status }) => status)
+    t.same(statuses(), expected, release)
+    await read('?itemType=spans&statsPeriod=14d')
+    t.equal(
+      statuses().filter((status) => status === 400).length,
+      expected[0] === 400 ? 1 : 0,
+      'it is remembered',
+    )
+    const before = taken.length
+    t.ok(
+      (await read('?itemType=spans&attributeType=string')).length > 0,
+      'a request for one type is passed on',
+    )
+    t.equal(taken.length, before)
+    t.equal((await ask('?itemType=no-such-type')).ok, false, 'an error stays one')
+  }
 })
 
 test('substitutes stay in the organization of the connection', async (t) => {
