@@ -27,6 +27,11 @@ RUN install --directory --owner=10001 --group=10001 --mode=700 /data
 ENV DATA_DIR=/data
 VOLUME /data
 
+# Half the memory: V8's young generation takes 64 MB otherwise and its old one as much as the machine has, and glibc
+# keeps what each of its arenas once used. docs/performance.md has the figures.
+ENV NODE_OPTIONS="--max-semi-space-size=8 --max-old-space-size=256" \
+    MALLOC_ARENA_MAX=2
+
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE app.ts server.ts ./
 COPY commands commands
@@ -37,6 +42,15 @@ COPY routes routes
 COPY deploy/bin /usr/local/bin
 COPY test/sandbox test/sandbox
 COPY test/support/free-port.ts test/support/running-process.ts test/support/settings.ts test/support/
+
+# The service starts in three quarters of the time when Node finds its modules compiled. Node keeps them for each user; they
+# are root's afterwards, so that a running service cannot change what the next one executes.
+ENV NODE_COMPILE_CACHE=/app/compile-cache
+RUN install --directory --owner=10001 --mode=755 $NODE_COMPILE_CACHE \
+  && setpriv --reuid=10001 --regid=10001 --clear-groups \
+    node -e "import('./app.ts').then(() => import('./lib/mcp/core/load.ts')).then((core) => core.loadMcpCore())" \
+  && chown --recursive root:root $NODE_COMPILE_CACHE \
+  && chmod --recursive a+rX $NODE_COMPILE_CACHE
 
 # By number, so that Kubernetes can tell it is not root. No account of the host is likely to have it.
 USER 10001:10001

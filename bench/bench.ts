@@ -1,124 +1,76 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startSentry } from '../test/sandbox/sentry/server.ts'
-import { registerClient } from '../test/support/client.ts'
-import { findFreePort } from '../test/support/free-port.ts'
+import { loadavg } from 'node:os'
 import { createLifetime } from '../test/support/lifetime.ts'
-import { startRedis } from '../test/support/redis.ts'
-import { createListRequest, createWhoamiRequest, measureLatency, measureThroughput } from './load.ts'
-import { canPin, startPinnedServer } from './pinned-server.ts'
-import { formatTable, median } from './report.ts'
-import { createBenchSettings } from './settings.ts'
+import { renderResults } from './render.ts'
+import { formatTable } from './report.ts'
+import { type Results, readResults, writeResult } from './results.ts'
+import { compareContenders } from './scenarios/contenders.ts'
+import { measureGrants } from './scenarios/grants.ts'
+import { measureInstances } from './scenarios/instances.ts'
+import { measureLatencies } from './scenarios/latency.ts'
+import { measureMemory } from './scenarios/memory.ts'
+import { measureMethods } from './scenarios/methods.ts'
+import { measureStarts } from './scenarios/start.ts'
+import { pinLoad } from './server-process.ts'
+import { startContenders, startService, startSurroundings } from './servers.ts'
+import { checkAgainstCommitted } from './short.ts'
+import { describeTarget, listTargets } from './targets.ts'
 
 /**
- * `npm run bench -- [rounds] [seconds]`: the cost of this service, with Redis and rate limits, beside the least that a
- * Fastify server can do and beside the SDK as its documentation shows it. Servers are pinned to one core and the load
- * to another; rounds alternate, so that other work on the machine affects all of them alike. Compare only the ratios.
+ * `npm run bench`: measures the service beside a bare Fastify route, the MCP SDK and FastMCP, writes bench/results and
+ * the figures of docs/performance.md, and prints each target beside its figure. It takes about five minutes.
+ *
+ *   npm run bench -- contenders memory    only these parts
+ *   npm run bench -- --short              a minute: fails when the service has become slower beside bare Fastify
+ *   npm run bench -- --render             measures nothing, and draws the committed results
  */
-const ROUNDS = Number(process.argv[2] ?? 5)
-const SECONDS = Number(process.argv[3] ?? 4)
+const PARTS = ['contenders', 'latency', 'methods', 'instances', 'start', 'grants', 'memory'] as const
+type Part = (typeof PARTS)[number]
 
-await using closing = new AsyncDisposableStack()
-const redis = await startRedis(createLifetime(closing))
-const directory = mkdtempSync(join(tmpdir(), 'sentry-mcp-bench-'))
-const sentry = await startSentry()
-const port = await findFreePort()
-const url = `http://localhost:${port}`
-sentry.redirectUris.push(`${url}/oauth/callback`)
+const given = process.argv.slice(2)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
-const service = await startPinnedServer('server.ts', port, {
-  ...createBenchSettings(url, sentry, redis),
-  HOST: 'localhost',
-  SHUTDOWN_GRACE: '1',
-  PORT: String(port),
-  LOG_LEVEL: 'warn',
-})
+if (given.includes('--render')) renderResults(readResults())
+else if (given.includes('--short')) process.exitCode = (await checkAgainstCommitted()) ? 0 : 1
+else await measureAll(given.length === 0 ? PARTS : given.map(parsePart))
 
-const { access_token: accessToken } = await (await registerClient(url)).signIn()
-const list = createListRequest(`${url}/mcp`, accessToken)
-const response = await fetch(list.url, list)
-const body = join(directory, 'tools-list.json')
-writeFileSync(body, Buffer.from(await response.arrayBuffer()))
+function parsePart(name: string): Part {
+  const part = PARTS.find((known) => known === name)
+  if (part === undefined) throw new Error(`There is no part "${name}" of the benchmark: ${PARTS.join(', ')}.`)
+  return part
+}
 
-const baselinePort = await findFreePort()
-const baseline = await startPinnedServer('bench/baseline-server.ts', baselinePort, {
-  PORT: String(baselinePort),
-  BODY: body,
-})
-const sdkPort = await findFreePort()
-const { accessToken: token } = sentry.issueTokens()
-const sdk = await startPinnedServer('bench/sdk-server.ts', sdkPort, {
-  PORT: String(sdkPort),
-  SENTRY_HOST: sentry.host,
-  SENTRY_TOKEN: token,
-})
-
-try {
-  const servers = {
-    'bare Fastify, the same bytes': createListRequest(`http://localhost:${baselinePort}/mcp`),
-    'this service': list,
-    'SDK as documented': createListRequest(`http://localhost:${sdkPort}/mcp`),
+async function measureAll(parts: readonly Part[]): Promise<void> {
+  const [load = 0] = loadavg()
+  if (load > 1) print(`Other programs use this machine (load ${load.toFixed(1)}): compare only CPU times.`)
+  if (!pinLoad()) print('This machine has no taskset: servers and load share its cores.')
+  await using closing = new AsyncDisposableStack()
+  const surroundings = await startSurroundings(createLifetime(closing))
+  const service = await startService(surroundings)
+  let started: ReturnType<typeof startContenders> | undefined
+  const findContenders = () => {
+    started ??= startContenders(surroundings, service)
+    return started
   }
-  const rates = new Map<string, number[]>(Object.keys(servers).map((name) => [name, []]))
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [name, request] of Object.entries(servers)) {
-      rates.get(name)?.push(await measureThroughput(request, SECONDS))
-    }
-  }
-  const baselineRate = median(rates.get('bare Fastify, the same bytes') ?? [])
-  const sizes = `${Math.round(Number(response.headers.get('content-length') ?? 0) / 1024)} KB`
-  print(`tools/list, ${sizes}, signed in, requests a second (medians of ${ROUNDS} rounds of ${SECONDS} s)`)
-  print(
-    formatTable(
-      ['', 'median', 'least', 'most', 'of bare'],
-      [...rates].map(([name, values]) => [
-        name,
-        median(values).toFixed(0),
-        Math.min(...values).toFixed(0),
-        Math.max(...values).toFixed(0),
-        (median(values) / baselineRate).toFixed(2),
-      ]),
-    ),
-  )
 
-  const direct = {
-    url: `${sentry.url}/api/0/auth/`,
-    method: 'GET',
-    headers: { authorization: `Bearer ${token}` },
+  const measurements: Record<Part, () => Promise<Partial<Results>>> = {
+    contenders: async () => ({ contenders: await compareContenders(await findContenders()) }),
+    latency: async () => ({ latency: await measureLatencies(await findContenders()) }),
+    methods: async () => ({ methods: await measureMethods(service) }),
+    instances: async () => ({ instances: await measureInstances(surroundings, service) }),
+    start: async () => ({ start: await measureStarts(surroundings) }),
+    grants: () => measureGrants(surroundings),
+    memory: async () => ({ memory: await measureMemory(surroundings) }),
   }
-  const whoami = createWhoamiRequest(`${url}/mcp`, accessToken)
-  const viaSdk = createWhoamiRequest(`http://localhost:${sdkPort}/mcp`)
-  const times = {
-    "Sentry's own response": direct,
-    'whoami here': whoami,
-    'whoami, SDK as documented': viaSdk,
+  for (const part of parts) {
+    const startedAt = performance.now()
+    const results = await measurements[part]()
+    for (const [name, result] of Object.entries(results))
+      writeResult(name as keyof Results, result as never, load)
+    print(`${part}: ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`)
   }
-  const latencies = new Map<string, number[]>(Object.keys(times).map((name) => [name, []]))
-  for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [name, request] of Object.entries(times))
-      latencies.get(name)?.push(await measureLatency(request))
-  }
-  const own = median(latencies.get("Sentry's own response") ?? [])
-  print(`\nwhoami, one at a time, milliseconds (medians of ${ROUNDS} rounds)`)
-  print(
-    formatTable(
-      ['', 'median', 'over Sentry'],
-      [...latencies].map(([name, values]) => [
-        name,
-        median(values).toFixed(2),
-        (median(values) - own).toFixed(2),
-      ]),
-    ),
-  )
-  print(
-    canPin()
-      ? ''
-      : '\nNot pinned: this machine has no taskset, so the load shares its cores with the servers.',
-  )
-} finally {
-  await Promise.all([service.end('SIGTERM'), baseline.end('SIGTERM'), sdk.end('SIGTERM'), sentry.close()])
-  rmSync(directory, { recursive: true, force: true })
+  const results = readResults()
+  renderResults(results)
+  print(formatTable(['', 'measured', 'target', ''], listTargets(results).map(describeTarget)))
 }
 
 function print(text: string): void {

@@ -1,28 +1,47 @@
 import autocannon from 'autocannon'
+import type { ServerProcess } from './server-process.ts'
 
 export interface BenchRequest {
-  url: string
-  method: string
+  path: string
+  method: 'POST' | 'GET'
   headers: Record<string, string>
-  body?: string
+  body: string
+  /** The status of a right response; 200 by default. */
+  status?: number
+  /** Replaces the token of each request by the next one of these. */
+  tokens?: readonly string[]
+}
+
+export interface LoadOptions {
+  /** Requests at a time, over all servers. */
+  connections?: number
+  seconds: number
+}
+
+/** What a load of some seconds has shown. */
+export interface LoadResult {
+  /** Responses a second. */
+  rate: number
+  /** CPU time of the servers for one request, in ms. */
+  cpuMs: number
+  /** From sending a request to its complete response, in ms. */
+  p50: number
+  p99: number
 }
 
 const CONNECTIONS = 16
-const SAMPLES = 200
+const WARM_UP_SECONDS = 0.3
+const WARM_UP_REQUESTS = 1_000
 
-/** `tools/list` as a client of 2025-06-18 sends it. */
-export function createListRequest(url: string, token?: string): BenchRequest {
-  return createRequest(url, token, { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} })
-}
-
-export function createWhoamiRequest(url: string, token?: string): BenchRequest {
-  const params = { name: 'whoami', arguments: {} }
-  return createRequest(url, token, { jsonrpc: '2.0', id: 1, method: 'tools/call', params })
-}
-
-function createRequest(url: string, token: string | undefined, message: object): BenchRequest {
+/** A request that a client of 2025-06-18 sends. */
+export function createMcpRequest(
+  token: string | undefined,
+  method: string,
+  params: object = {},
+): BenchRequest {
+  const isNotification = method.startsWith('notifications/')
   return {
-    url,
+    path: '/mcp',
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -30,29 +49,87 @@ function createRequest(url: string, token: string | undefined, message: object):
       'mcp-protocol-version': '2025-06-18',
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     },
-    body: JSON.stringify(message),
+    body: JSON.stringify({ jsonrpc: '2.0', ...(!isNotification && { id: 1 }), method, params }),
+    ...(isNotification && { status: 202 }),
   }
 }
 
-/** Requests a second over some seconds, after a warm-up. Throws when a response is not 200. */
-export async function measureThroughput(request: BenchRequest, seconds: number): Promise<number> {
-  const options = { ...request, method: 'POST' as const, connections: CONNECTIONS }
-  await autocannon({ ...options, duration: 1 })
-  const result = await autocannon({ ...options, duration: seconds })
-  if (result.non2xx > 0 || result.errors > 0) throw new Error(`${request.url} responded with errors.`)
-  return result.requests.average
+export function createListRequest(token?: string): BenchRequest {
+  return createMcpRequest(token, 'tools/list')
 }
 
-/** The median time of one request at a time, in ms, after a warm-up. */
-export async function measureLatency({ url, ...request }: BenchRequest): Promise<number> {
+export function createWhoamiRequest(token?: string): BenchRequest {
+  return createMcpRequest(token, 'tools/call', { name: 'whoami', arguments: {} })
+}
+
+/** Measures one kind of request at one or more servers, after a warm-up. Throws when a response is wrong. */
+export async function measureLoad(
+  servers: ServerProcess | readonly ServerProcess[],
+  request: BenchRequest,
+  { connections = CONNECTIONS, seconds }: LoadOptions,
+): Promise<LoadResult> {
+  const all = 'url' in servers ? [servers] : servers
+  const readCpuMs = () => all.reduce((sum, server) => sum + server.readCpuMs(), 0)
+  const send = (amount: number) => sendRequests(all, request, { connections, amount })
+  const sample = await send(connections * 4)
+  const warm = await send(sample.rate * WARM_UP_SECONDS)
+  const before = readCpuMs()
+  const { rate, times } = await send(warm.rate * seconds)
+  const cpuMs = (readCpuMs() - before) / times.length
+  times.sort((left, right) => left - right)
+  const percentile = (part: number) => times[Math.floor(times.length * part)] ?? Number.NaN
+  return { rate, cpuMs, p50: percentile(0.5), p99: percentile(0.99) }
+}
+
+/** Has a new server compile its code before it is measured. */
+export async function warmUp(server: ServerProcess, request: BenchRequest): Promise<void> {
+  await sendRequests([server], request, { connections: CONNECTIONS, amount: WARM_UP_REQUESTS })
+}
+
+/** Sends a number of requests. A number, and not a time, so that no request is left without its response. */
+export async function sendRequests(
+  servers: readonly ServerProcess[],
+  { path, method, headers, body, status = 200, tokens }: BenchRequest,
+  { connections, amount }: { connections: number; amount: number },
+): Promise<{ rate: number; times: number[] }> {
+  let next = 0
+  const setupRequest = (request: autocannon.Request): autocannon.Request => {
+    const authorization = `Bearer ${tokens?.[next++ % tokens.length]}`
+    return { ...request, headers: { ...request.headers, authorization } }
+  }
   const times: number[] = []
-  for (let sample = 0; sample < SAMPLES * 1.25; sample += 1) {
-    const startedAt = performance.now()
-    const response = await fetch(url, request)
-    const text = await response.text()
-    times.push(performance.now() - startedAt)
-    if (response.status !== 200 || text.includes('"isError":true'))
-      throw new Error(`${url} responded: ${text}`)
+  const wrong: string[] = []
+  const isResult = (text: string | Buffer | undefined) => {
+    const isError = String(text).includes('"isError":true')
+    if (isError) wrong.push(String(text).slice(0, 200))
+    return !isError
   }
-  return times.slice(-SAMPLES).sort((left, right) => left - right)[SAMPLES / 2] ?? 0
+  const startedAt = performance.now()
+  let endedAt = startedAt
+  const options: autocannon.Options & { sampleInt: number } = {
+    url: servers.map(({ url }) => `${url}${path}`) as unknown as string,
+    method,
+    headers,
+    body,
+    connections,
+    amount: Math.max(connections, Math.ceil(amount)),
+    // The result is ready at the end of an interval.
+    sampleInt: 25,
+    ...(body.includes('tools/call') && { verifyBody: isResult }),
+    ...(tokens !== undefined && { requests: [{ setupRequest }] }),
+  }
+  await new Promise<void>((resolve, reject) => {
+    const instance = autocannon(options, (error) => (error ? reject(error) : resolve()))
+    instance.on('response', (_client, received, _bytes, time) => {
+      endedAt = performance.now()
+      times.push(time)
+      if (received !== status) wrong.push(`status ${received}`)
+    })
+    instance.on('reqError', (error: Error) => wrong.push(error.message))
+  })
+  if (wrong.length > 0)
+    throw new Error(
+      `${wrong.length} of ${times.length} responses of ${servers[0]?.url} were wrong: ${wrong[0]}`,
+    )
+  return { rate: (times.length * 1_000) / (endedAt - startedAt), times }
 }

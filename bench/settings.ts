@@ -7,5 +7,11 @@ export function createBenchSettings(
   sentry: SentryAddress,
   redis: RedisServer,
 ): Record<string, string> {
-  return { ...createSettings(baseUrl, sentry), REDIS_URL: redis.url, RATE_LIMIT_MCP: '1000000' }
+  return {
+    ...createSettings(baseUrl, sentry),
+    REDIS_URL: redis.url,
+    RATE_LIMIT_MCP: '1000000',
+    RATE_LIMIT_OAUTH: '1000000',
+    SHUTDOWN_GRACE: '1',
+  }
 }

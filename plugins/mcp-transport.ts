@@ -42,7 +42,12 @@ async function mcpTransportPlugin(fastify: FastifyInstance) {
     [404, renderNotFoundPage(site)],
   ])
 
+  const identify = ({ subject }: FastifyRequest) => subject
+  const limitCalls = fastify.limitRequests({ name: 'mcp', max: config.RATE_LIMIT_MCP, identify })
+  const limitAgentRuns = fastify.limitRequests({ name: 'ai', max: config.RATE_LIMIT_AI, identify })
+
   fastify.decorateRequest('caller')
+  fastify.decorateRequest('subject', '')
   fastify.addHook<ResourceRoute>('onRequest', async (request, reply) => {
     // In this hook and not in `onSend`, which routes/mcp.ts bypasses for `tools/list`.
     reply.header('x-content-type-options', 'nosniff')
@@ -54,16 +59,16 @@ async function mcpTransportPlugin(fastify: FastifyInstance) {
       resource,
       source: request,
       limitLookUps: () => limitLookUps(request),
+      limitUser(subject) {
+        request.subject = subject
+        return limitCalls(request)
+      },
     })
     request.client = { id: request.caller.clientId, name: request.caller.clientName }
     if (origin !== undefined && !isAllowedOrigin(origin)) {
       throw new RefusedRequestError(403, 'Requests from this origin are not allowed.')
     }
   })
-  const identify = ({ caller }: FastifyRequest) => caller.subject
-  const limitCalls = fastify.limitRequests({ name: 'mcp', max: config.RATE_LIMIT_MCP, identify })
-  const limitAgentRuns = fastify.limitRequests({ name: 'ai', max: config.RATE_LIMIT_AI, identify })
-  fastify.addHook('onRequest', limitCalls)
   // The request itself was counted before its body was read; the other calls of a batch count as well.
   fastify.addHook('preHandler', async (request) => {
     const calls = Math.min(countToolCalls(request.body), MAX_BATCH)

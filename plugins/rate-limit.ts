@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
@@ -46,7 +45,7 @@ async function rateLimitPlugin(fastify: FastifyInstance) {
       keyGenerator: (request) => signer.createMac('rate-limit', `${name} ${identify(request)}`),
     })
     return async (request: FastifyRequest) => {
-      const counted = await Promise.race([count(request), sleep(COUNT_TIMEOUT_MS, undefined, { ref: false })])
+      const counted = await limitTime(count(request))
       if (counted === undefined || isUncounted(counted)) metrics.recordRateLimit(name, 'error')
       if (counted === undefined || counted.isAllowed || !counted.isExceeded) return
       metrics.recordRateLimit(name, 'exceeded')
@@ -55,6 +54,17 @@ async function rateLimitPlugin(fastify: FastifyInstance) {
       throw new TooManyRequestsError(counted.ttlInSeconds)
     }
   })
+}
+
+/** Undefined if counting takes too long. */
+async function limitTime(counting: Promise<Counted>): Promise<Counted | undefined> {
+  const { promise: timeout, resolve } = Promise.withResolvers<undefined>()
+  const timer = setTimeout(resolve, COUNT_TIMEOUT_MS, undefined)
+  try {
+    return await Promise.race([counting, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** When the store fails, @fastify/rate-limit reports a request that was not counted. */

@@ -7,8 +7,6 @@ import { StartUpError } from '../lib/errors.ts'
 import { createKeyPrefix } from '../lib/store/keys.ts'
 import { connectRedis } from '../lib/store/redis/connect.ts'
 import { createRedisStore } from '../lib/store/redis/store.ts'
-import { DATABASE_FILE } from '../lib/store/sqlite/database.ts'
-import { createEmbeddedStore } from '../lib/store/sqlite/store.ts'
 import type { Store } from '../lib/store/store.ts'
 import { observeStore } from '../lib/telemetry/store-operations.ts'
 
@@ -26,12 +24,14 @@ const WITHOUT_REDIS = 'STORE=embedded needs no Redis, for one instance.'
 
 async function redisPlugin(fastify: FastifyInstance) {
   const store =
-    fastify.config.STORE === 'embedded' ? openEmbeddedStore(fastify) : await openRedisStore(fastify)
+    fastify.config.STORE === 'embedded' ? await openEmbeddedStore(fastify) : await openRedisStore(fastify)
   fastify.decorate('store', observeStore(store, fastify))
   fastify.addHook('onClose', () => store.close())
 }
 
-function openEmbeddedStore({ config, log }: FastifyInstance): Store {
+async function openEmbeddedStore({ config, log }: FastifyInstance): Promise<Store> {
+  const { DATABASE_FILE } = await import('../lib/store/sqlite/database.ts')
+  const { createEmbeddedStore } = await import('../lib/store/sqlite/store.ts')
   const store = createEmbeddedStore({ directory: config.DATA_DIR })
   log.info(`The embedded store is ${join(config.DATA_DIR, DATABASE_FILE)}.`)
   return store

@@ -131,8 +131,7 @@ const accountRoutes: FastifyPluginAsyncTypebox<{ server: AuthorizationServer; si
 
   async function describeClient(grant: GrantRecord, ip: string): Promise<ConnectedClient> {
     const { organization, project } = parseResource(settings.BASE_URL, grant.resource) ?? {}
-    const isForSome = settings.ALLOWED_ORGANIZATIONS.length > 0
-    return { ...grant, organization, project, isForSome, program: await findProgram(grant, ip) }
+    return { ...grant, organization, project, program: await findProgram(grant, ip) }
   }
 
   /** A client that is known by a document is not read again: the page must not depend on its publisher. */

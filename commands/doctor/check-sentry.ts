@@ -197,7 +197,8 @@ function explainRefusal(
 
 /** What differs between releases, as Sentry reports it without credentials. */
 async function describeFeatures(sentry: SentryLocation): Promise<string> {
-  const at = (path: string, init?: RequestInit) => probeSentry(sentry, new URL(path, sentry.origin), init)
+  const at = (path: string, init?: Parameters<typeof probeSentry>[2]) =>
+    probeSentry(sentry, new URL(path, sentry.origin), init)
   const results = await Promise.all([
     at('/.well-known/oauth-authorization-server'),
     at('/oauth/revoke/', { method: 'POST', body: new URLSearchParams() }),

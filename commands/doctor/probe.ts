@@ -3,7 +3,7 @@ import { TLSSocket } from 'node:tls'
 import type { Config } from '../../lib/config/load.ts'
 import { BodyTooLargeError, readBounded } from '../../lib/http/read-bounded.ts'
 import type { SentryLocation } from '../../lib/upstream/location.ts'
-import { fetchSentry } from '../../lib/upstream/request.ts'
+import { fetchSentry, type SentryFetch, type UpstreamResponse } from '../../lib/upstream/request.ts'
 import type { Report } from './report.ts'
 
 /** How long a response may take. */
@@ -41,13 +41,13 @@ export function probe(url: string, init: RequestInit = {}): Promise<ProbeResult>
 }
 
 /** The same for a URL of Sentry, which is reached as the service reaches it. */
-export function probeSentry(sentry: SentryLocation, url: URL, init: RequestInit = {}): Promise<ProbeResult> {
+export function probeSentry(sentry: SentryLocation, url: URL, init: SentryFetch = {}): Promise<ProbeResult> {
   return readProbe(url.href, (signal) => fetchSentry(sentry, url, { ...init, signal }))
 }
 
 async function readProbe(
   url: string,
-  send: (signal: AbortSignal) => Promise<Response>,
+  send: (signal: AbortSignal) => Promise<UpstreamResponse>,
 ): Promise<ProbeResult> {
   try {
     const response = await send(AbortSignal.timeout(PROBE_TIMEOUT_MS))

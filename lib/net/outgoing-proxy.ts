@@ -48,11 +48,15 @@ export function createCertifiedDispatcher(
   const proxies = readProxies(settings)
   if (proxies === undefined) return new Direct({ connect: { ...certificate } })
   const { HTTP_PROXY: httpProxy = '', HTTPS_PROXY: httpsProxy, NO_PROXY: noProxy } = proxies
-  return new EnvHttpProxyAgent({
-    ...{ httpProxy, httpsProxy, noProxy },
+  // The options of the `ProxyAgent` for each proxy; the types of EnvHttpProxyAgent lack them.
+  const options = {
+    httpProxy,
+    httpsProxy,
+    noProxy,
     connect: { ...certificate },
     requestTls: { ...certificate },
-  })
+  }
+  return new EnvHttpProxyAgent(options)
 }
 
 /** The proxies of the settings in the form of Node's `proxyEnv`; undefined when every connection is direct. */

@@ -91,7 +91,7 @@ export function createPageErrorResponse(error: OAuthError | PageError): PageErro
     status: error.status === 401 ? 400 : error.status,
     headers,
     sentence,
-    advice: isTemporary ? 'Wait a moment and reload this page.' : (error.advice ?? START_AGAIN),
+    advice: isTemporary ? `Wait a moment. ${START_AGAIN}` : (error.advice ?? START_AGAIN),
   }
 }
 

@@ -16,7 +16,6 @@ export interface ConnectedClient
   > {
   organization: string | undefined
   project: string | undefined
-  isForSome: boolean
   /** Undefined if this server no longer knows the client. */
   program: Program | undefined
   upstream: Pick<GrantRecord['upstream'], 'expiresAt'>
@@ -77,19 +76,19 @@ ${clients.length === 0 ? html`<p>No client is connected. A client that you conne
 function renderClients({ csrfToken, clients }: Account, site: Site): Html {
   return html`<form method="post" action="${site.account}/revoke">
 <input type="hidden" name="csrf" value="${csrfToken}">
-${clients.map(renderClient)}
+${clients.map((client) => renderClient(client, site))}
 ${clients.length > 1 ? html`<div class="actions"><button name="grant" value="all">Revoke all …</button></div>` : html``}
 </form>`
 }
 
-function renderClient(client: ConnectedClient): Html {
+function renderClient(client: ConnectedClient, site: Site): Html {
   const { id, clientName, status, skills, createdAt } = client
   return html`<section>
 <h2><bdi>${clientName}</bdi></h2>
 ${status === 'sign_in_required' ? html`<p class="warn">Sentry no longer accepts its sign-in. Connect it again to use it.</p>` : html``}
 <dl>
 ${renderIdentity(client)}
-<div><dt>Reaches</dt><dd>${describeLimit(client)}${client.organizationId === undefined ? '' : ', in the one organization that Sentry allows'}</dd></div>
+<div><dt>Reaches</dt><dd>${describeLimit(client, site)}${client.organizationId === undefined ? '' : ', in the one organization that Sentry allows'}</dd></div>
 <div><dt>May</dt><dd>${describeSkills(skills)}</dd></div>
 ${renderEnd(client)}
 </dl>

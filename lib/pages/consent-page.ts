@@ -26,8 +26,6 @@ export interface Consent {
   /** The limits of the resource. */
   organization: string | undefined
   project: string | undefined
-  /** Whether this server is for some organizations only (ALLOWED_ORGANIZATIONS). */
-  isForSome: boolean
   /** Whether this server offers only what reads. */
   isReadOnly: boolean
   /** The skills that a user can grant. */
@@ -52,7 +50,7 @@ export function renderConsentPage(consent: Consent, site: Site): string {
 <div><dt>Sends you to</dt><dd>${renderRedirectUri(consent.redirectUri)}</dd></div>
 ${renderDocument(consent)}
 <div><dt>Signs you in at</dt><dd><strong>${site.sentryHost}</strong></dd></div>
-<div><dt>Limited to</dt><dd>${describeLimit(consent)}</dd></div>
+<div><dt>Limited to</dt><dd>${describeLimit(consent, site)}</dd></div>
 </dl>
 <form method="post" action="${consent.action}">
 <input type="hidden" name="transaction" value="${consent.transactionId}">

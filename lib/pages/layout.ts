@@ -71,6 +71,8 @@ export interface Site {
   title: string
   /** The Sentry that it serves. */
   sentryHost: string
+  /** What a connection without a limit reaches, in words. */
+  everything: string
   /** The URL of the set-up page. */
   home: string
   /** The URL of the page with a user's connected clients. */
@@ -79,15 +81,26 @@ export interface Site {
   icon: string
 }
 
+export interface SiteSettings {
+  BASE_URL: string
+  SERVER_TITLE: string
+  /** The slugs of the organizations that the server is for; empty for all. */
+  ALLOWED_ORGANIZATIONS: readonly string[]
+}
+
 /** The site of a server at `BASE_URL`. */
 export function createSite(
-  { BASE_URL, SERVER_TITLE }: { BASE_URL: string; SERVER_TITLE: string },
+  { BASE_URL, SERVER_TITLE, ALLOWED_ORGANIZATIONS }: SiteSettings,
   sentryHost: string,
 ): Site {
   const path = new URL(BASE_URL).pathname.replace(/\/$/, '')
   return {
     title: SERVER_TITLE,
     sentryHost,
+    everything:
+      ALLOWED_ORGANIZATIONS.length === 0
+        ? 'everything you can see at Sentry'
+        : 'what you can see of the organizations that this server is for',
     home: `${BASE_URL}/`,
     account: `${BASE_URL}/account`,
     icon: `${path}/icon.png`,

@@ -1,6 +1,7 @@
 import { createResource, isSlug } from '../model/resource.ts'
 import type { Connection } from './client-setup.ts'
 import { type Html, html } from './html.ts'
+import type { Site } from './layout.ts'
 
 /** The fields of the set-up page, as a browser sends them. */
 export interface SetUpFields {
@@ -56,23 +57,21 @@ function findProblem(organization: string, project: string): SetUp['problem'] {
 /** The limits of a connection, in words. */
 function describeSetUp(organization: string, project: string, isReadOnly: boolean): Html | undefined {
   const part =
-    organization === ''
-      ? undefined
-      : describeLimit({ organization, project: project === '' ? undefined : project })
+    organization === '' ? undefined : describePart(organization, project === '' ? undefined : project)
   const reading = isReadOnly ? html`tools that change nothing` : undefined
   if (part === undefined || reading === undefined) return part ?? reading
   return html`${part} and to ${reading}`
 }
 
 /** The limits of a resource, in words. */
-export function describeLimit({
-  organization,
-  project,
-}: {
-  organization: string | undefined
-  project: string | undefined
-}): Html {
-  if (organization === undefined) return html`everything you can see at Sentry`
+export function describeLimit(
+  { organization, project }: { organization: string | undefined; project: string | undefined },
+  { everything }: Pick<Site, 'everything'>,
+): Html {
+  return organization === undefined ? html`${everything}` : describePart(organization, project)
+}
+
+function describePart(organization: string, project: string | undefined): Html {
   if (project === undefined) return html`organization <strong>${organization}</strong>`
   return html`project <strong>${project}</strong> of organization <strong>${organization}</strong>`
 }

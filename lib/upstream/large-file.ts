@@ -67,8 +67,8 @@ export function noteLargeAttachments(list: unknown, url: URL, known: KnownFiles)
 }
 
 /**
- * The file that a response would be: any attachment or recording, and else what is neither text nor JSON. Undefined for
- * a response that is not a file.
+ * The file that a response would be: any attachment or recording, and else what its type does not call text or JSON.
+ * Undefined for a response that is not a file.
  */
 export function findFile(
   url: URL,
@@ -76,7 +76,7 @@ export function findFile(
   { owns }: Pick<SentryLocation, 'owns'>,
 ): LargeFile | undefined {
   const type = headers.get('content-type')?.split(';')[0]?.trim() || undefined
-  const isReadable = type === undefined || /^text\/|[/+]json$/.test(type)
+  const isReadable = type !== undefined && /^text\/|[/+]json$/i.test(type)
   const recording = owns(url) ? RECORDING.exec(url.pathname) : null
   if (isReadable && recording === null && !(owns(url) && ATTACHMENT.test(url.pathname))) return undefined
   const [, organization, replay] = recording ?? []
@@ -89,7 +89,7 @@ export function findFile(
   }
 }
 
-/** The length that a response declares, which is that of its content unless it is encoded. */
+/** The length of the content that a response declares; undefined if it does not, or its content is encoded. */
 export function readLength(headers: Headers): number | undefined {
   const length = headers.get('content-length')
   return length === null || headers.has('content-encoding') ? undefined : Number(length)

@@ -1,3 +1,7 @@
+import { STATUS_CODES } from 'node:http'
+import { pipeline } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+import { type Dispatcher, request } from 'undici'
 import { TransientError } from '../errors.ts'
 import { readBounded } from '../http/read-bounded.ts'
 import type { SentryLocation } from './location.ts'
@@ -18,7 +22,15 @@ export class UpstreamUnavailableError extends TransientError {
   }
 }
 
-export interface SentryRequest extends Omit<RequestInit, 'redirect' | 'signal'> {
+/** The part of `fetch`'s options that requests to Sentry have. */
+export interface SentryFetch {
+  method?: string | undefined
+  headers?: RequestInit['headers']
+  body?: RequestInit['body'] | undefined
+  signal?: AbortSignal
+}
+
+export interface SentryRequest extends Omit<SentryFetch, 'signal'> {
   /** Covers the response body too. */
   timeoutMs?: number
   maxBytes?: number
@@ -32,19 +44,79 @@ export interface SentryResponse {
   body: unknown
 }
 
+/** What is read of a response of Sentry, whose body has not been read yet. A `Response` of `fetch` is one too. */
+export interface UpstreamResponse extends Pick<Response, 'status' | 'statusText' | 'ok' | 'headers'> {
+  readonly body: UpstreamBody | null
+}
+
+/** Bytes after decompression. */
+export interface UpstreamBody extends AsyncIterable<Uint8Array> {
+  cancel(): Promise<void>
+}
+
+/** The responses without a body (Fetch, null body status). */
+const EMPTY = [204, 205, 304]
+
 /**
  * `fetch` for a URL of Sentry, and the one place where requests to it are sent: to the address and with the headers and
- * the client certificate of its route. Redirects are not followed, since they could carry credentials elsewhere.
+ * the client certificate of its route. Redirects are not followed, since they could carry credentials elsewhere. It has
+ * no web streams, which cost more than the request. Throws what `fetch` throws.
  */
-export function fetchSentry(
+export async function fetchSentry(
   sentry: Pick<SentryLocation, 'routeTo'>,
   target: URL,
-  init: Omit<RequestInit, 'redirect'> = {},
-): Promise<Response> {
+  init: SentryFetch = {},
+): Promise<UpstreamResponse> {
   const { url, headers: added, dispatcher } = sentry.routeTo(target)
-  const headers = new Headers(init.headers)
+  const { method = 'GET', signal } = init
+  const headers = new Headers({ accept: '*/*', 'user-agent': 'node', 'accept-encoding': 'gzip' })
+  const { body, type } = await readBody(init.body)
+  if (type !== null) headers.set('content-type', type)
+  for (const [name, value] of new Headers(init.headers)) headers.set(name, value)
   for (const [name, value] of Object.entries(added)) headers.set(name, value)
-  return fetch(url, { ...init, headers, redirect: 'manual', dispatcher })
+  try {
+    const options = { dispatcher, method: method as Dispatcher.HttpMethod, headers, signal }
+    return toResponse(await request(url, { ...options, body }))
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw new TypeError('fetch failed', { cause })
+  }
+}
+
+/** The bytes and the media type of what `fetch` takes as a body. */
+async function readBody(
+  body: SentryFetch['body'],
+): Promise<{ body: string | Buffer | null; type: string | null }> {
+  if (body === undefined || body === null) return { body: null, type: null }
+  if (typeof body === 'string') return { body, type: 'text/plain;charset=UTF-8' }
+  const read = new Response(body)
+  return { body: Buffer.from(await read.arrayBuffer()), type: read.headers.get('content-type') }
+}
+
+function toResponse({ statusCode: status, headers, body }: Dispatcher.ResponseData): UpstreamResponse {
+  const entries = Object.entries(headers).flatMap(([name, value]) =>
+    [value ?? []].flat().map((one): [string, string] => [name, one]),
+  )
+  const response = {
+    status,
+    statusText: STATUS_CODES[status] ?? '',
+    ok: status >= 200 && status < 300,
+    headers: new Headers(entries),
+  }
+  if (EMPTY.includes(status)) {
+    body.resume()
+    return { ...response, body: null }
+  }
+  const isPacked = /^(x-)?gzip$/i.test(response.headers.get('content-encoding') ?? '')
+  // The reader gets the errors of both streams.
+  const bytes: AsyncIterable<Uint8Array> = isPacked ? pipeline(body, createGunzip(), () => undefined) : body
+  return {
+    ...response,
+    body: {
+      [Symbol.asyncIterator]: () => bytes[Symbol.asyncIterator](),
+      cancel: () => body.dump(),
+    },
+  }
 }
 
 /** Sends a request of our own to Sentry, limited in time and size. Throws `UpstreamUnavailableError`. */

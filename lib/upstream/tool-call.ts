@@ -53,19 +53,30 @@ export interface UpstreamWrite {
   status: number | undefined
 }
 
-/** Process-wide: every tool call of every app in the process runs in it. */
-const calls = new AsyncLocalStorage<UpstreamCall>()
+/**
+ * Process-wide: every tool call of every app in the process runs in it. A connection to Sentry that is opened in a call
+ * keeps this context for as long as it lives, so the context has the call, its token and its result only while it runs.
+ */
+const calls = new AsyncLocalStorage<{ running: UpstreamCall | undefined }>()
 
 const writes = new AsyncLocalStorage<UpstreamWrite[]>()
 
-/** Runs `work` so that every request it makes to Sentry belongs to `call`. */
-export function runUpstreamCall<Result>(call: UpstreamCall, work: () => Result): Result {
-  return calls.run(call, work)
+/** Runs `work` so that every request it makes to Sentry until it settles belongs to `call`. */
+export async function runUpstreamCall<Result>(
+  call: UpstreamCall,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const context: { running: UpstreamCall | undefined } = { running: call }
+  try {
+    return await calls.run(context, work)
+  } finally {
+    context.running = undefined
+  }
 }
 
-/** The call that the running code belongs to. */
+/** The call that the running code belongs to; undefined once it has settled. */
 export function findUpstreamCall(): UpstreamCall | undefined {
-  return calls.getStore()
+  return calls.getStore()?.running
 }
 
 /** Runs `work` so that its writes are added to `list`, and to no list around it. */

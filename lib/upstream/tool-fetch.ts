@@ -19,8 +19,10 @@ import {
   noteLargeAttachments,
   readLength,
 } from './large-file.ts'
-import { describeForeignBody, fetchSentry, findForeignBody } from './request.ts'
+import { ReadResponse } from './read-response.ts'
+import { describeForeignBody, fetchSentry, findForeignBody, type UpstreamResponse } from './request.ts'
 import { readRequiredAction } from './required-action.ts'
+import { createTimeout, type Timeout } from './timeout.ts'
 import { addWrite, findUpstreamCall, type UpstreamCall, type UpstreamWrite } from './tool-call.ts'
 
 /**
@@ -190,7 +192,7 @@ async function send(
   const endRequest = isSentry ? await call.share.beginRequest() : () => undefined
   const who = isSentry ? 'Sentry' : describeOther(request)
   const timeoutMs = isSentry ? call.timeouts.sentryMs : call.timeouts.otherMs
-  const timeout = createTimeout(timeoutMs)
+  const timeout = createTimeout(timeoutMs, [call.signal, request.signal])
   const write: UpstreamWrite | undefined = isSentry && isWrite(request) ? { status: undefined } : undefined
   if (write !== undefined) addWrite(write)
   const sending = { call, request, who, timeout, timeoutMs, write, isAuthorized }
@@ -209,19 +211,19 @@ async function send(
   } catch (error) {
     throw toSendError(error, sending)
   } finally {
-    timeout.stop()
+    timeout.close()
     endRequest()
   }
 }
 
 /** The response that redirects lead to, and its URL. */
-async function fetchAndFollow(sending: Sending): Promise<{ response: Response; target: URL }> {
+async function fetchAndFollow(sending: Sending): Promise<{ response: UpstreamResponse; target: URL }> {
   const { call, request, who, timeout, write, isAuthorized } = sending
   const { method, headers, body } = request
-  const signals = [call.signal, timeout.signal, request.signal].filter((signal) => signal != null)
-  const options: RequestInit = { method, headers, body, redirect: 'manual', signal: AbortSignal.any(signals) }
+  const options = { method, headers, body, signal: timeout.signal }
   // Only what carries the user's token is for Sentry itself: its documentation and an AI provider may be on its hosts.
-  const fetchAt = (url: URL) => (isAuthorized ? fetchSentry(call.sentry, url, options) : fetch(url, options))
+  const fetchAt = (url: URL): Promise<UpstreamResponse> =>
+    isAuthorized ? fetchSentry(call.sentry, url, options) : fetch(url, { ...options, redirect: 'manual' })
   let target = request.url
   let response = await fetchAt(target)
   if (write !== undefined) write.status = response.status
@@ -239,7 +241,7 @@ async function fetchAndFollow(sending: Sending): Promise<{ response: Response; t
   return { response, target }
 }
 
-function noteResponse(call: UpstreamCall, { status, headers }: Response): void {
+function noteResponse(call: UpstreamCall, { status, headers }: UpstreamResponse): void {
   call.hasRead = true
   if (status === 429 || status === 503) call.retryAfterSeconds = readRetryAfter(headers)
 }
@@ -251,32 +253,12 @@ function toSendError(error: unknown, { call, request, who, timeout, timeoutMs, w
   if (write !== undefined && wasNotSent(error)) write.status = 0
   // After a write that Sentry may have carried out, trying again is not the advice.
   const advice = write === undefined || write.status === 0 ? ` ${RETRY}` : ''
-  if (timeout.signal.aborted) {
+  if (timeout.isOver) {
     return new ToolFetchTimeoutError(`${who} did not answer within ${timeoutMs / 1000} seconds.${advice}`)
   }
   if (request.signal?.aborted) return new ToolFetchTimeoutError(`${who} did not answer in time.${advice}`)
   const failure = new ToolFetchError(`${who} could not be reached.${advice}`, { cause: error })
   return who === 'Sentry' ? failure : new TypeError('fetch failed', { cause: failure })
-}
-
-interface Timeout {
-  signal: AbortSignal
-  start(): void
-  stop(): void
-}
-
-/** A timeout that has started, and that waiting for other calls can stop. */
-function createTimeout(timeoutMs: number): Timeout {
-  const controller = new AbortController()
-  const begin = () => setTimeout(() => controller.abort(), timeoutMs)
-  let timer = begin()
-  return {
-    signal: controller.signal,
-    start() {
-      timer = begin()
-    },
-    stop: () => clearTimeout(timer),
-  }
 }
 
 /** Waits until a large response may be read. Meanwhile it neither counts as a request nor runs out of time. */
@@ -301,7 +283,7 @@ function assertDestination({ sentry, caller }: UpstreamCall, url: URL, method: s
   if (problem !== undefined) throw new OutOfReachError(problem)
 }
 
-function isRedirect(response: Response): boolean {
+function isRedirect(response: UpstreamResponse): boolean {
   return [301, 302, 303, 307, 308].includes(response.status) && response.headers.has('location')
 }
 
@@ -348,11 +330,14 @@ interface Reading {
  * Reads the body before the response is handed on, so that the timeout covers all of it. All data of Sentry passes
  * here, so here it is cleaned.
  */
-async function readWhole(response: Response, reading: Reading): Promise<Response> {
+async function readWhole(response: UpstreamResponse, reading: Reading): Promise<Response> {
   const { call, requested, target, who, reserve } = reading
-  if (response.body === null) return response
   const { status, statusText } = response
   const headers = new Headers(response.headers)
+  const { href: address } = target
+  if (response.body === null) {
+    return new ReadResponse({ bytes: Buffer.alloc(0), address }, { status, statusText, headers })
+  }
   headers.delete('content-encoding')
   headers.delete('content-length')
   const file = response.ok ? findFile(target, response.headers, call.sentry) : undefined
@@ -364,8 +349,11 @@ async function readWhole(response: Response, reading: Reading): Promise<Response
     const body = await readBounded(response.body, maxBytes, {
       bytes: FREE_BYTES,
       async onBeyond() {
-        reserved = length ?? maxBytes
-        if (await reserve(reserved)) return
+        const expected = length ?? maxBytes
+        if (await reserve(expected)) {
+          reserved = expected
+          return
+        }
         if (file !== undefined) throw leaveOut(call.leftOut, file)
         throw new ToolFetchError(
           `The responses of ${who} to this request are too large together. Ask for less at once.`,
@@ -375,14 +363,9 @@ async function readWhole(response: Response, reading: Reading): Promise<Response
     if (reserved > body.length) call.share.release(reserved - body.length)
     const clean =
       who === 'Sentry' ? cleanBody(body, { url: requested, ok: response.ok, headers }) : { bytes: body }
-    const whole = new Response(clean.bytes, { status, statusText, headers })
-    // A new response has no URL, and tools link to that of an attachment.
-    Object.defineProperty(whole, 'url', { value: target.href })
-    const { json } = clean
-    return json === undefined
-      ? whole
-      : Object.defineProperty(whole, 'json', { value: async () => json.value })
+    return new ReadResponse({ ...clean, address }, { status, statusText, headers })
   } catch (error) {
+    call.share.release(reserved)
     await response.body.cancel().catch(() => undefined)
     if (!(error instanceof BodyTooLargeError)) throw error
     if (file !== undefined) throw leaveOut(call.leftOut, file)

@@ -95,7 +95,6 @@ const authorizeRoute: FastifyPluginAsyncTypebox<AuthorizeOptions> = async (
         homepage: client.homepage,
         redirectUri: redirect.redirectUri,
         isReadOnly: settings.READ_ONLY,
-        isForSome: settings.ALLOWED_ORGANIZATIONS.length > 0,
         organization: resource.organization,
         project: resource.project,
         // A skill whose tools are all disabled here would promise what it does not give.

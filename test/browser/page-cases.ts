@@ -41,6 +41,10 @@ export async function createPageCases(t: Lifetime): Promise<PageCases> {
     settings: { ...useEmbeddedStore(t), BASE_URL: `https://${PUBLIC_NAME}` },
     sharedSentry: sentry,
   })
+  const exclusive = await startService(t, {
+    settings: { ...useEmbeddedStore(t), ALLOWED_ORGANIZATIONS: 'another-organization' },
+    sharedSentry: sentry,
+  })
   const { port } = new URL(open.url)
   const browser = await startChromium(t, { [PUBLIC_NAME]: Number(port) })
 
@@ -173,7 +177,7 @@ export async function createPageCases(t: Lifetime): Promise<PageCases> {
       },
       {
         name: 'error-denied-at-sentry',
-        status: 400,
+        status: 403,
         shows: 'did not allow access at Sentry',
         async open(page) {
           sentry.forgetApprovals()
@@ -183,9 +187,20 @@ export async function createPageCases(t: Lifetime): Promise<PageCases> {
         },
       },
       {
+        name: 'not-a-member',
+        status: 403,
+        shows: 'This account cannot use this server',
+        async open(page) {
+          const other = await registerClient(exclusive.url, undefined, 'Claude Code (sentry)')
+          await page.goto(other.createAuthorizeUrl())
+          await press(page, /Allow/)
+          await press(page, /Approve/)
+        },
+      },
+      {
         name: 'error-unavailable',
         status: 503,
-        shows: 'reload this page',
+        shows: 'start the sign-in again',
         async open(page) {
           await page.goto(`${url}/account`)
           await press(page, /Sign in at/)

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'tap'
+import { readImageEnvironment } from '../support/image-environment.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -14,6 +15,17 @@ const { dependencies, devDependencies } = JSON.parse(read('package.json'))
 test('the image runs the Node.js that the tests run on', (t) => {
   const tags = dockerfile.matchAll(/\bnode:([\d.]+)-slim\b/g)
   t.same(new Set([...tags].map(([, version]) => version)), new Set([devDependencies.node]))
+  t.end()
+})
+
+test('the systemd unit has the memory options of the image', (t) => {
+  const unit = read('deploy/systemd/sentry-mcp.service')
+  const options = readImageEnvironment(['NODE_OPTIONS', 'MALLOC_ARENA_MAX'])
+  for (const [name, value] of Object.entries(options)) {
+    const [, quoted, plain] =
+      new RegExp(`^Environment=(?:"${name}=([^"]*)"|${name}=(\\S+))$`, 'm').exec(unit) ?? []
+    t.equal(quoted ?? plain, value, name)
+  }
   t.end()
 })
 

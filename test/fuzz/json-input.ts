@@ -28,7 +28,10 @@ const oddJson: fc.Arbitrary<Json> = fc.oneof(
     weight: 3,
     arbitrary: fc.constantFrom<Json>(
       ...[null, true, false, 0, -1, 1.5, 1e308, 2 ** 53, '', 'a', [], {}, [[]], [null], [{}]],
-      ...[{ length: 3 }, { toString: 'a' }, { toJSON: {} }, { $ref: '#' }, Array<Json>(2000).fill('a')],
+      ...[{ length: 3 }, { toString: 'a' }, { toJSON: {} }, { $ref: '#' }],
+      // The limit on entries, and the one on all that arguments hold.
+      ...[200, 201, 2000].map((length) => Array<Json>(length).fill('a')),
+      ...[200, 201].map((length) => Object.fromEntries(Array.from({ length }, (_, at) => [`n${at}`, at]))),
       ...[JSON.parse('{"__proto__":{"a":1}}'), { constructor: { prototype: { a: 1 } } }],
     ),
   },
@@ -53,7 +56,7 @@ const jsonChange: fc.Arbitrary<JsonChange> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('nest'),
       at,
-      levels: fc.constantFrom(100, 1_000, 10_000),
+      levels: fc.constantFrom(32, 33, 100, 1_000, 10_000),
       in: container,
     }),
   },

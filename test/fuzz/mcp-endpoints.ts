@@ -1,4 +1,6 @@
 import fc from 'fast-check'
+import { MAX_REQUEST_BYTES } from '../../lib/mcp/transport/error-response.ts'
+import { MAX_BATCH } from '../../lib/mcp/transport/request.ts'
 import { createResource } from '../../lib/model/resource.ts'
 import { type Endpoint, write } from './endpoint.ts'
 import type { Fixture } from './fixture.ts'
@@ -52,6 +54,17 @@ const META = {
   'io.modelcontextprotocol/clientCapabilities': {},
 }
 
+function createCall(name: string, args: { [name: string]: Json }): Message {
+  const params = { name, arguments: { organizationSlug: 'tidewater-books', ...args } }
+  return { body: { jsonrpc: '2.0', id: 1, method: 'tools/call', params }, version: '2025-06-18' }
+}
+
+/** A request of so many bytes. */
+function createPing(bytes: number): Json {
+  const ping = (text: string) => ({ jsonrpc: '2.0', id: 1, method: 'ping', params: { text } })
+  return ping('a'.repeat(bytes - JSON.stringify(ping('')).length))
+}
+
 const MESSAGES: Message[] = [
   ...[
     [
@@ -93,6 +106,20 @@ const MESSAGES: Message[] = [
     ],
     version: '2025-03-26',
   },
+  // Batches, requests, strings, texts and lists at their limit and one past it.
+  ...[MAX_BATCH, MAX_BATCH + 1].map((length) => ({
+    body: Array.from({ length }, (_, id) => ({ jsonrpc: '2.0', id, method: 'ping' })),
+    version: '2025-03-26',
+  })),
+  ...[MAX_REQUEST_BYTES, MAX_REQUEST_BYTES + 1].map((bytes) => ({
+    body: createPing(bytes),
+    version: '2025-06-18',
+  })),
+  ...[8 * 1024, 8 * 1024 + 1].map((length) => createCall('find_projects', { query: 'a'.repeat(length) })),
+  ...[64 * 1024, 64 * 1024 + 1].map((length) =>
+    createCall('add_issue_note', { issueId: 'STOREFRONT-1', text: 'a'.repeat(length) }),
+  ),
+  ...[200, 201].map((length) => createCall('search_events', { fields: Array(length).fill('id') })),
   ...[
     ['tools/list', { _meta: META }],
     ['server/discover', { _meta: META }],

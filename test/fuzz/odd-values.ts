@@ -35,7 +35,13 @@ const SURROGATES = fc.string({
   maxLength: 8,
 })
 
-/** Malformed text. Long ones are within and beyond each limit on the length of a value. */
+/**
+ * The limits on the length of a value, in characters: of PKCE and of names of organizations, of `state`, of patterns of
+ * redirect URIs and client ids, of strings and texts in arguments, and where text is cut before it is redacted.
+ */
+const LENGTH_LIMITS = [43, 60, 100, 128, 256, 512, 2_000, 2_048, 8 * 1024, 64 * 1024]
+
+/** Malformed text. Long ones are at each limit on the length of a value and one past it. */
 export const oddText: fc.Arbitrary<string> = fc.oneof(
   { weight: 10, arbitrary: fc.constantFrom(...ODD_TEXTS) },
   { weight: 3, arbitrary: fc.string({ unit: 'binary', maxLength: 24 }) },
@@ -43,8 +49,11 @@ export const oddText: fc.Arbitrary<string> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
-      .tuple(fc.constantFrom('a', 'é', '%41', MARKER), fc.constantFrom(43, 100, 101, 512, 2048, 2049, 9000))
-      .map(([text, times]) => text.repeat(times)),
+      .tuple(
+        fc.constantFrom('a', 'é', '%41', 'eyJ-', MARKER),
+        fc.constantFrom(...LENGTH_LIMITS.flatMap((limit) => [limit, limit + 1])),
+      )
+      .map(([text, length]) => text.repeat(Math.ceil(length / text.length)).slice(0, length)),
   },
 )
 

@@ -162,10 +162,10 @@ test('"last used" is the last call, recorded at most once a minute', async (t) =
   const readUse = async () => (await store.readGrant(grant?.id ?? ''))?.lastUsedAt ?? 0
   const key = createKeys(createKeyPrefix(url)).grant(grant?.id ?? '')
   const now = Date.now()
-  await redis.hset(key, 'last_used_at', now - 50_000)
+  await redis.hset(key, 'used', now - 50_000)
   await listTools(url, access_token)
   t.equal(await readUse(), now - 50_000)
-  await redis.hset(key, 'last_used_at', now - 3_600_000)
+  await redis.hset(key, 'used', now - 3_600_000)
   await listTools(url, access_token)
   while ((await readUse()) < now) await sleep(5)
   t.ok((await readUse()) >= now)

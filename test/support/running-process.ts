@@ -47,7 +47,8 @@ export function startProcess(
   const { PATH, NODE_COMPILE_CACHE } = process.env
   const child = spawn(program, args, {
     cwd,
-    env: { PATH, NODE_COMPILE_CACHE, ...env, NODE_OPTIONS: '' },
+    // The options of this process are those of the test runner.
+    env: { PATH, NODE_COMPILE_CACHE, NODE_OPTIONS: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe', ...(hasChannel ? (['ipc'] as const) : [])],
   })
   const lines: string[] = []

@@ -11,6 +11,12 @@ const PROGRAM = '//#region src/index.ts'
 /** The imports of the SDK with which the program reports its errors to Sentry's own project. */
 const REPORTING_IMPORTS = /^import (?:\* as Sentry|\{ startStdio \}) from "[^"]+";\n/gm
 
+/** The import of the functions with which the library reports through the SDK that its program starts. */
+const REPORTING = 'from "@sentry/core";'
+
+/** The server of the program, of an older SDK than ours. */
+const SERVER_IMPORT = 'import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";\n'
+
 /** What the wrapper of all tools of embedded agents returns: a result or an error. */
 const AGENT_RESULT = 'return { result };'
 const AGENT_ERROR = 'return handleAgentToolError(error);'
@@ -36,6 +42,7 @@ const EXPORTS: Record<keyof McpCore, string> = {
   getAvailableTools: 'getAvailableTools',
   getFilteredInputSchema: 'getFilteredInputSchema',
   prepareToolParams: 'prepareToolParams',
+  injectConstraintParams: 'injectConstraintParams',
   createSearchToolsTool: 'createSearchToolsTool',
   createExecuteTool: 'createExecuteTool',
   hasAgentProvider: 'hasAgentProvider',
@@ -112,12 +119,14 @@ async function load(): Promise<McpCore> {
 export function toLibrary(source: string): string {
   const end = source.indexOf(PROGRAM)
   if (end === -1 || source.match(REPORTING_IMPORTS)?.length !== 2) throw new McpCoreShapeError()
-  if ([AGENT_RESULT, AGENT_ERROR].some((text) => source.split(text).length !== 2))
+  if ([AGENT_RESULT, AGENT_ERROR, REPORTING, SERVER_IMPORT].some((text) => source.split(text).length !== 2))
     throw new McpCoreShapeError()
   const library = source
     .slice(0, end)
     .replace(/^#!.*\n/, '')
     .replaceAll(REPORTING_IMPORTS, '')
+    .replace(SERVER_IMPORT, '')
+    .replace(REPORTING, `from ${JSON.stringify(new URL('./no-reporting.ts', import.meta.url).href)};`)
     .replaceAll('globalThis.fetch', 'fetch')
     .replace(AGENT_RESULT, 'return { result: fenceAgentResult(result) };')
     .replace(AGENT_ERROR, 'return { error: fenceAgentResult(handleAgentToolError(error).error) };')

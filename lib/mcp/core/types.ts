@@ -22,6 +22,8 @@ export interface McpCore {
   getFilteredInputSchema(tool: SentryTool, context: Pick<ToolContext, 'constraints'>): ZodShape
   /** Checks arguments and adds the constraints. Throws `UserInputError`. */
   prepareToolParams(request: { tool: SentryTool; params: unknown; context: ToolContext }): ToolParams
+  /** Adds the constraints to checked arguments, as `prepareToolParams` does. */
+  injectConstraintParams(params: ToolParams, tool: SentryTool, context: ToolContext): ToolParams
   createSearchToolsTool(getTools: () => ToolRegistry): SentryTool
   createExecuteTool(getTools: () => ToolRegistry): SentryTool
 
@@ -126,7 +128,7 @@ export type ZodShape = Readonly<Record<string, unknown>>
 
 /** A Zod schema, for the instance of Zod that created it only. */
 export interface ZodType {
-  safeParse?(value: unknown): { success: boolean; error?: { issues: readonly ZodIssue[] } }
+  safeParse?(value: unknown): { success: boolean; data?: unknown; error?: { issues: readonly ZodIssue[] } }
 }
 
 /** What is wrong with a value (Zod 4). */

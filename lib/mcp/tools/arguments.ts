@@ -1,6 +1,14 @@
 import { findNearestName, simplifyName } from '../../model/nearest-name.ts'
 import { redactInput } from '../../telemetry/redact.ts'
-import type { McpCore, SentryTool, ToolContext, ZodIssue } from '../core/types.ts'
+import type {
+  McpCore,
+  SentryTool,
+  ToolContext,
+  ToolParams,
+  ZodIssue,
+  ZodShape,
+  ZodType,
+} from '../core/types.ts'
 import { isRecord } from '../transport/json-rpc.ts'
 import { nameOrganization } from './links.ts'
 import { UNUSED_MEMBER } from './schema.ts'
@@ -29,6 +37,9 @@ const MAX_UNKNOWN = 3
 const MAX_ISSUES = 6
 
 const schemas = new WeakMap<object, Schema>()
+
+/** The parsers of a tool, by the names of their parameters. */
+const parsers = new WeakMap<object, Map<string, ZodType>>()
 
 export interface ArgumentsOptions {
   core: McpCore
@@ -59,10 +70,31 @@ export function prepareArguments(options: ArgumentsOptions, args: unknown): Reco
   const unknown = findUnknown(own, visible)
   if (unknown.length > 0) refuse(explainUnknown(tool.name, unknown))
   const clean = dropAbsent(own, visible) as Record<string, unknown>
-  const issues = core.z.object(shape).safeParse?.(clean).error?.issues ?? []
+  const issues = findParser(core, tool, shape).safeParse?.(clean).error?.issues ?? []
   if (issues.length > 0) refuse(explainIssues(tool.name, issues, clean))
   const given = typeof clean.organizationSlug === 'string' ? clean.organizationSlug : undefined
   return nameOrganization(tool.name, clean, context.constraints.organizationSlug ?? given, refuse)
+}
+
+/** What `core.prepareToolParams` returns, with prepared schemas. Throws `UserInputError`. */
+export function parseParams(
+  { core, tool, context }: ArgumentsOptions & { context: ToolContext },
+  params: unknown,
+): ToolParams {
+  const parser = findParser(core, tool, core.getFilteredInputSchema(tool, context))
+  const parsed = parser.safeParse?.(params)
+  if (!parsed?.success) return core.prepareToolParams({ tool, params, context })
+  return core.injectConstraintParams(parsed.data as ToolParams, tool, context)
+}
+
+/** Zod compiles a schema at its first use, which takes longer than all uses of a call. */
+function findParser({ z }: McpCore, tool: SentryTool, shape: ZodShape): ZodType {
+  const known = parsers.get(tool.inputSchema) ?? new Map<string, ZodType>()
+  parsers.set(tool.inputSchema, known)
+  const key = Object.keys(shape).join(' ')
+  const parser = known.get(key) ?? z.object(shape)
+  known.set(key, parser)
+  return parser
 }
 
 function readSchema({ z }: McpCore, tool: SentryTool): Schema {

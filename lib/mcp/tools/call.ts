@@ -19,7 +19,7 @@ import { ToolRefusedError } from '../core/load.ts'
 import type { McpCore, SentryTool, ToolContext } from '../core/types.ts'
 import { isRecord } from '../transport/json-rpc.ts'
 import { assertArgumentLimits } from './argument-limits.ts'
-import { prepareArguments } from './arguments.ts'
+import { parseParams, prepareArguments } from './arguments.ts'
 import { findTarget, isGateway } from './catalogue.ts'
 import { describeFailure, findCause } from './errors.ts'
 import { finishResult } from './finish-result.ts'
@@ -140,7 +140,7 @@ async function runHandler(
   context: ToolContext,
 ): Promise<unknown> {
   try {
-    return await tool.handler(core.prepareToolParams({ tool, params: args, context }), context)
+    return await tool.handler(parseParams({ core, tool, context }, args), context)
   } catch (error) {
     const large = findCause(error, LargeFileError)
     if (large === undefined) throw error

@@ -1,28 +1,18 @@
-import {
-  createMcpHandler,
-  type Server,
-  WebStandardStreamableHTTPServerTransport,
-} from '@modelcontextprotocol/server'
+import { isInputRequiredResult } from '@modelcontextprotocol/server'
 import type { Caller } from '../../model/caller.ts'
-import { redactInput } from '../../telemetry/redact.ts'
 import type { BudgetShare } from '../../upstream/budget.ts'
-import type { McpRequest } from '../context.ts'
-import { findMissingGrant, type ToolCatalogue } from '../tools/catalogue.ts'
+import type { CallContext, McpRequest } from '../context.ts'
+import { findMissingGrant, renameCall, type ToolCatalogue } from '../tools/catalogue.ts'
 import { readNarrowing } from '../tools/narrowing.ts'
+import { type DirectRequest, findDirectRequest } from './direct-request.ts'
+import { encodeListResponse, respondToCall, respondToInitialize, respondToPing } from './direct-response.ts'
 import { createJsonRpcError, INVALID_REQUEST, isRecord, SERVER_ERROR } from './json-rpc.ts'
 import { createProgress } from './progress.ts'
-import {
-  allowsBatch,
-  classifyRequest,
-  MAX_BATCH,
-  type Route,
-  readMcpHeaders,
-  toWebRequest,
-} from './request.ts'
-import { createJsonResponse, createPreparedResponse, type McpResponse, readWebResponse } from './response.ts'
-import { createMcpServer, type McpServerOptions } from './server.ts'
+import { allowsBatch, classifyRequest, MAX_BATCH, type McpHeaders, readMcpHeaders } from './request.ts'
+import { ACCEPTED, createJsonResponse, createPreparedResponse, type McpResponse } from './response.ts'
+import { respondBySdk } from './sdk-response.ts'
+import { createMcpServer, describeServer, type McpServerOptions, serveCall } from './server.ts'
 import { DEFAULT_TIMING, type StreamTiming, streamIfSlow } from './stream.ts'
-import { encodeListResponse, findListRequest } from './tools-list.ts'
 
 export interface McpEndpoint {
   /**
@@ -43,8 +33,8 @@ export interface McpEndpointOptions extends McpServerOptions {
 }
 
 /**
- * The MCP endpoint of every revision from 2024-11-05 to 2026-07-28. It has no sessions: each request gets a server of
- * its own, and no state is kept between requests.
+ * The MCP endpoint of every revision from 2024-11-05 to 2026-07-28. It has no sessions, and no state is kept between
+ * requests. What `findDirectRequest` does not recognize gets a server of the SDK of its own.
  */
 export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
   const { catalogue, dependencies, serverInfo, timing = DEFAULT_TIMING } = options
@@ -70,11 +60,11 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
       return createJsonResponse(400, createJsonRpcError(INVALID_REQUEST, message))
     }
     const variant = catalogue.findVariant(caller)
-    const list = findListRequest(body, headers)
-    if (list !== undefined) return createPreparedResponse(encodeListResponse(variant, list, serverInfo))
-    const route = classifyRequest(body, headers)
-    const isCall = route.kind !== 'reject' && isRecord(body) && body.method === 'tools/call'
-    const missing = isCall ? findMissingGrant(body.params, variant) : undefined
+    const direct = findDirectRequest(body, headers)
+    if (direct !== undefined && direct.method !== 'tools/call')
+      return respondAtOnce(direct, { caller, variant })
+    const params = findCallParams(request, headers, direct)
+    const missing = findMissingGrant(params, variant)
     // A new token with more scopes would not bring a skill, so the tool call itself explains that.
     if (missing !== undefined && missing.skills.length === 0) {
       dependencies.calls.recordRefusal({ ...request, tool: missing.tool }, 'not_granted')
@@ -85,8 +75,50 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
     const accessToken = await caller.openAccessToken()
     const share = openShare(request)
     const context = { ...request, variant, progress, accessToken, share }
-    const served = serve(request, route, () => createMcpServer(context, options))
-    return readWebResponse(await streamIfSlow(served, { timing, progress, accept: headers.accept }))
+    // The SDK refuses the names of unknown tools.
+    const isDirect = direct !== undefined && variant.tools.has(renameCall(direct.params, variant).name)
+    const work = () =>
+      isDirect
+        ? call(direct, context, headers)
+        : respondBySdk(request, headers, () => createMcpServer(context, options))
+    return streamIfSlow(work, { timing, progress, accept: headers.accept })
+  }
+
+  function respondAtOnce(
+    request: Exclude<DirectRequest, { method: 'tools/call' }>,
+    context: Pick<CallContext, 'caller' | 'variant'>,
+  ): McpResponse {
+    switch (request.method) {
+      case 'notification':
+        return ACCEPTED
+      case 'ping':
+        return createJsonResponse(200, respondToPing(request))
+      case 'initialize':
+        return createJsonResponse(200, respondToInitialize(request, describeServer(context, options)))
+      case 'tools/list':
+        return createPreparedResponse(encodeListResponse(request, context.variant, serverInfo))
+    }
+  }
+
+  async function call(
+    direct: Extract<DirectRequest, { method: 'tools/call' }>,
+    context: CallContext & McpRequest,
+    headers: McpHeaders,
+  ): Promise<McpResponse> {
+    try {
+      const result = await serveCall(direct.params, context, dependencies)
+      // The SDK checks that the client can be asked. Sentry's tools ask for nothing.
+      if (isInputRequiredResult(result)) {
+        return await respondBySdk(context, headers, () =>
+          createMcpServer(context, options, async () => result),
+        )
+      }
+      return createJsonResponse(200, respondToCall(direct, result, serverInfo))
+    } catch (error) {
+      // The client has disconnected, so there is nothing to report and no one to respond to.
+      if (context.signal.aborted) return ACCEPTED
+      throw error
+    }
   }
 
   /** Memory counts until the response was sent: until then its text is held. */
@@ -109,31 +141,12 @@ export function createMcpEndpoint(options: McpEndpointOptions): McpEndpoint {
   return { respond }
 }
 
-function serve(request: McpRequest, route: Route, createServer: () => Server): Promise<Response> {
-  if (route.kind === 'legacy') return serveLegacy(request, createServer())
-  const onerror = createRefusalLog(request)
-  const handler = createMcpHandler(createServer, { legacy: 'reject', onerror })
-  return handler.fetch(toWebRequest(request), { parsedBody: request.body })
-}
-
-function createRefusalLog({ log }: McpRequest): (error: Error) => void {
-  return ({ message }) => log.debug({ reason: redactInput(message, 500) }, 'MCP request refused')
-}
-
-/** The SDK's own handler responds to the older revisions with a stream each time. */
-async function serveLegacy(request: McpRequest, server: Server): Promise<Response> {
-  server.onerror = createRefusalLog(request)
-  const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
-  await server.connect(transport)
-  try {
-    const response = await transport.handleRequest(toWebRequest(request), { parsedBody: request.body })
-    return Array.isArray(request.body) && response.status === 200 ? await toBatchResponse(response) : response
-  } finally {
-    await server.close()
-  }
-}
-
-/** The response to a batch is an array (JSON-RPC 2.0 §6). To a batch of one, the SDK sends an object. */
-async function toBatchResponse(response: Response): Promise<Response> {
-  return Response.json([await response.json()].flat())
+/** The parameters of a `tools/call` that the SDK will not refuse for its form. */
+function findCallParams(
+  { body }: McpRequest,
+  headers: McpHeaders,
+  direct: DirectRequest | undefined,
+): unknown {
+  if (!isRecord(body) || body.method !== 'tools/call') return undefined
+  return direct === undefined && classifyRequest(body, headers).kind === 'reject' ? undefined : body.params
 }

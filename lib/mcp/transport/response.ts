@@ -13,6 +13,9 @@ const MAX_ERROR_TEXT = 500
 /** Responses concern one user and must not be cached. */
 const JSON_HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' }
 
+/** The response to notifications (MCP 2025-06-18, transports). */
+export const ACCEPTED: McpResponse = { status: 202, headers: {}, body: undefined }
+
 export function createJsonResponse(
   status: number,
   message: object,

@@ -5,7 +5,29 @@ import type { CallContext } from '../context.ts'
 import { callTool, type ToolDependencies } from '../tools/call.ts'
 import { findMissingGrant, renameCall } from '../tools/catalogue.ts'
 import { explainMissingGrant } from '../tools/errors.ts'
-import { LIST_CACHE, type ServerInfo } from './tools-list.ts'
+import type { CallParams } from './direct-request.ts'
+
+/** For how long a client may cache a list, and that the cache is private (MCP 2026-07-28, caching). */
+export const LIST_CACHE = { ttlMs: 300_000, cacheScope: 'private' as const }
+
+/** Without sessions there are no notifications, so clients need not wait for changes. */
+const CAPABILITIES = { tools: { listChanged: false } }
+
+/** What clients know and show of this server (MCP 2025-11-25, `Implementation`). */
+export interface ServerInfo {
+  name: string
+  title: string
+  version: string
+  icons: { src: string; mimeType: string; sizes: string[] }[]
+  websiteUrl: string
+}
+
+/** What this server says of itself to a caller. */
+export interface ServerDescription {
+  serverInfo: ServerInfo
+  capabilities: typeof CAPABILITIES
+  instructions: string
+}
 
 export interface McpServerOptions {
   dependencies: ToolDependencies
@@ -34,31 +56,37 @@ class StrictServer extends Server {
 }
 
 /** An MCP server of any revision for one request, with the tools of its caller. */
-export function createMcpServer(context: CallContext, options: McpServerOptions): Server {
-  const server = new StrictServer(options.serverInfo, {
-    // Without sessions there are no notifications, so clients need not wait for changes.
-    capabilities: { tools: { listChanged: false } },
-    instructions: writeInstructions(context, options.dependencies.sentry.host),
+export function createMcpServer(
+  context: CallContext,
+  options: McpServerOptions,
+  call: typeof serveCall = serveCall,
+): Server {
+  const { serverInfo, ...description } = describeServer(context, options)
+  const server = new StrictServer(serverInfo, {
+    ...description,
     cacheHints: { 'tools/list': LIST_CACHE, 'server/discover': LIST_CACHE },
   })
-  // Only for the requests that `findListRequest` does not recognize.
+  // Only for the requests that `findDirectRequest` does not recognize.
   server.setRequestHandler('tools/list', ({ params }) => {
     if (params?.cursor !== undefined) {
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'Invalid cursor: the list has one page.')
     }
     return { tools: [...context.variant.list] }
   })
-  server.setRequestHandler('tools/call', ({ params }) => serveCall(params, context, options.dependencies))
+  server.setRequestHandler('tools/call', ({ params }) => call(params, context, options.dependencies))
   return server
 }
 
-interface CallParams {
-  name: string
-  arguments?: Record<string, unknown>
-  _meta?: { progressToken?: string | number }
+export function describeServer(
+  { caller, variant }: Pick<CallContext, 'caller' | 'variant'>,
+  { serverInfo, dependencies }: McpServerOptions,
+): ServerDescription {
+  const instructions = writeInstructions({ caller, variant }, dependencies.sentry.host)
+  return { serverInfo, capabilities: CAPABILITIES, instructions }
 }
 
-async function serveCall(
+/** Calls the tool that parameters of `tools/call` name. Throws `ProtocolError` if the caller has no such tool. */
+export async function serveCall(
   sent: CallParams,
   context: CallContext,
   dependencies: ToolDependencies,
@@ -85,7 +113,10 @@ async function serveCall(
 }
 
 /** Some clients read the first 512 characters only, so the sentences are in the order of their importance. */
-function writeInstructions({ caller, variant }: CallContext, sentryHost: string): string {
+function writeInstructions(
+  { caller, variant }: Pick<CallContext, 'caller' | 'variant'>,
+  sentryHost: string,
+): string {
   const { organizationSlug, projectSlug, allowedOrganizations } = caller.constraints
   const limit = projectSlug === undefined ? '' : `, and in it to the project ${projectSlug}`
   return [

@@ -1,6 +1,7 @@
 import type { AcceptedTypes } from './accept.ts'
 import type { JsonRpcMessage } from './json-rpc.ts'
 import type { Progress } from './progress.ts'
+import type { McpResponse } from './response.ts'
 
 export interface StreamTiming {
   /** How long a response may take before it becomes a stream. */
@@ -26,27 +27,28 @@ const STREAM_HEADERS = {
 }
 
 /**
- * Returns a fast response as it is. A slow one becomes an event stream (Streamable HTTP), which begins after
+ * Responds with a fast response of `work` as it is. A slow one becomes an event stream (Streamable HTTP), which begins after
  * `streamAfterMs` or with the first report of progress, sends a heartbeat, and ends with the response.
  */
-export function streamIfSlow(pending: Promise<Response>, options: StreamOptions): Promise<Response> {
+export function streamIfSlow(work: () => Promise<McpResponse>, options: StreamOptions): Promise<McpResponse> {
   const { timing, progress, accept } = options
-  if (!accept.stream) return pending
+  if (!accept.stream) return work()
   return new Promise((resolve, reject) => {
     let stream: EventStream | undefined
     const openStream = (): EventStream => {
       if (stream !== undefined) return stream
       stream = createEventStream(timing.heartbeatMs, progress)
-      resolve(new Response(stream.body, { headers: STREAM_HEADERS }))
+      resolve({ status: 200, headers: STREAM_HEADERS, body: stream.body })
       return stream
     }
     const timer = setTimeout(openStream, timing.streamAfterMs)
     progress.listen((notification) => openStream().send(notification))
-    pending
-      .then(async (response) => {
-        // An error has a status, and there is nothing to stream in a response without a body.
-        if (stream === undefined && (accept.json || response.status !== 200)) resolve(response)
-        else openStream().end(await readMessages(response))
+    work()
+      .then((response) => {
+        // An error has a status, and only JSON becomes a stream.
+        const isJson = response.status === 200 && Buffer.isBuffer(response.body)
+        if (stream === undefined && (accept.json || !isJson)) resolve(response)
+        else openStream().end(readMessages(response))
       })
       .catch((error: unknown) => {
         if (stream === undefined) reject(error)
@@ -61,8 +63,8 @@ export function streamIfSlow(pending: Promise<Response>, options: StreamOptions)
 }
 
 /** The messages of a response, as JSON: several for a batch, each of which becomes an event. */
-async function readMessages(response: Response): Promise<string[]> {
-  const text = await response.text()
+function readMessages({ body }: McpResponse): string[] {
+  const text = Buffer.isBuffer(body) ? body.toString() : ''
   // One message is passed on as it is: it can have megabytes.
   if (!text.startsWith('[')) return text === '' ? [] : [text]
   return JSON.parse(text).map((message: JsonRpcMessage) => JSON.stringify(message))

@@ -1,7 +1,7 @@
 import type { Caller } from '../../model/caller.ts'
 import type { SentryApi } from '../../upstream/api.ts'
 import type { SentryLocation } from '../../upstream/location.ts'
-import { authenticateBearer, type BearerOptions, readBearerToken } from './bearer.ts'
+import { authenticateBearer, type BearerOptions, type LimitUser, readBearerToken } from './bearer.ts'
 import { type ConstraintSettings, createConstraintResolver } from './constraints.ts'
 import {
   createSentryBearerAuthentication,
@@ -13,6 +13,7 @@ import {
 export interface ResourceRequest extends SentryBearerRequest {
   /** The value of the Authorization header. */
   authorization: string | undefined
+  limitUser: LimitUser
 }
 
 export interface AuthenticationOptions extends Omit<BearerOptions, 'settings'> {
@@ -29,7 +30,7 @@ export interface AuthenticationOptions extends Omit<BearerOptions, 'settings'> {
 
 /**
  * Authenticates the requests to protected resources: by an access token of ours or, if the operator allows it, by a token
- * of Sentry. The caller has the constraints of the resource. The result throws what `authenticateBearer`,
+ * of Sentry, and counts their requests. The caller has the constraints of the resource. The result throws what `authenticateBearer`,
  * `SentryBearerAuthentication` and `ConstraintResolver` throw.
  */
 export function createAuthentication(
@@ -41,13 +42,15 @@ export function createAuthentication(
     ? createSentryBearerAuthentication({ settings, store, sentryApi, audit })
     : undefined
 
-  function identify(request: ResourceRequest): Promise<Caller> {
-    const { authorization, resource } = request
+  async function identify(request: ResourceRequest): Promise<Caller> {
+    const { authorization } = request
     const sentryToken = sentryBearer && readSentryToken(authorization)
     if (sentryBearer === undefined || sentryToken === undefined) {
-      return authenticateBearer(readBearerToken(authorization), resource, options)
+      return authenticateBearer(readBearerToken(authorization), request, options)
     }
-    return sentryBearer.authenticate(sentryToken, request)
+    const caller = await sentryBearer.authenticate(sentryToken, request)
+    await request.limitUser(caller.subject)
+    return caller
   }
 
   return async (request) => {

@@ -20,6 +20,9 @@ export class MissingTokenError extends Error {
   override readonly name = 'MissingTokenError'
 }
 
+/** Counts a request against the limit of its user. Rejects with `TooManyRequestsError`. */
+export type LimitUser = (subject: string) => Promise<void>
+
 export interface BearerOptions {
   settings: { BASE_URL: string }
   store: Store
@@ -33,20 +36,24 @@ export function readBearerToken(authorization: string | undefined): string | und
 }
 
 /**
- * Authenticates a caller by an access token: verifies the signature without I/O, then reads the grant once. Throws
- * `MissingTokenError`, `InvalidTokenError`, `SignInRequiredError`, and `StoreUnavailableError` or `UnsealError`, which
- * say nothing about the token.
+ * Authenticates a caller by an access token: verifies the signature without I/O, then reads the grant once, while the
+ * request is counted. Throws `MissingTokenError`, `InvalidTokenError`, `SignInRequiredError`, `TooManyRequestsError`, and
+ * `StoreUnavailableError` or `UnsealError`, which say nothing about the token.
  */
 export async function authenticateBearer(
   token: string | undefined,
-  resource: Resource,
+  { resource, limitUser }: { resource: Resource; limitUser: LimitUser },
   { settings, store, signer, sentryTokens }: BearerOptions,
 ): Promise<Caller> {
   if (token === undefined) throw new MissingTokenError('Sign in to use this server.')
   const claims = await verifyAccessToken(token, { issuer: settings.BASE_URL, signer })
   // Sent together with the read of the grant.
+  const counted = limitUser(claims.sub)
+  // A token whose grant has ended is refused as such, also beyond the limit.
+  counted.catch(() => undefined)
   const deferral = createDeferral(claims.sub, store)
   const grant = requireGrant(await store.readGrant(readGrantId(claims)), claims)
+  await counted
   sentryTokens.assertUnaltered(grant)
   assertAudience(claims, resource, settings.BASE_URL)
   touchGrant(grant, store)

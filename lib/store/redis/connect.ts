@@ -1,5 +1,6 @@
 import { type Cluster, Redis } from 'ioredis'
 import { describeRedisAddress, parseRedisAddress, type RedisAddress } from '../../config/redis-address.ts'
+import { BatchingClient } from './batching-client.ts'
 import { createClusterClient } from './cluster.ts'
 import { computeRetryDelay, createRedisOptions, type RedisSettings } from './options.ts'
 import { createOutage, type Outage, type RedisLog } from './outage.ts'
@@ -69,7 +70,7 @@ function createClient(
 }
 
 function createSingleClient(settings: RedisSettings, address: RedisAddress, outage: Outage): Redis {
-  const redis = new Redis({
+  const redis = new BatchingClient({
     ...createRedisOptions(settings),
     ...address.hosts[0],
     db: address.database,

@@ -4,22 +4,11 @@ import type { GrantRecord, GrantStatus, RevocationReason } from '../store.ts'
 export const GRANT_FIELDS = [
   'status',
   'reason',
-  'client_id',
-  'client_name',
-  'client_auth_method',
-  'subject',
-  'email_hash',
-  'resource',
-  'organization_id',
-  'scope',
-  'skills',
-  'browser',
-  'created_at',
-  'last_used_at',
-  'expires_at',
-  'upstream_tokens',
-  'upstream_expires_at',
-  'upstream_generation',
+  'terms',
+  'used',
+  'tokens',
+  'ends',
+  'gen',
   'renewal_started_at',
 ] as const
 
@@ -28,22 +17,11 @@ export function formatGrant(grant: GrantRecord): string[] {
   const values: Record<(typeof GRANT_FIELDS)[number], string | number | undefined> = {
     status: grant.status,
     reason: grant.reason,
-    client_id: grant.clientId,
-    client_name: grant.clientName,
-    client_auth_method: grant.clientAuthMethod,
-    subject: grant.subject,
-    email_hash: grant.emailHash,
-    resource: grant.resource,
-    organization_id: grant.organizationId,
-    scope: JSON.stringify(grant.scope),
-    skills: JSON.stringify(grant.skills),
-    browser: grant.browser,
-    created_at: grant.createdAt,
-    last_used_at: grant.lastUsedAt,
-    expires_at: grant.expiresAt,
-    upstream_tokens: grant.upstream.sealed,
-    upstream_expires_at: grant.upstream.expiresAt,
-    upstream_generation: grant.upstream.generation,
+    terms: formatTerms(grant),
+    used: grant.lastUsedAt,
+    tokens: grant.upstream.sealed,
+    ends: grant.upstream.expiresAt,
+    gen: grant.upstream.generation,
     renewal_started_at: grant.upstream.renewalStartedAt,
   }
   return Object.entries(values).flatMap(([field, value]) =>
@@ -58,31 +36,40 @@ export function parseGrant(id: string, values: readonly unknown[]): GrantRecord 
   const status = read('status')
   if (status === '') return undefined
   const reason = read('reason')
-  const emailHash = read('email_hash')
-  const organizationId = read('organization_id')
-  const browser = read('browser')
   return {
     id,
     status: status as GrantStatus,
     ...(reason !== '' && { reason: reason as RevocationReason }),
-    clientId: read('client_id'),
-    clientName: read('client_name'),
-    clientAuthMethod: read('client_auth_method'),
-    subject: read('subject'),
-    ...(emailHash !== '' && { emailHash }),
-    resource: read('resource'),
-    ...(organizationId !== '' && { organizationId }),
-    scope: JSON.parse(read('scope')),
-    skills: JSON.parse(read('skills')),
-    ...(browser !== '' && { browser }),
-    createdAt: Number(read('created_at')),
-    lastUsedAt: Number(read('last_used_at')),
-    expiresAt: Number(read('expires_at')),
+    ...parseTerms(read('terms')),
+    lastUsedAt: Number(read('used')),
     upstream: {
-      sealed: read('upstream_tokens'),
-      expiresAt: readTime('upstream_expires_at'),
-      generation: Number(read('upstream_generation')),
+      sealed: read('tokens'),
+      expiresAt: readTime('ends'),
+      generation: Number(read('gen')),
       renewalStartedAt: readTime('renewal_started_at'),
     },
+  }
+}
+
+/**
+ * What of a grant never changes: a list in one field, since each field of a hash takes some 80 bytes of Redis. Scripts
+ * read the first three.
+ */
+function formatTerms(grant: GrantRecord): string {
+  const { clientId, subject, expiresAt, clientName, clientAuthMethod, resource } = grant
+  const { scope, skills, createdAt, organizationId, emailHash, browser } = grant
+  const client = [clientName, clientAuthMethod]
+  const optional = { organizationId, emailHash, browser }
+  return JSON.stringify([
+    ...[clientId, subject, expiresAt, ...client, resource, scope, skills, createdAt, optional],
+  ])
+}
+
+function parseTerms(text: string) {
+  const [clientId, subject, expiresAt, ...rest] = JSON.parse(text)
+  const [clientName, clientAuthMethod, resource, scope, skills, createdAt, optional] = rest
+  return {
+    ...{ clientId, clientName, clientAuthMethod, subject, resource, scope, skills, createdAt, expiresAt },
+    ...optional,
   }
 }

@@ -29,12 +29,20 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `
 
+// The client, the subject and the expiry of a grant.
+const TERMS = `
+local function readTerms(terms)
+  local list = cjson.decode(terms)
+  return list[1], list[2], list[3]
+end
+`
+
 // HDEL comes first: a full Redis refuses a script whose first write may need memory, and revoking has to work while
 // Redis is full.
 const REVOKE = `
 local function revoke(key, reason)
-  redis.call('HDEL', key, 'upstream_tokens', 'upstream_expires_at', 'renewal_started_at',
-    'refresh_hash', 'previous_refresh_hash', 'rotated_at', 'sealed_successor', 'repeats')
+  redis.call('HDEL', key, 'tokens', 'ends', 'renewal_started_at',
+    'hash', 'prev', 'since', 'next', 'repeats')
   redis.call('HSET', key, 'status', 'revoked', 'reason', reason)
   redis.call('PEXPIRE', key, ${TOMBSTONE_TTL_MS})
 end
@@ -153,10 +161,12 @@ return cjson.encode(surplus)
 /** KEYS: grant. ARGV: hash of the refresh token, ttl. */
 export const activateGrant = defineScript<boolean>(`
 ${NOW}
-local grant = redis.call('HMGET', KEYS[1], 'status', 'refresh_hash', 'expires_at')
+${TERMS}
+local grant = redis.call('HMGET', KEYS[1], 'status', 'hash', 'terms')
 if grant[1] ~= 'active' or grant[2] then return 'false' end
-redis.call('HSET', KEYS[1], 'refresh_hash', ARGV[1], 'last_used_at', now)
-redis.call('PEXPIREAT', KEYS[1], math.min(now + ARGV[2], grant[3]))
+local client, subject, expiry = readTerms(grant[3])
+redis.call('HSET', KEYS[1], 'hash', ARGV[1], 'used', now)
+redis.call('PEXPIREAT', KEYS[1], math.min(now + ARGV[2], expiry))
 return 'true'
 `)
 
@@ -167,18 +177,21 @@ return 'true'
  */
 export const rotateRefreshToken = defineScript<RotationOutcome & { subject?: string }>(`
 ${NOW}
+${TERMS}
 ${REVOKE}
-local grant = redis.call('HMGET', KEYS[1], 'status', 'client_id', 'refresh_hash', 'previous_refresh_hash',
-  'rotated_at', 'sealed_successor', 'expires_at', 'subject')
+local grant = redis.call('HMGET', KEYS[1], 'status', 'terms', 'hash', 'prev',
+  'since', 'next')
 if not grant[1] then return '{"outcome":"missing"}' end
-if grant[2] ~= ARGV[1] then return '{"outcome":"other_client"}' end
+local client, subject, expiry = readTerms(grant[2])
+if client ~= ARGV[1] then return '{"outcome":"other_client"}' end
 if grant[1] ~= 'active' then return cjson.encode({ outcome = grant[1] }) end
 if not grant[3] then return '{"outcome":"missing"}' end
 if grant[3] == ARGV[2] then
-  redis.call('HSET', KEYS[1], 'refresh_hash', ARGV[3], 'previous_refresh_hash', ARGV[2], 'rotated_at', now,
-    'sealed_successor', ARGV[4], 'last_used_at', now, 'repeats', 0)
-  redis.call('PEXPIREAT', KEYS[1], math.min(now + ARGV[6], grant[7]))
-  return cjson.encode({ outcome = 'rotated', subject = grant[8] })
+  redis.call('HSET', KEYS[1], 'hash', ARGV[3], 'prev', ARGV[2], 'since', now,
+    'next', ARGV[4], 'used', now)
+  redis.call('HDEL', KEYS[1], 'repeats')
+  redis.call('PEXPIREAT', KEYS[1], math.min(now + ARGV[6], expiry))
+  return cjson.encode({ outcome = 'rotated', subject = subject })
 end
 if grant[4] == ARGV[2] and now - grant[5] < tonumber(ARGV[5]) then
   local repeats = redis.pcall('HINCRBY', KEYS[1], 'repeats', 1)
@@ -192,10 +205,12 @@ return '{"outcome":"reused"}'
 /** KEYS: grant. Returns the subject and the client of a grant whose use was recorded. */
 export const touchGrant = defineScript<{ subject: string; clientId: string } | null>(`
 ${NOW}
-local grant = redis.call('HMGET', KEYS[1], 'status', 'last_used_at', 'subject', 'client_id')
+${TERMS}
+local grant = redis.call('HMGET', KEYS[1], 'status', 'used', 'terms')
 if grant[1] ~= 'active' or now - grant[2] < ${GRANT_TOUCH_INTERVAL_MS} then return 'null' end
-redis.call('HSET', KEYS[1], 'last_used_at', now)
-return cjson.encode({ subject = grant[3], clientId = grant[4] })
+redis.call('HSET', KEYS[1], 'used', now)
+local client, subject = readTerms(grant[3])
+return cjson.encode({ subject = subject, clientId = client })
 `)
 
 /** KEYS: the index of a subject. ARGV: entry of a grant that was used. */
@@ -222,7 +237,7 @@ return 'null'
 /** KEYS: grant. ARGV: generation. */
 export const markUpstreamRenewal = defineScript<null>(`
 ${NOW}
-local grant = redis.call('HMGET', KEYS[1], 'status', 'upstream_generation')
+local grant = redis.call('HMGET', KEYS[1], 'status', 'gen')
 if grant[1] == 'active' and grant[2] == ARGV[1] then
   redis.call('HSET', KEYS[1], 'renewal_started_at', now)
 end
@@ -235,18 +250,18 @@ return 'null'
  * reason HDEL comes first, so that a full Redis accepts them.
  */
 export const commitUpstream = defineScript<'committed' | 'stale' | 'gone'>(`
-local grant = redis.call('HMGET', KEYS[1], 'status', 'upstream_generation')
+local grant = redis.call('HMGET', KEYS[1], 'status', 'gen')
 if not grant[1] or grant[1] == 'revoked' then return '"gone"' end
 if grant[2] ~= ARGV[1] then return '"stale"' end
 redis.call('HDEL', KEYS[1], 'renewal_started_at')
-redis.call('HSET', KEYS[1], 'status', 'active', 'upstream_tokens', ARGV[2], 'upstream_expires_at', ARGV[3],
-  'upstream_generation', ARGV[1] + 1)
+redis.call('HSET', KEYS[1], 'status', 'active', 'tokens', ARGV[2], 'ends', ARGV[3],
+  'gen', ARGV[1] + 1)
 return '"committed"'
 `)
 
 /** KEYS: grant. ARGV: generation. */
 export const requireSignIn = defineScript<boolean>(`
-local grant = redis.call('HMGET', KEYS[1], 'status', 'upstream_generation')
+local grant = redis.call('HMGET', KEYS[1], 'status', 'gen')
 if not grant[1] or grant[1] == 'revoked' or grant[2] ~= ARGV[1] then return 'false' end
 redis.call('HSET', KEYS[1], 'status', 'sign_in_required')
 return 'true'
@@ -263,8 +278,8 @@ return cjson.encode(grant)
 
 /** KEYS: grant. ARGV: expected sealed tokens, new sealed tokens. */
 export const replaceSealedUpstream = defineScript<boolean>(`
-if redis.call('HGET', KEYS[1], 'upstream_tokens') ~= ARGV[1] then return 'false' end
-redis.call('HSET', KEYS[1], 'upstream_tokens', ARGV[2])
+if redis.call('HGET', KEYS[1], 'tokens') ~= ARGV[1] then return 'false' end
+redis.call('HSET', KEYS[1], 'tokens', ARGV[2])
 return 'true'
 `)
 

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import type { RedisAddress, RedisHost } from '../../config/redis-address.ts'
 import { formatHost } from '../../config/redis-address.ts'
+import { BatchingClient } from './batching-client.ts'
 import { computeRetryDelay, createRedisOptions, createTlsOptions, type RedisSettings } from './options.ts'
 import { createOutage, type Outage, type RedisLog } from './outage.ts'
 
@@ -19,7 +20,7 @@ export function createSentinelClient(
   outage: Outage,
 ): Redis {
   const tls = createTlsOptions(settings)
-  const redis = new Redis({
+  const redis = new BatchingClient({
     ...createRedisOptions(settings),
     db: database,
     sentinels: [...hosts],

@@ -59,7 +59,7 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
 
   async function readIndexed(entry: string) {
     const id = parseGrantId(entry)
-    const values = await redis.hmget(keys.grant(id), ...GRANT_FIELDS, 'refresh_hash')
+    const values = await redis.hmget(keys.grant(id), ...GRANT_FIELDS, 'hash')
     return { entry, grant: parseGrant(id, values), isRedeemed: values.at(-1) != null }
   }
 
@@ -101,7 +101,7 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
     list: (grant: GrantIdentity) =>
       run(scripts.listGrant, keys.subject(grant.subject), formatEntry(grant), grant.expiresAt),
     activate: (grantId: string, refreshHash: string, ttlMs: number) =>
-      run(scripts.activateGrant, keys.grant(grantId), refreshHash, ttlMs),
+      run(scripts.activateGrant, keys.grant(grantId), shortenHash(refreshHash), ttlMs),
     supersede,
   })
 
@@ -181,7 +181,7 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
 
     async rotateRefreshToken(grantId, rotation) {
       const { clientId, presentedHash, nextHash, sealedSuccessor, graceMs, ttlMs } = rotation
-      const hashes = [presentedHash, nextHash]
+      const hashes = [presentedHash, nextHash].map(shortenHash)
       const times = [graceMs, ttlMs]
       const key = keys.grant(grantId)
       const { subject, ...outcome } = await run(
@@ -197,7 +197,7 @@ export function createRedisStore(redis: Redis | Cluster, { prefix }: { prefix: s
     },
 
     async hasRotated(grantId) {
-      return (await redis.hexists(keys.grant(grantId), 'previous_refresh_hash')) === 1
+      return (await redis.hexists(keys.grant(grantId), 'prev')) === 1
     },
 
     async deferUpstream(subject, until) {
@@ -252,7 +252,12 @@ function formatEntry({ id, clientId }: Pick<GrantIdentity, 'id' | 'clientId'>): 
 }
 
 function formatClientPart(clientId: string): string {
-  return ` ${hashToken(clientId).slice(0, 22)}`
+  return ` ${shortenHash(hashToken(clientId))}`
+}
+
+/** 128 bits of a hash, which are enough: no one can find a second token with the same ones. */
+function shortenHash(hash: string): string {
+  return hash.slice(0, 22)
 }
 
 function parseGrantId(entry: string): string {

@@ -27,8 +27,12 @@ export function readApiRequest(method: string, url: URL): ApiRequest | undefined
 }
 
 export async function readAttempt(response: Response, release: string | undefined): Promise<Attempt> {
-  const text = await response.clone().text()
-  return { status: response.status, isEmpty: text.trim() === '', body: parseJson(text), release }
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined)
+  const isEmpty = body === undefined && (await response.clone().text()).trim() === ''
+  return { status: response.status, isEmpty, body, release }
 }
 
 /**
@@ -37,12 +41,4 @@ export async function readAttempt(response: Response, release: string | undefine
  */
 export function isMissingRoute({ status, isEmpty }: Attempt): boolean {
   return status === 404 && isEmpty
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

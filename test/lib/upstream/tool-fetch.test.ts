@@ -1,6 +1,12 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'tap'
-import { collectWrites, type UpstreamWrite } from '../../../lib/upstream/tool-call.ts'
+import {
+  collectWrites,
+  findUpstreamCall,
+  runUpstreamCall,
+  type UpstreamWrite,
+} from '../../../lib/upstream/tool-call.ts'
 import { fetchUpstream, ToolFetchError } from '../../../lib/upstream/tool-fetch.ts'
 import { findFreePort } from '../../support/free-port.ts'
 import { startMcp } from '../../support/mcp-service.ts'
@@ -100,6 +106,28 @@ test('only http is requested, and only inside a call', async (t) => {
     await t.rejects(fetchIn(call, url), new ToolFetchError('Only http and https addresses can be requested.'))
   }
   await t.rejects(fetchUpstream('https://sentry.example.com/'), { message: /only be made by a tool call/ })
+})
+
+test('what outlives a call, as a connection does, holds neither its token nor its response', async (t) => {
+  const call = createCall('https://sentry.example.com')
+  const outlive = await runUpstreamCall(call, async () => {
+    t.equal(findUpstreamCall(), call)
+    return AsyncLocalStorage.snapshot()
+  })
+  outlive(() => t.equal(findUpstreamCall(), undefined))
+})
+
+test('a response is read any number of times, as what it is', async (t) => {
+  const { origin } = await startHost(t, (_request, response) =>
+    response.writeHead(200, { 'content-type': 'application/json' }).end('\ufeff{"a":"ä"}'),
+  )
+  const response = await fetchIn(createCall(origin), origin, AUTHORIZED)
+  t.same(await response.json(), { a: 'ä' })
+  t.equal(await response.clone().text(), '{"a":"ä"}')
+  t.equal(new TextDecoder().decode(await response.arrayBuffer()), '{"a":"ä"}')
+  const blob = await response.blob()
+  t.equal(blob.type, 'application/json')
+  t.equal(await blob.text(), '{"a":"ä"}')
 })
 
 test('the timeout of a tool and the end of the call are distinguished', async (t) => {

@@ -34,27 +34,26 @@ test('a grant whose terms were changed in the store opens nothing, and works aga
   const key = keys.grant(readGrantId(tokens))
   t.equal((await listTools(service, tokens)).status, 200)
 
-  const changes: Record<string, string> = {
-    skills: '["inspect","seer","triage","project-management"]',
-    scope: '["org:read","project:admin"]',
+  const changes: Record<string, unknown> = {
+    skills: ['inspect', 'seer', 'triage', 'project-management'],
+    scope: ['org:read', 'project:admin'],
     resource: `${service.url}/mcp/acme`,
     subject: '1002',
-    client_name: 'Another client',
-    client_auth_method: 'private_key_jwt',
-    email_hash: 'a'.repeat(28),
-    organization_id: '7',
-    created_at: '1',
-    expires_at: '4102444800000',
+    clientName: 'Another client',
+    clientAuthMethod: 'private_key_jwt',
+    emailHash: 'a'.repeat(28),
+    organizationId: '7',
+    createdAt: 1,
+    expiresAt: 4_102_444_800_000,
   }
-  for (const [field, value] of Object.entries(changes)) {
-    const before = await redis.hget(key, field)
-    await redis.hset(key, field, value)
-    t.equal((await listTools(service, tokens)).status, 503, `${field} at a call`)
+  const before = (await redis.hget(key, 'terms')) ?? ''
+  for (const [name, value] of Object.entries(changes)) {
+    await redis.hset(key, 'terms', changeTerm(before, name, value))
+    t.equal((await listTools(service, tokens)).status, 503, `${name} at a call`)
     const refreshed = await client.refresh(tokens.refresh_token)
-    t.equal(refreshed.status, 503, `${field} at a refresh`)
+    t.equal(refreshed.status, 503, `${name} at a refresh`)
     t.match(await refreshed.json(), { error: 'temporarily_unavailable' })
-    if (before === null) await redis.hdel(key, field)
-    else await redis.hset(key, field, before)
+    await redis.hset(key, 'terms', before)
   }
   t.equal((await listTools(service, tokens)).status, 200, 'rolling back remains possible')
   t.equal((await client.refresh(tokens.refresh_token)).status, 200)
@@ -70,11 +69,14 @@ test('a grant that was moved to another id or another client opens nothing', asy
   ]
   const [theirs, own] = [await victim.signIn(), await signInNarrowly(attacker)]
   const stolen = await redis.hgetall(keys.grant(readGrantId(theirs)))
-  const { refresh_hash, ...content } = stolen
-  await redis.hset(keys.grant(readGrantId(own)), { ...content, client_id: attacker.id })
+  const { hash, terms = '', ...content } = stolen
+  await redis.hset(keys.grant(readGrantId(own)), {
+    ...content,
+    terms: changeTerm(terms, 'clientId', attacker.id),
+  })
   t.equal((await listTools(service, own)).status, 503)
   t.equal((await attacker.refresh(own.refresh_token)).status, 503)
-  t.ok(refresh_hash)
+  t.ok(hash)
   t.equal((await listTools(service, theirs)).status, 200, 'the original is untouched')
 })
 
@@ -136,3 +138,16 @@ test('SECURITY.md says what a writer of the store can still do', async (t) => {
   const text = readFileSync(new URL('../../../SECURITY.md', import.meta.url), 'utf8')
   t.match(text, /### Write access to the store[\s\S]*earlier state/)
 })
+
+/** In their order in Redis (docs/storage.md). Behind them is an object of those that not every grant has. */
+const TERMS = [
+  ...['clientId', 'subject', 'expiresAt', 'clientName', 'clientAuthMethod', 'resource'],
+  ...['scope', 'skills', 'createdAt'],
+]
+
+function changeTerm(terms: string, name: string, value: unknown): string {
+  const list: unknown[] = JSON.parse(terms)
+  const index = TERMS.indexOf(name)
+  const optional = { ...(list.at(-1) as object), [name]: value }
+  return JSON.stringify(index === -1 ? list.with(-1, optional) : list.with(index, value))
+}

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { registerClient, type TestClient, type Tokens } from '../test/support/client.ts'
-import { postMcp } from '../test/support/mcp.ts'
+import { registerClient, type TestClient, type Tokens } from '../../test/support/client.ts'
+import { postMcp } from '../../test/support/mcp.ts'
 
 /** How requests failed, and how often each failure happened. */
 export type Failures = Map<string, number>

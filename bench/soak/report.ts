@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import type { Gauge } from './instrumented-server.ts'
-import { formatTable } from './report.ts'
-import type { Observations } from './soak-clients.ts'
+import { formatTable } from '../report.ts'
+import type { Observations } from './clients.ts'
+import type { Gauge } from './instance.ts'
 
 /** The parameters and results of a soak; gauges are one for each instance. */
 export interface Soak {
@@ -20,7 +20,7 @@ export interface Soak {
   rest: Gauge[]
 }
 
-const REPORT = new URL('../docs/soak.md', import.meta.url)
+const REPORT = new URL('../../docs/soak.md', import.meta.url)
 const MEGABYTE = 1024 * 1024
 
 /** How much more than after the warm-up an instance may hold: a part, and a margin for what collections leave. */

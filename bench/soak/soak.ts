@@ -4,15 +4,15 @@
  * at the end than after its warm-up. `--write` writes the results to docs/soak.md.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startSentry } from '../test/sandbox/sentry/server.ts'
-import { findFreePort } from '../test/support/free-port.ts'
-import { createLifetime } from '../test/support/lifetime.ts'
-import { startNginx } from '../test/support/nginx.ts'
-import { startRedis } from '../test/support/redis.ts'
-import { type Gauge, startInstrumentedServer } from './instrumented-server.ts'
-import { createBenchSettings } from './settings.ts'
-import { call, createObservations, keepSignedIn, keepStream, SLOW, signInClients } from './soak-clients.ts'
-import { describeSoak, findFaults, writeReport } from './soak-report.ts'
+import { startSentry } from '../../test/sandbox/sentry/server.ts'
+import { findFreePort } from '../../test/support/free-port.ts'
+import { createLifetime } from '../../test/support/lifetime.ts'
+import { startNginx } from '../../test/support/nginx.ts'
+import { startRedis } from '../../test/support/redis.ts'
+import { createBenchSettings } from '../settings.ts'
+import { call, createObservations, keepSignedIn, keepStream, SLOW, signInClients } from './clients.ts'
+import { type Gauge, startInstrumentedServer } from './instance.ts'
+import { describeSoak, findFaults, writeReport } from './report.ts'
 
 const [seconds = 300, rate = 300, streams = 1000] = process.argv
   .slice(2)

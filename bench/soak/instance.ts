@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { startProcess, waitForResponse } from '../test/support/running-process.ts'
+import { startProcess, waitForResponse } from '../../test/support/running-process.ts'
 
-const COMMAND = [process.execPath, '--expose-gc', '--import', './bench/gauge.ts', 'server.ts']
+const COMMAND = [process.execPath, '--expose-gc', '--import', './bench/soak/gauge.ts', 'server.ts']
 
 /** What a process holds right after a garbage collection; all but `descriptors` in bytes. */
 export interface Gauge {

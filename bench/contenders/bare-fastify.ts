@@ -5,5 +5,5 @@ import Fastify from 'fastify'
 const body = readFileSync(process.env.BODY ?? '')
 const server = Fastify()
 server.post('/mcp', async (_request, reply) => reply.type('application/json').send(body))
-await server.listen({ port: Number(process.env.PORT), host: 'localhost' })
+await server.listen({ port: Number(process.env.PORT), host: '127.0.0.1' })
 process.once('SIGTERM', () => server.close())
