@@ -18,6 +18,7 @@ import { driveCopilot } from './copilot.ts'
 import { type ClientWork, createDesktop, type Desktop } from './desktop.ts'
 import { driveGemini } from './gemini.ts'
 import { driveOpencode } from './opencode.ts'
+import { driveQwen } from './qwen.ts'
 
 interface LargeClient {
   /** The package and its version. */
@@ -33,6 +34,7 @@ const CLIENTS: readonly LargeClient[] = [
   { specifier: '@google/gemini-cli@0.61.0', program: 'gemini', drive: driveGemini },
   { specifier: '@github/copilot@1.0.102', program: 'copilot', drive: driveCopilot },
   { specifier: '@ampcode/cli@0.0.1790142911-g7618fb', program: 'amp', drive: driveAmp },
+  { specifier: '@qwen-code/qwen-code@0.24.4', program: 'qwen', drive: driveQwen },
 ]
 
 /** Some of them have 400 MB. */

@@ -4,7 +4,7 @@ The replies are a JSON list of [text, keys]: when the text is on the terminal, t
 program wrote, without the terminal's control sequences, and ends as it did.
 """
 
-import fcntl, json, os, pty, re, struct, sys, termios
+import fcntl, json, os, pty, re, struct, sys, termios, time
 
 CONTROL = re.compile(rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?<>=]*[A-Za-z]")
 
@@ -29,6 +29,8 @@ while True:
     plain = CONTROL.sub(b"", written)
     if replies and replies[0][0].encode() in plain[read_up_to:]:
         read_up_to = len(plain)
+        # Programs draw what they ask before they listen.
+        time.sleep(0.5)
         os.write(terminal, replies.pop(0)[1].encode())
 sys.stdout.buffer.write(CONTROL.sub(b"", written))
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
