@@ -12,7 +12,7 @@ const MAX_SHOWN_PATH = 256
 const RUN_CHARACTER = /[\w.~+/=-]/
 
 /**
- * Every pattern takes time in proportion to its text; `test/patterns.test.ts` doubles inputs to show it. A JWT is not
+ * Every pattern takes time in proportion to its text; `test/patterns.check.ts` doubles inputs to show it. A JWT is not
  * among them: see `redactJwts`.
  */
 const SECRETS: readonly [pattern: RegExp, replacement: string][] = [
