@@ -1,6 +1,6 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
 import Type from 'typebox'
-import Value from 'typebox/value'
+import Compile from 'typebox/compile'
 import { decrypt, encrypt } from '../../crypto/aes-gcm.ts'
 import { hashToken } from '../../crypto/hash.ts'
 import type { Signer } from '../../crypto/signer.ts'
@@ -30,6 +30,8 @@ const RefreshFormSchema = Type.Object({
   refresh_token: Type.String(),
 })
 
+const RefreshForm = Compile(RefreshFormSchema)
+
 /**
  * Issues a refresh token for a grant: opaque, 128 random bits and a MAC of 128 bits, which together cannot be guessed
  * (RFC 6749 §10.10). The MAC tells an old token, whose use ends the grant (RFC 9700 §4.14.2), from a forged one, which
@@ -50,7 +52,7 @@ export function readRefreshToken(token: string, signer: Signer): string | undefi
 
 /** The id of the grant that a token request refreshes. Undefined for any other body. */
 export function readRefreshedGrant(body: unknown, signer: Signer): string | undefined {
-  return Value.Check(RefreshFormSchema, body) ? readRefreshToken(body.refresh_token, signer) : undefined
+  return RefreshForm.Check(body) ? readRefreshToken(body.refresh_token, signer) : undefined
 }
 
 /**
