@@ -1,4 +1,4 @@
-import { createHash, hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 
 /**
  * SHA-256 as base64url, 43 characters. Tokens, codes and transaction ids are stored and compared as this hash, so
@@ -33,8 +33,5 @@ export const ID_PATTERN = '^[A-Za-z0-9_-]{16}$'
 
 /** Compares two texts in constant time. */
 export function isEqual(left: string, right: string): boolean {
-  return timingSafeEqual(
-    createHash('sha256').update(left).digest(),
-    createHash('sha256').update(right).digest(),
-  )
+  return timingSafeEqual(hash('sha256', left, 'buffer'), hash('sha256', right, 'buffer'))
 }
