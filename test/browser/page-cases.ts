@@ -191,8 +191,10 @@ export async function createPageCases(t: Lifetime): Promise<PageCases> {
         status: 403,
         shows: 'This account cannot use this server',
         async open(page) {
+          sentry.forgetApprovals()
           const other = await registerClient(exclusive.url, undefined, 'Claude Code (sentry)')
           await page.goto(other.createAuthorizeUrl())
+          await page.getByLabel('I have just connected this client myself').check()
           await press(page, /Allow/)
           await press(page, /Approve/)
         },
@@ -202,6 +204,7 @@ export async function createPageCases(t: Lifetime): Promise<PageCases> {
         status: 503,
         shows: 'start the sign-in again',
         async open(page) {
+          sentry.forgetApprovals()
           await page.goto(`${url}/account`)
           await press(page, /Sign in at/)
           const lift = sentry.fail('POST /oauth/token/', { kind: 'status', status: 502 })
