@@ -84,7 +84,7 @@ expect 'NODE_ENV' "$(run_in_image printenv NODE_ENV)" production
 expect 'the version label' "$(inspect '{{index .Config.Labels "org.opencontainers.image.version"}}')" "$VERSION"
 expect 'Node.js' "$(run_in_image node --version)" "v$NODE_VERSION"
 expect '/app' "$(run_in_image ls -A /app | xargs)" \
-  'LICENSE app.ts commands lib node_modules package.json plugins routes server.ts test'
+  'LICENSE app.ts commands compile-cache lib node_modules package.json plugins routes server.ts test'
 expect 'files of /app that the user can write' "$(run_in_image find /app -writable -not -type l)" ''
 
 node -p 'Object.entries(require("./package-lock.json").packages).filter(([, { dev }]) => dev).map(([path]) => path).join("\n")' |

@@ -59,6 +59,23 @@ test('a client signs in and calls tools at a Sentry behind an access proxy', asy
   }
 })
 
+test('ALLOWED_ORGANIZATIONS holds behind an access proxy too: membership is asked through it', async (t) => {
+  const { url, sentry, proxy } = await startBehindProxy(
+    t,
+    {},
+    {},
+    { ALLOWED_ORGANIZATIONS: 'tidewater-books' },
+  )
+  sentry.setUser({ id: '1002', name: 'Nina Holt', email: 'nina@lantern.example', organizations: [] })
+  await t.rejects(connectOfficialClient(t, `${url}/mcp`), 'a stranger')
+  sentry.setUser({
+    ...{ id: '1001', name: 'Mara Lind', email: 'mara@tidewater.example' },
+    organizations: ['tidewater-books', 'lantern-labs'],
+  })
+  t.notMatch(await useTools(t, `${url}/mcp`), 'lantern-labs')
+  t.same(proxy.refused, [])
+})
+
 test('the log warns of a client certificate that ends soon', async (t) => {
   for (const [days, warnings] of [
     [5, 1],
@@ -205,6 +222,7 @@ async function startBehindProxy(
   t: Test,
   sandbox: { revokeEndpoint?: boolean } = {},
   options: Pick<AccessProxyOptions, 'refusal'> = {},
+  changes: Record<string, string> = {},
 ) {
   const sentry = await startSentry(sandbox)
   t.teardown(() => sentry.close())
@@ -219,6 +237,7 @@ async function startBehindProxy(
       METRICS_PORT: String(metricsPort),
       SENTRY_HOST: proxy.host,
       SENTRY_CUSTOM_HEADERS: CUSTOM_HEADERS,
+      ...changes,
     },
   })
   return { url, sentry, log, metricsPort, proxy: { ...proxy, headers } }
