@@ -14,7 +14,7 @@ import {
   RegistrationResponseSchema,
   RegistrationSchema,
 } from '../../lib/oauth/clients/registration.ts'
-import { storeClient } from '../../lib/oauth/clients/stored.ts'
+import { assertStorable, storeClient } from '../../lib/oauth/clients/stored.ts'
 import { ErrorResponseSchemas, toOAuthError } from '../../lib/oauth/error-response.ts'
 import { InvalidClientMetadataError } from '../../lib/oauth/errors.ts'
 import type { RequestClient } from '../../lib/telemetry/request-line.ts'
@@ -74,6 +74,7 @@ const registerRoute: FastifyPluginAsyncTypebox<{ server: AuthorizationServer }> 
     registration: ClientRegistration,
     request: FastifyRequest,
   ): Promise<string> {
+    assertStorable(registration)
     await limitStored(request)
     return storeClient(registration, server)
   }

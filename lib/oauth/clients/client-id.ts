@@ -30,8 +30,8 @@ export function createClientId(
   const isConfidential = method === 'client_secret_basic' || method === 'client_secret_post'
   if (isConfidential) lines.push('', method, randomBytes(RANDOM_BYTES).toString('base64url'))
   const body = Buffer.from(lines.join('\n')).toString('base64url')
-  const id = `c1.${body}.${signer.createMac('client-id', formatMacText(issuer, body))}`
-  return id.length > MAX_LENGTH ? undefined : id
+  if ('c1..'.length + body.length + MAC_LENGTH > MAX_LENGTH) return undefined
+  return `c1.${body}.${signer.createMac('client-id', formatMacText(issuer, body))}`
 }
 
 /** Decodes the client in an id. Undefined if `createClientId` did not make the id for this issuer. */

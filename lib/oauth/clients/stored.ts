@@ -10,8 +10,8 @@ const UNUSED_TTL_MS = 3_600_000
 /** How long a registration is kept after its client last received tokens. */
 const USED_TTL_MS = 90 * 86_400_000
 
-/** The longest record, in bytes: with its key and what Redis adds, it takes less than 4 KiB. */
-const MAX_RECORD_BYTES = 3_500
+/** The longest registration, in bytes: with its seal, its key and what Redis adds, it takes less than 4 KiB. */
+const MAX_BYTES = 3_430
 
 const PREFIX = 'c2.'
 
@@ -26,9 +26,18 @@ export function isStoredId(id: string): boolean {
   return id.startsWith(PREFIX) && isToken(id.slice(PREFIX.length))
 }
 
+/** Throws `InvalidClientMetadataError` if a registration is too long for the store, which costs no sealing. */
+export function assertStorable({ name, redirectUris, tokenEndpointAuthMethod }: ClientRegistration): void {
+  const content = JSON.stringify({ name, redirectUris, tokenEndpointAuthMethod })
+  if (Buffer.byteLength(content) <= MAX_BYTES) return
+  throw new InvalidClientMetadataError(
+    'The registration is too long. Register fewer or shorter redirect_uris.',
+  )
+}
+
 /**
- * Stores a registration that is too long for an id, and returns an id for it. Throws `StoreUnavailableError`, and
- * `InvalidClientMetadataError` if the registration is too long for the store as well.
+ * Stores a registration that is too long for an id and not for the store (`assertStorable`), and returns an id for it.
+ * Throws `StoreUnavailableError`.
  */
 export async function storeClient(
   { name, redirectUris, tokenEndpointAuthMethod }: ClientRegistration,
@@ -37,11 +46,6 @@ export async function storeClient(
   const id = `${PREFIX}${createToken()}`
   const content = { name, redirectUris: [...redirectUris], tokenEndpointAuthMethod }
   const record = { ...content, seal: sealer.seal('', formatContext(id, content)) }
-  if (Buffer.byteLength(JSON.stringify(record)) > MAX_RECORD_BYTES) {
-    throw new InvalidClientMetadataError(
-      'The registration is too long. Register fewer or shorter redirect_uris.',
-    )
-  }
   await store.saveClient(id, record, UNUSED_TTL_MS)
   return id
 }

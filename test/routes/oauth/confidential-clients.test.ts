@@ -194,7 +194,7 @@ test('a stored registration takes 4 KiB at most, for an hour, and ten a minute a
     const ttl = await redis.ttl(key)
     t.ok(ttl > 3_500 && ttl <= 3_600)
   }
-  await registerLong(10)
+  for (let count = stored.length; count < 10; count += 1) t.equal((await registerLong(10)).status, 201)
   const limited = await register(url, { redirect_uris: LONG_URIS })
   t.match(limited, { status: 429, registered: { error: 'temporarily_unavailable' } })
   t.equal((await register(url, {})).status, 201, 'what needs no record is registered all the same')
