@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import type { SentryTool } from '../../lib/mcp/core/types.ts'
-import { callOf, type McpService, postIn, startMcp } from '../support/mcp-service.ts'
+import { callOf, createTool, type McpService, postIn, startMcp } from '../support/mcp-service.ts'
 
 const ERAS = ['legacy', 'modern'] as const
 const TIMING = { streamAfterMs: 60, heartbeatMs: 30 }
@@ -140,12 +140,12 @@ async function startSlow(t: Test, timing = TIMING): Promise<SlowService> {
   const waiting = new Set<() => void>()
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
   const tools = [
-    createTool('quick', async () => undefined),
-    createTool('slow', () => {
+    createWork('quick', async () => undefined),
+    createWork('slow', () => {
       begin()
       return new Promise<void>((resolve) => waiting.add(resolve))
     }),
-    createTool('steps', async (_params, { reportProgress }) => {
+    createWork('steps', async (_params, { reportProgress }) => {
       reportProgress(1, 100)
       reportProgress(50, 100)
       reportProgress(50, 100)
@@ -167,19 +167,12 @@ async function startSlow(t: Test, timing = TIMING): Promise<SlowService> {
   }
 }
 
-function createTool(name: string, work: SentryTool['handler']): SentryTool {
-  return {
-    name,
-    description: `The tool ${name}`,
-    skills: ['inspect'],
-    requiredScopes: [],
-    inputSchema: {},
-    annotations: { readOnlyHint: true },
-    handler: async (params, context) => {
-      await work(params, context)
-      return name
-    },
-  }
+/** A tool that responds with its name when the work is done. */
+function createWork(name: string, work: SentryTool['handler']): SentryTool {
+  return createTool(name, async (params, context) => {
+    await work(params, context)
+    return name
+  })
 }
 
 /** A Sentry that takes requests and never responses. */
