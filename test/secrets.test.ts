@@ -3,11 +3,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { loadMcpCore } from '../lib/mcp/core/load.ts'
-import type { SentryTool } from '../lib/mcp/core/types.ts'
 import { createTestClient, registerClient, type TestClient, type Tokens } from './support/client.ts'
 import { startDsnReceiver } from './support/dsn-receiver.ts'
 import { findFreePort } from './support/free-port.ts'
-import { createEnvelope } from './support/mcp-service.ts'
+import { createEnvelope, createTool } from './support/mcp-service.ts'
 import { startCollector } from './support/otlp-collector.ts'
 import { startRedis } from './support/redis.ts'
 import { createSecretKeeper } from './support/secret-keeper.ts'
@@ -281,15 +280,9 @@ async function startRun(t: Test) {
 /** The secrets in the error of the tool `broken`. */
 let leak = ''
 
-const broken: SentryTool = {
-  name: 'broken',
-  description: 'Breaks',
-  skills: ['inspect'],
-  requiredScopes: [],
-  inputSchema: {},
-  annotations: { readOnlyHint: true },
-  handler: () => Promise.reject(new Error(`Failed with ${leak}`, { cause: new Error(leak) })),
-}
+const broken = createTool('broken', () =>
+  Promise.reject(new Error(`Failed with ${leak}`, { cause: new Error(leak) })),
+)
 
 function showContext(text: string, form: string): string {
   const at = text.indexOf(form)

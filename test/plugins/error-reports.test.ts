@@ -4,13 +4,14 @@ import type { SentryTool } from '../../lib/mcp/core/types.ts'
 import { registerClient } from '../support/client.ts'
 import { type DsnReceiver, startDsnReceiver } from '../support/dsn-receiver.ts'
 import { postMcp } from '../support/mcp.ts'
+import { createTool } from '../support/mcp-service.ts'
 import { startRedis } from '../support/redis.ts'
 import { type Service, type ServiceOptions, startService, useEmbeddedStore } from '../support/service.ts'
 
 const SECRET = `sntryu_${'a1'.repeat(32)}`
 
 test('an unexpected error is reported with stack and causes, without secrets', async (t) => {
-  const broken = createTool(
+  const broken = createBroken(
     () => Promise.resolve('fine'),
     () => {
       throw new TypeError(`broken for Bearer ${SECRET}`, { cause: new Error(`code ${'x'.repeat(43)}`) })
@@ -45,7 +46,7 @@ test('an unexpected error is reported with stack and causes, without secrets', a
 })
 
 test('a tool that throws and a fatal log line are reported', async (t) => {
-  const broken = createTool(() => Promise.reject(new RangeError('far too much')))
+  const broken = createBroken(() => Promise.reject(new RangeError('far too much')))
   const { url, app, receiver } = await startReporting(t, { tools: { broken } }, { TOOL_SURFACE: 'full' })
   const { access_token } = await (await registerClient(url)).signIn()
   await postMcp(`${url}/mcp`, access_token, 'tools/call', { name: 'broken', arguments: {} })
@@ -92,19 +93,11 @@ test('the Sentry SDK is not global, and mcp-core gets no Sentry settings', async
   await app.close()
 })
 
-function createTool(
+function createBroken(
   handler: SentryTool['handler'],
   description: SentryTool['description'] = 'Breaks',
 ): SentryTool {
-  return {
-    name: 'broken',
-    description,
-    skills: ['inspect'],
-    requiredScopes: [],
-    inputSchema: {},
-    annotations: { readOnlyHint: true },
-    handler,
-  }
+  return { ...createTool('broken', handler), description }
 }
 
 async function startReporting(

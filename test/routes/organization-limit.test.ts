@@ -2,9 +2,9 @@ import { type Test, test } from 'tap'
 import type { SentryData } from '../sandbox/sentry/data.ts'
 import { ORDER_TRACE } from '../sandbox/sentry/data-trace.ts'
 import type { SentrySandbox } from '../sandbox/sentry/server.ts'
-import { listToolCalls, type ToolCall } from '../stand-in/tool-calls.ts'
+import { listToolCalls } from '../stand-in/tool-calls.ts'
 import { startAiProvider } from '../support/ai-provider.ts'
-import { type McpService, readText, startMcp } from '../support/mcp-service.ts'
+import { callText, listWays, type McpService, readText, startMcp } from '../support/mcp-service.ts'
 
 /** The organization that the operator allows, and one with much more data that nothing may show. */
 const [ALLOWED, OTHER] = ['lantern-labs', 'tidewater-books']
@@ -26,7 +26,7 @@ test('no tool reaches a second organization, neither reading nor writing (ALLOWE
   )
   const before = snapshot(service.sentry.data)
   for (const call of calls)
-    for (const [tool, given] of wrap(call)) await tryCall(t, service, marks, tool, given)
+    for (const [tool, given] of listWays(call)) await tryCall(t, service, marks, tool, given)
   for (const { name, arguments: args } of disguised) await tryCall(t, service, marks, name, args)
   t.equal(snapshot(service.sentry.data), before, 'nothing there was changed')
 })
@@ -51,17 +51,17 @@ test('get_sentry_resource and links show nothing of a second organization', asyn
   const service = await startLimited(t)
   const { resources, links, marks } = describeOther(service.sentry)
   for (const args of resources) {
-    for (const [tool, given] of wrap({ name: 'get_sentry_resource', arguments: args }))
+    for (const [tool, given] of listWays({ name: 'get_sentry_resource', arguments: args }))
       await tryCall(t, service, marks, tool, given)
   }
   for (const call of links) {
-    for (const [tool, given] of wrap(call)) await tryCall(t, service, marks, tool, given)
+    for (const [tool, given] of listWays(call)) await tryCall(t, service, marks, tool, given)
   }
 })
 
 test('a refusal names the allowed organizations, and is not taken for an outage', async (t) => {
   const service = await startLimited(t)
-  for (const [tool, given] of wrap({ name: 'find_teams', arguments: { organizationSlug: OTHER } })) {
+  for (const [tool, given] of listWays({ name: 'find_teams', arguments: { organizationSlug: OTHER } })) {
     const result = await service.call(tool, given, { caller: 'limited' })
     t.ok(result.isError)
     t.match(readText(result), LIMIT)
@@ -78,7 +78,7 @@ test('find_organizations shows the allowed ones alone, also where a user has hun
   }))
   service.sentry.data.organizations.unshift(...more)
   for (const query of [undefined, 'lantern', `slug:${OTHER}`, 'slug:other-3']) {
-    for (const [tool, given] of wrap({ name: 'find_organizations', arguments: { query } })) {
+    for (const [tool, given] of listWays({ name: 'find_organizations', arguments: { query } })) {
       const text = readText(await service.call(tool, given, { caller: 'limited' }))
       t.notMatch(text, /tidewater|other-/i, `${tool} ${query}`)
       if (query === undefined || query === 'lantern') t.match(text, ALLOWED, tool)
@@ -94,7 +94,7 @@ test('the model of use_sentry reaches no second organization', async (t) => {
     const turn = asked.slice(at, at + 20)
     const provider = await startAiProvider(t, [{ calls: turn }, { says: JSON.stringify({ result: 'done' }) }])
     const service = await startLimited(t, provider.settings)
-    await callText(service, 'use_sentry', { request: 'everything' })
+    await callText(service, 'use_sentry', { request: 'everything' }, 'limited')
     const seen = JSON.parse(provider.requests[1]?.body ?? '{"input":[]}').input as { output?: string }[]
     const outputs = JSON.stringify(seen.map(({ output }) => output))
     for (const mark of marks) t.notOk(outputs.includes(mark), mark)
@@ -111,7 +111,12 @@ test('the model of a search tool is shown no second organization', async (t) => 
   const provider = await startAiProvider(t, [{ calls: asked }, { calls: asked }, { says: '{}' }])
   const service = await startLimited(t, provider.settings)
   for (const name of ['search_issues', 'search_events']) {
-    const text = await callText(service, name, { organizationSlug: OTHER, query: 'what went wrong today?' })
+    const text = await callText(
+      service,
+      name,
+      { organizationSlug: OTHER, query: 'what went wrong today?' },
+      'limited',
+    )
     for (const mark of marks) t.notOk(text.includes(mark), `${name}: ${mark}`)
   }
   const sent = provider.requests.map(({ body }) => body).join('\n')
@@ -153,34 +158,13 @@ async function startLimited(t: Test, settings: Record<string, string> = {}): Pro
 
 async function tryCall(t: Test, service: McpService, marks: string[], tool: string, given: object) {
   const from = service.sentry.requests.length
-  const text = await callText(service, tool, given)
+  const text = await callText(service, tool, given, 'limited')
   const about = `${tool} ${JSON.stringify(given)}`
   t.notOk(
     marks.find((mark) => text.includes(mark)),
     about,
   )
   t.same(listOutside(service.sentry, from), [], about)
-}
-
-async function callText(
-  service: McpService,
-  name: string,
-  args: object,
-  caller = 'limited',
-): Promise<string> {
-  const response = await service.post(
-    { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } },
-    { caller },
-  )
-  return response.text()
-}
-
-function wrap({ name, arguments: args }: ToolCall): [string, object][] {
-  return [
-    [name, args],
-    ['execute_sentry_tool', { name, arguments: args }],
-    ['read_sentry_tool', { name, arguments: args }],
-  ]
 }
 
 /** Calls of every tool with the other organization and its ids, and text that only it has. */

@@ -2,9 +2,9 @@ import { type Test, test } from 'tap'
 import type { SentryData } from '../sandbox/sentry/data.ts'
 import { ORDER_TRACE } from '../sandbox/sentry/data-trace.ts'
 import type { SentrySandbox } from '../sandbox/sentry/server.ts'
-import { listToolCalls, type ToolCall } from '../stand-in/tool-calls.ts'
+import { listToolCalls } from '../stand-in/tool-calls.ts'
 import { startAiProvider } from '../support/ai-provider.ts'
-import { type McpService, readText, startMcp } from '../support/mcp-service.ts'
+import { callText, listWays, type McpService, readText, startMcp } from '../support/mcp-service.ts'
 
 const ORGANIZATION = 'tidewater-books'
 
@@ -25,9 +25,9 @@ test('no tool reaches a second project, neither reading nor writing (RFC 8707 §
   )
   const before = snapshot(service.sentry.data)
   for (const { name, arguments: args } of calls) {
-    for (const [tool, given] of wrap({ name, arguments: args })) {
+    for (const [tool, given] of listWays({ name, arguments: args })) {
       const from = service.sentry.requests.length
-      const text = await callText(service, tool, given)
+      const text = await callText(service, tool, given, 'limited')
       for (const mark of marks) t.notOk(text.includes(mark), `${tool} ${name}: ${mark}`)
       for (const { method, path, url } of listRequests(service.sentry, from)) {
         t.notOk(leaves(service.sentry, method, url), `${tool} ${name}: ${method} ${path}`)
@@ -59,8 +59,8 @@ test('get_sentry_resource shows nothing of a second project, by any kind of id o
   const service = await startLimited(t)
   const { resources, marks } = describeOther(service.sentry)
   for (const args of resources) {
-    for (const [tool, given] of wrap({ name: 'get_sentry_resource', arguments: args })) {
-      const text = await callText(service, tool, given)
+    for (const [tool, given] of listWays({ name: 'get_sentry_resource', arguments: args })) {
+      const text = await callText(service, tool, given, 'limited')
       for (const mark of marks) t.notOk(text.includes(mark), `${tool} ${JSON.stringify(args)}: ${mark}`)
     }
   }
@@ -79,7 +79,7 @@ test('use_sentry’s model reaches no second project either', async (t) => {
       ])
     const provider = await startAiProvider(t, [{ calls: turn }, { says: JSON.stringify({ result: 'done' }) }])
     const service = await startLimited(t, provider.settings)
-    await callText(service, 'use_sentry', { request: 'everything' })
+    await callText(service, 'use_sentry', { request: 'everything' }, 'limited')
     const seen = JSON.parse(provider.requests[1]?.body ?? '{"input":[]}').input as { output?: string }[]
     const outputs = JSON.stringify(seen.map(({ output }) => output))
     for (const mark of marks) t.notOk(outputs.includes(mark), mark)
@@ -137,22 +137,6 @@ async function startLimited(t: Test, settings: Record<string, string> = {}): Pro
     },
   })
   return service
-}
-
-async function callText(service: McpService, name: string, args: object): Promise<string> {
-  const response = await service.post(
-    { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: args } },
-    { caller: 'limited' },
-  )
-  return response.text()
-}
-
-function wrap({ name, arguments: args }: ToolCall): [string, object][] {
-  return [
-    [name, args],
-    ['execute_sentry_tool', { name, arguments: args }],
-    ['read_sentry_tool', { name, arguments: args }],
-  ]
 }
 
 function findProject({ data }: SentrySandbox, slug: string) {

@@ -227,6 +227,26 @@ function collectLines(lines: string[]): Writable {
   })
 }
 
+/** The whole response to a call of a tool, whose errors may name what the caller must not see too. */
+export async function callText(
+  { post }: McpService,
+  name: string,
+  args: object,
+  caller: string,
+): Promise<string> {
+  const params = { name, arguments: args }
+  return (await post({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }, { caller })).text()
+}
+
+/** A call, directly and by each of the tools that call others. */
+export function listWays({ name, arguments: args }: { name: string; arguments: object }): [string, object][] {
+  return [
+    [name, args],
+    ['execute_sentry_tool', { name, arguments: args }],
+    ['read_sentry_tool', { name, arguments: args }],
+  ]
+}
+
 /** A reading tool of the skill `inspect`, without parameters. */
 export function createTool(name: string, handler: SentryTool['handler']): SentryTool {
   return {
